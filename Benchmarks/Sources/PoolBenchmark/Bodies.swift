@@ -1,0 +1,11 @@
+import Glibc
+
+// What the workers run.
+
+@inline(never) func noop(_ x: Int) -> Int { x &+ 1 }
+
+func echo(_ numbers: [Double]) -> [Double] { numbers }
+
+func fib(_ n: Int) -> Int { n <= 2 ? 1 : fib(n - 1) + fib(n - 2) }
+
+func processIdentifier(_: Int) -> Int { Int(getpid()) }

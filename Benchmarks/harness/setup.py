@@ -1,0 +1,80 @@
+"""What a run needs: Python's peers in an environment of their own, C's and Swift's programs built."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from datetime import datetime, timezone
+
+from harness.suite import BENCHMARKS, ROOT, VENV
+
+
+class BenchError(Exception):
+    pass
+
+
+def call(*command):
+    """Runs a tool, its output on our standard error: standard output is for the table."""
+    try:
+        if subprocess.run([str(word) for word in command], cwd=ROOT, stdout=2).returncode != 0:
+            raise BenchError(f"failed: {' '.join(map(str, command))}")
+    except FileNotFoundError:
+        raise BenchError(f"{command[0]} is not installed") from None
+
+
+def requirements(without):
+    names = (BENCHMARKS / "peers/python/requirements.txt").read_text().split()
+    return [name for name in names if name not in without]
+
+
+def installed(name):
+    """The version of a Python package in the environment, or None."""
+    folders = [str(path) for path in VENV.glob("lib/python*/site-packages")]
+    return next((found.version for found in importlib.metadata.distributions(name=name, path=folders)), None)
+
+
+def install_peers(without):
+    if not (VENV / "bin/python").exists():
+        call("python3", "-m", "venv", VENV)
+    missing = [name for name in requirements(without) if installed(name) is None]
+    if missing:
+        try:
+            call(VENV / "bin/python", "-m", "pip", "install", "--quiet", *missing)
+        except BenchError:
+            raise BenchError(f"Python's {', '.join(missing)} could not be installed; a peer can be left out "
+                             "with --without NAME") from None
+
+
+def build(sides):
+    programs = BENCHMARKS / ".build/peers"
+    programs.mkdir(parents=True, exist_ok=True)
+    for source in sorted((BENCHMARKS / "peers/c").glob("*.c")):
+        call("gcc", "-O2", "-fno-optimize-sibling-calls", "-o", programs / source.stem, source)
+    if any(".build/release" in str(command[0]) for command in sides):
+        call("swift", "build", "-c", "release", "--package-path", BENCHMARKS)
+
+
+def check(sides):
+    missing = sorted({str(word.relative_to(ROOT)) for command in sides for word in command
+                      if hasattr(word, "exists") and not word.exists()})
+    if missing:
+        raise BenchError(f"not there: {', '.join(missing)} (run without --no-build, or with --peers)")
+
+
+def machine(without):
+    def first_line(*command):
+        return subprocess.run(command, capture_output=True, text=True).stdout.split("\n")[0].strip()
+
+    with open("/proc/cpuinfo") as lines:
+        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    python = subprocess.run([VENV / "bin/python", "-V"], capture_output=True, text=True).stdout.split()[-1]
+    return {
+        "cpu": model or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "versions": {"Swift": first_line("swift", "--version").partition("version ")[2].split(" ")[0],
+                     "Python": python,
+                     "gcc": first_line("gcc", "-dumpfullversion"),
+                     "Linux": platform.release()}
+        | {name: installed(name) for name in requirements(without) if name != "matplotlib"},
+        "date": datetime.now(timezone.utc).date().isoformat(),
+    }

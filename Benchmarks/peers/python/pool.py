@@ -1,0 +1,216 @@
+"""The peers of `PoolBenchmark`: one measurement a run, one line of JSON.
+
+    pool.py each Pool 2 100000      ->  {"seconds": 1.9, "count": 100000}
+
+The top imports little, because every spawned worker reads it again.
+"""
+
+import importlib
+import json
+import multiprocessing
+import multiprocessing.pool  # loaded lazily otherwise, and its start-up would pay for it
+import os
+import statistics
+import sys
+import time
+
+
+def noop(x):
+    return x + 1
+
+
+def echo(array):
+    return array
+
+
+def process_identifier(_):
+    return os.getpid()
+
+
+def best_chunk(inputs):
+    """The fastest of those tried: Pool's own choice, four chunks a worker, is a tenth slower."""
+    return -(-len(inputs) // 100)
+
+
+class Pool:
+    """multiprocessing.Pool, forked: the default, and the fastest, of Python 3.11 on Linux."""
+
+    method = "fork"
+
+    def __init__(self, workers):
+        self.pool = multiprocessing.get_context(self.method).Pool(workers)
+
+    def call(self, function, argument):
+        return self.pool.apply(function, (argument,))
+
+    def map_each(self, function, inputs):
+        return self.pool.map(function, inputs, chunksize=1)
+
+    def map_chunks(self, function, inputs):
+        return self.pool.map(function, inputs, chunksize=best_chunk(inputs))
+
+    def close(self):
+        self.pool.terminate()
+        self.pool.join()
+
+
+class SpawnPool(Pool):
+    method = "spawn"
+
+
+class Executor:
+    """concurrent.futures.ProcessPoolExecutor, forked."""
+
+    def __init__(self, workers):
+        from concurrent.futures import ProcessPoolExecutor
+
+        self.executor = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork"))
+
+    def call(self, function, argument):
+        return self.executor.submit(function, argument).result()
+
+    def map_each(self, function, inputs):
+        return list(self.executor.map(function, inputs, chunksize=1))
+
+    def map_chunks(self, function, inputs):
+        return list(self.executor.map(function, inputs, chunksize=best_chunk(inputs)))
+
+    def close(self):
+        self.executor.shutdown()
+
+
+class Loky(Executor):
+    def __init__(self, workers):
+        from loky import ProcessPoolExecutor
+
+        self.executor = ProcessPoolExecutor(workers)
+
+
+class Joblib:
+    def __init__(self, workers):
+        from joblib import Parallel, delayed
+
+        self.delayed = delayed
+        self.each = Parallel(n_jobs=workers, batch_size=1)
+        self.chunks = Parallel(n_jobs=workers)  # batches of automatic size
+        self.each.__enter__()
+        self.chunks.__enter__()
+
+    def call(self, function, argument):
+        return self.each([self.delayed(function)(argument)])[0]
+
+    def map_each(self, function, inputs):
+        return self.each(self.delayed(function)(x) for x in inputs)
+
+    def map_chunks(self, function, inputs):
+        return self.chunks(self.delayed(function)(x) for x in inputs)
+
+    def close(self):
+        self.chunks.__exit__(None, None, None)
+        self.each.__exit__(None, None, None)
+
+
+def median_seconds(work, repetitions):
+    """The median of a few repetitions, after one that warms up."""
+    work()
+    times = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        result = work()
+        times.append(time.perf_counter() - start)
+        del result  # freeing it is not part of the time
+    return statistics.median(times)
+
+
+def use_every_worker(pool, workers):
+    seen = set()
+    while len(seen) < workers:
+        seen.update(pool.map_each(process_identifier, range(workers)))
+    return seen
+
+
+def call(library, workers, count):
+    pool = library(workers)
+
+    def calls():
+        for i in range(count):
+            assert pool.call(noop, i) == i + 1
+
+    seconds = median_seconds(calls, repetitions=7)
+    pool.close()
+    return {"seconds": seconds, "count": count}
+
+
+def mapped(library, workers, count, name):
+    pool = library(workers)
+    inputs = range(count)
+    function = getattr(pool, name)
+    assert function(noop, range(1000)) == list(range(1, 1001))
+    seconds = median_seconds(lambda: function(noop, inputs), repetitions=3)
+    pool.close()
+    return {"seconds": seconds, "count": count}
+
+
+def each(library, workers, count):
+    return mapped(library, workers, count, "map_each")
+
+
+def automatic(library, workers, count):
+    return mapped(library, workers, count, "map_chunks")
+
+
+def doubles(library, workers, mebibytes):
+    import numpy
+
+    pool = library(workers)
+    array = numpy.arange(mebibytes << 17, dtype=numpy.float64)
+    assert (pool.call(echo, array) == array).all()
+    seconds = median_seconds(lambda: pool.call(echo, array), repetitions=3)
+    pool.close()
+    return {"seconds": seconds, "count": 2 * mebibytes << 20}
+
+
+def startup(library, workers, _):
+    start = time.perf_counter()
+    pool = library(workers)
+    use_every_worker(pool, workers)
+    seconds = time.perf_counter() - start
+    pool.close()
+    return {"seconds": seconds, "count": 1}
+
+
+def memory(library, workers, _):
+    pool = library(workers)
+    processes = use_every_worker(pool, workers)
+    time.sleep(0.2)
+    kibibytes = []
+    for process in processes:
+        with open(f"/proc/{process}/smaps_rollup") as lines:
+            kibibytes += [int(line.split()[1]) for line in lines if line.startswith("Pss:")]
+    pool.close()
+    return {"seconds": 0, "count": max(kibibytes) << 10}
+
+
+def idle(library, workers, seconds):
+    pool = library(workers)
+    processes = [os.getpid(), *use_every_worker(pool, workers)]
+    time.sleep(0.2)
+
+    def cpu():  # the kernel's clock of a process, all its threads: see clock_getcpuclockid(3)
+        return sum(time.clock_gettime((~process << 3) | 2) for process in processes)
+
+    before, start = cpu(), time.perf_counter()
+    time.sleep(seconds)
+    result = {"seconds": time.perf_counter() - start, "count": 1, "cpu": cpu() - before}
+    pool.close()
+    return result
+
+
+if __name__ == "__main__":
+    measurement, library, workers, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    measurements = {f.__name__: f for f in (call, each, automatic, doubles, startup, memory, idle)}
+    libraries = {kind.__name__: kind for kind in (Pool, SpawnPool, Executor, Loky, Joblib)}
+    modules = {"Executor": "concurrent.futures.process", "Loky": "loky", "Joblib": "joblib"}
+    if library in modules:
+        importlib.import_module(modules[library])  # now, so that no start-up pays for it
+    print(json.dumps(measurements[measurement](libraries[library], workers, count)))

@@ -1,0 +1,30 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "apus",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Apus", targets: ["Apus"]),
+    .executable(name: "Fibonacci", targets: ["Fibonacci"]),
+  ],
+  targets: [
+    .target(name: "CApus"),
+    .target(name: "ApusCore", dependencies: ["CApus"], swiftSettings: settings),
+    .target(name: "ApusProcesses", dependencies: ["ApusCore"], swiftSettings: settings),
+    .target(name: "Apus", dependencies: ["ApusCore", "ApusProcesses"], swiftSettings: settings),
+    .executableTarget(
+      name: "Fibonacci", dependencies: ["Apus"], path: "Examples/Fibonacci", swiftSettings: settings),
+    .testTarget(name: "ApusCoreTests", dependencies: ["ApusCore", "CApus"], swiftSettings: settings),
+    .testTarget(name: "ApusProcessesTests", dependencies: ["Apus"], swiftSettings: settings),
+  ]
+)

@@ -1,0 +1,121 @@
+import Synchronization
+
+/// A function as a pool's engine sees it: a number, and bytes that tell a worker what it is.
+package final class FunctionDefinition: Sendable {
+  /// Unique in this process.
+  package let id: UInt32
+  /// What the worker's program makes a runner from.
+  package let bytes: ByteBuffer
+  /// Whether `bytes` hold a context value, so that a worker should not keep many of them.
+  package let carriesContext: Bool
+  /// The strides of inputs and outputs that travel as plain memory; nil if either does not.
+  package let strides: (input: Int, output: Int)?
+
+  package init(bytes: ByteBuffer, carriesContext: Bool, strides: (input: Int, output: Int)?) {
+    id = Self.nextID.add(1, ordering: .relaxed).newValue
+    (self.bytes, self.carriesContext, self.strides) = (bytes, carriesContext, strides)
+  }
+
+  private static let nextID = Atomic<UInt32>(0)
+}
+
+/// Makes the definition of a Swift function, or says why there can be none.
+@usableFromInline
+package final class FunctionSource: Sendable {
+  private let plain: Result<FunctionDefinition, FunctionProblem>
+  private let encodeContext: (@Sendable (ByteBuffer) throws -> Void)?
+  private let bound = Mutex<FunctionDefinition?>(nil)
+
+  private init(
+    _ plain: Result<FunctionDefinition, FunctionProblem>,
+    context: (@Sendable (ByteBuffer) throws -> Void)? = nil
+  ) {
+    (self.plain, encodeContext) = (plain, context)
+  }
+
+  /// The definition, the context value encoded in it. Runs the user's `encode(to:)` the first time.
+  package func definition() throws -> FunctionDefinition {
+    let plain = try plain.get()
+    guard let encodeContext else { return plain }
+    if let known = bound.withLock({ $0 }) { return known }
+    // Not under the lock: the user's code may take its time, and two threads may both do this.
+    let bytes = ByteBuffer(capacity: 256)
+    bytes.append(contentsOf: plain.bytes.bytes)
+    try encodeContext(bytes)
+    let made = FunctionDefinition(bytes: bytes, carriesContext: true, strides: plain.strides)
+    return bound.withLock {
+      if let known = $0 { return known }
+      $0 = made
+      return made
+    }
+  }
+
+  func binding(_ context: @escaping @Sendable (ByteBuffer) throws -> Void) -> FunctionSource {
+    FunctionSource(plain, context: context)
+  }
+
+  // MARK: The functions of the program
+
+  private struct Key: Hashable {
+    let code: UInt
+    let types: ObjectIdentifier
+  }
+
+  private static let known = Mutex<[Key: FunctionSource]>([:])
+
+  /// The source for a body. Making one costs microseconds, so each is made once: a body's code address and
+  /// its types name it for as long as the program runs.
+  static func of<Context: Codable, Input: Codable, Output: Codable>(
+    _ shape: BodyShape, _ body: ClosureWords, loop: ClosureWords,
+    _ types: (Context, Input, Output).Type
+  ) -> FunctionSource {
+    guard body.context == 0 else { return FunctionSource(.failure(.captures(body.context))) }
+    let key = Key(code: body.code, types: ObjectIdentifier(types))
+    return known.withLock { known in
+      if let source = known[key] { return source }
+      let made = FunctionSource(
+        define(shape, body.code, loop: loop, Context.self, Input.self, Output.self))
+      known[key] = made
+      return made
+    }
+  }
+
+  private static func define<Context: Codable, Input: Codable, Output: Codable>(
+    _ shape: BodyShape, _ code: UInt, loop: ClosureWords,
+    _ context: Context.Type, _ input: Input.Type, _ output: Output.Type
+  ) -> Result<FunctionDefinition, FunctionProblem> {
+    guard let place = CodeReference(code) else { return .failure(.notInProgram) }
+    let bytes = ByteBuffer(capacity: 256)
+    bytes.append(shape.rawValue)
+    place.append(to: bytes)
+    // A loop with a context is one that the compiler could not specialise (a debug build): the worker then
+    // runs its own, generic one.
+    if loop.context == 0, loop.code != 0, let place = CodeReference(loop.code) {
+      bytes.append(UInt8(1))
+      place.append(to: bytes)
+    } else {
+      bytes.append(UInt8(0))
+    }
+    for type in [context, input, output] as [Any.Type] {
+      guard let reference = TypeReference(type) else { return .failure(.unnameable(type)) }
+      reference.append(to: bytes)
+    }
+    return .success(
+      FunctionDefinition(
+        bytes: bytes, carriesContext: false, strides: strides(shape, Input.self, Output.self)))
+  }
+
+  /// The strides of inputs and outputs if elements can travel as runs of plain memory.
+  static func strides<Input: Codable, Output: Codable>(
+    _ shape: BodyShape, _ input: Input.Type, _ output: Output.Type
+  ) -> (input: Int, output: Int)? {
+    guard shape == .plain || shape == .context, isAlignedRaw(input), isAlignedRaw(output) else { return nil }
+    return (MemoryLayout<Input>.stride, MemoryLayout<Output>.stride)
+  }
+
+  /// Whether a type is plain memory that a ring aligns well enough.
+  private static func isAlignedRaw<T: Codable>(_ type: T.Type) -> Bool {
+    guard case .raw = WireFormat.of(type) else { return false }
+    return MemoryLayout<T>.alignment <= recordAlignment && (1...4096).contains(MemoryLayout<T>.stride)
+  }
+}

@@ -1,0 +1,141 @@
+/// A function of this program that another process running the same program can be asked to call.
+///
+/// Every call of a pool takes a body directly, and makes one of these from it. Make one yourself to store
+/// it, or to hand it on through a function of your own:
+///
+/// ```swift
+/// let parsed = RemoteFunction(parse)
+/// func mapTwice<A, B>(_ inputs: [A], _ function: RemoteFunction<A, B>) async throws -> [B] { … }
+/// ```
+///
+/// The body is any function of the program: a global or static function, a closure, a key path. It runs in
+/// another process, so it can't capture values of the code around it: pass them with `with:`, once to each
+/// worker. In a worker, `main` has not run. Global variables and `static let`s are there, evaluated anew,
+/// but variables at the top level of a `main.swift` are zero.
+///
+/// A body that can't be named (it captures values, or its types are private *and* generic) makes each call
+/// that uses it throw an error which says so.
+public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {
+  /// The body as this process calls it: for pools without workers.
+  package enum Local: Sendable {
+    case plain(@Sendable () -> @Sendable (Input) throws -> Output)
+    case async(@Sendable () -> @Sendable (Input) async throws -> Output)
+  }
+
+  package let source: FunctionSource
+  package let local: Local
+
+  /// Names a function.
+  @inlinable
+  public init(_ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output) {
+    self.init(_making: body)
+  }
+
+  /// Names an asynchronous function. A worker runs one call of it at a time, as of any other.
+  @inlinable
+  public init(_ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output) {
+    self.init(_making: body)
+  }
+
+  /// Names a function that takes a context value as well, sent once to each worker.
+  @inlinable
+  public init<Context: Codable & Sendable>(
+    with context: Context,
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+  ) {
+    self.init(_with: context, making: body)
+  }
+
+  /// Names an asynchronous function that takes a context value as well, sent once to each worker.
+  @inlinable
+  public init<Context: Codable & Sendable>(
+    with context: Context,
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+  ) {
+    self.init(_with: context, making: body)
+  }
+
+  // MARK: For interfaces that take a body and hand it on
+
+  // An autoclosure must be handed on as it is: called inside of another autoclosure, it would be captured.
+
+  @inlinable
+  public init(_making body: @escaping @Sendable () -> @Sendable (Input) throws -> Output) {
+    let loop: @Sendable (_RawRun, UInt) throws -> Void = { run, code in
+      let body = unsafeBitCast(ClosureWords(code: code, context: 0), to: PlainBody<Input, Output>.self)
+      try run.forEach(body.make())
+    }
+    self.init(
+      plain: body, words: unsafeBitCast(PlainBody(body), to: ClosureWords.self),
+      loop: unsafeBitCast(RawLoop(loop), to: ClosureWords.self))
+  }
+
+  @inlinable
+  public init(_making body: @escaping @Sendable () -> @Sendable (Input) async throws -> Output) {
+    self.init(async: body, words: unsafeBitCast(AsyncBody(body), to: ClosureWords.self))
+  }
+
+  @inlinable
+  public init<Context: Codable & Sendable>(
+    _with context: Context,
+    making body: @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+  ) {
+    self.init(
+      context: context, plain: body, words: unsafeBitCast(ContextBody(body), to: ClosureWords.self))
+  }
+
+  @inlinable
+  public init<Context: Codable & Sendable>(
+    _with context: Context,
+    making body: @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+  ) {
+    self.init(
+      context: context, async: body, words: unsafeBitCast(AsyncContextBody(body), to: ClosureWords.self))
+  }
+
+  // MARK: What the initialisers above come to
+
+  @usableFromInline
+  init(
+    plain body: @escaping @Sendable () -> @Sendable (Input) throws -> Output, words: ClosureWords,
+    loop: ClosureWords
+  ) {
+    source = .of(.plain, words, loop: loop, (NoContext, Input, Output).self)
+    local = .plain(body)
+  }
+
+  @usableFromInline
+  init(async body: @escaping @Sendable () -> @Sendable (Input) async throws -> Output, words: ClosureWords) {
+    source = .of(.async, words, loop: .init(code: 0, context: 0), (NoContext, Input, Output).self)
+    local = .async(body)
+  }
+
+  @usableFromInline
+  init<Context: Codable & Sendable>(
+    context: Context, plain body: @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    words: ClosureWords
+  ) {
+    source = .of(.context, words, loop: .init(code: 0, context: 0), (Context, Input, Output).self)
+      .binding { try ValueCodec<Context>().encode(context, into: $0) }
+    local = .plain {
+      let function = body()
+      return { try function(context, $0) }
+    }
+  }
+
+  @usableFromInline
+  init<Context: Codable & Sendable>(
+    context: Context, async body: @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    words: ClosureWords
+  ) {
+    source = .of(.asyncContext, words, loop: .init(code: 0, context: 0), (Context, Input, Output).self)
+      .binding { try ValueCodec<Context>().encode(context, into: $0) }
+    local = .async {
+      let function = body()
+      return { try await function(context, $0) }
+    }
+  }
+}
+
+/// The context of a function that takes none.
+struct NoContext: Codable, Sendable {}

@@ -1,0 +1,33 @@
+import CApus
+import Glibc
+
+/// How both sides wait before they sleep: look a few dozen times, then let others run between looks, for a
+/// bounded time. A side that only spun would, with more busy threads than cores, keep the very thread that
+/// it waits for off its core (100 µs a round trip where this takes 5).
+package struct Backoff {
+  private var spins = 0
+  private var deadline: UInt64 = 0
+
+  package init() {}
+
+  /// Waits a little. False once it is time to sleep.
+  @inline(__always)
+  package mutating func pause(yieldingFor limit: UInt64 = 50_000) -> Bool {
+    spins &+= 1
+    if spins <= 64 {
+      _ = apus_relax()
+      return true
+    }
+    return yield(limit)
+  }
+
+  private mutating func yield(_ limit: UInt64) -> Bool {
+    sched_yield()
+    let now = apus_now()
+    if deadline == 0 { deadline = now + limit }
+    return now < deadline
+  }
+}
+
+/// `errno`, read where a call has just failed.
+package func errnoNow() -> Int32 { errno }

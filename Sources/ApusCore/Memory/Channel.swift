@@ -1,0 +1,117 @@
+import CApus
+import Synchronization
+
+/// The shared memory between a parent and one worker: a page of words, and a ring each way.
+///
+/// Nothing in it is shared with a second worker and nothing in it is a lock, so a worker that dies at any
+/// instant leaves nobody waiting for something that it held.
+///
+/// Each word has one writer. Words that different sides write lie 128 bytes apart: a cache line, and the
+/// neighbour that the processor fetches along with it.
+package final class Channel: @unchecked Sendable {
+  // Sound: the object is three constants; what they point to is made of atomics and of ring bytes that
+  // belong to one side at a time.
+
+  /// Bytes of each ring. A power of two, and big enough that a chunk of results fits a quarter of it.
+  package static let ringSize = 256 << 10
+  static let headSize = 4096
+  package static let size = headSize + 2 * ringSize
+  package static let magic: UInt64 = 0x4150_5553_0000_0001
+
+  private let base: UnsafeMutableRawPointer
+
+  package init(mapping descriptor: Int32) throws(ProcessError) {
+    guard let base = apus_memory_map(descriptor, Self.headSize, Self.ringSize, 2) else {
+      throw ProcessError(errno: errnoNow(), doing: "map a worker's shared memory")
+    }
+    self.base = base
+  }
+
+  deinit { apus_memory_unmap(base, Self.headSize, Self.ringSize, 2) }
+
+  @inline(__always)
+  private func word(_ line: Int, _ index: Int = 0) -> SharedWord {
+    (base + line * 128 + index * 8).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+
+  // MARK: Written by the parent
+
+  /// A worker that is about to start element `s` with `gate <= s` asks `mayStart` first. It is 0 while the
+  /// parent sleeps or takes elements back, and `.max` else: one load an element is what both cost.
+  package var gate: SharedWord { word(0) }
+  /// Elements in `revokedFrom ..< revokedTo` are taken back. Valid while `revocation` is `.decided`.
+  package var revokedFrom: SharedWord { word(0, 2) }
+  package var revokedTo: SharedWord { word(0, 3) }
+  package var revocation: SharedWord { word(0, 4) }
+  /// One more than the element that is asked to stop, or 0.
+  package var cancelled: SharedWord { word(0, 5) }
+  private var taskTail: SharedWord { word(1) }
+  private var resultHead: SharedWord { word(2) }
+
+  // MARK: Written by the worker
+
+  private var taskHead: SharedWord { word(3) }
+  private var resultTail: SharedWord { word(4) }
+  /// `2 s`: every element before `s` is done, and `s` is not begun. `2 s + 1`: `s` is being worked on.
+  package var progress: SharedWord { word(5) }
+  /// When the element in `progress` was begun, for calls with a time limit. Nanoseconds, monotonic.
+  package var begun: SharedWord { word(5, 1) }
+  /// `magic` once the worker takes tasks.
+  package var ready: SharedWord { word(6) }
+  /// Not 0: the kernel lets the worker have no membarrier, so its fast paths fence.
+  package var needsFences: SharedWord { word(6, 1) }
+  /// The identity of the program's image, 20 bytes in three words.
+  package func identity(_ part: Int) -> SharedWord { word(6, 2 + part) }
+
+  // MARK: Written by both
+
+  /// Not 0: ring the doorbell at the next thing the parent could want to know. The parent asks, the worker
+  /// takes the request back as it rings.
+  package var attention: SharedWord { word(8) }
+  /// 1 while the worker sleeps, or is about to; the parent sets it to 0 before it wakes it.
+  package var sleeping: SharedWord { word(7) }
+
+  package var taskWriter: RingWriter {
+    RingWriter(base: base + Self.headSize, capacity: Self.ringSize, tail: taskTail, head: taskHead)
+  }
+  package var taskReader: RingReader {
+    RingReader(base: base + Self.headSize, capacity: Self.ringSize, tail: taskTail, head: taskHead)
+  }
+  package var resultWriter: RingWriter {
+    RingWriter(
+      base: base + Self.headSize + 2 * Self.ringSize, capacity: Self.ringSize, tail: resultTail, head: resultHead)
+  }
+  package var resultReader: RingReader {
+    RingReader(
+      base: base + Self.headSize + 2 * Self.ringSize, capacity: Self.ringSize, tail: resultTail, head: resultHead)
+  }
+
+  // MARK: Waking the worker
+
+  /// After something was published for the worker: wakes it if it sleeps.
+  @inline(__always)
+  package func wakeWorker() {
+    // The full fence pairs with the one in `sleepAsWorker`: either we see that it sleeps, or it sees what
+    // we published.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    guard sleeping.pointee.load(ordering: .relaxed) != 0 else { return }
+    sleeping.pointee.store(0, ordering: .relaxed)
+    apus_futex_wake(sleeping, 1)
+  }
+
+  /// Sleeps until `wakeWorker`, unless `hasWork` says that there is some already.
+  package func sleepAsWorker(unless hasWork: () throws -> Bool) rethrows {
+    sleeping.pointee.store(1, ordering: .relaxed)
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    if try !hasWork() { apus_futex_wait(sleeping, 1, -1) }
+    sleeping.pointee.store(0, ordering: .relaxed)
+  }
+}
+
+/// The state of taking elements back from a worker; see `Channel.revocation`.
+package enum Revocation {
+  package static let none: UInt64 = 0
+  /// The parent is reading `progress`; a worker about to start an element waits for the decision.
+  package static let deciding: UInt64 = 1
+  package static let decided: UInt64 = 2
+}

@@ -1,0 +1,26 @@
+import Glibc
+
+/// A mutual exclusion lock whose holder may leave and come back in the middle of a function.
+///
+/// `Mutex` from Synchronization takes the priority-inheriting path of the kernel when it is contended, which
+/// here costs more than what is guarded; and its closures do not fit a loop that waits between two looks.
+package final class Lock: @unchecked Sendable {
+  // Sound: a pthread mutex at an address of its own, made for this.
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+
+  package init() { pthread_mutex_init(mutex, nil) }
+
+  deinit {
+    pthread_mutex_destroy(mutex)
+    mutex.deallocate()
+  }
+
+  @inline(__always) package func lock() { pthread_mutex_lock(mutex) }
+  @inline(__always) package func unlock() { pthread_mutex_unlock(mutex) }
+
+  package func withLock<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    lock()
+    defer { unlock() }
+    return try body()
+  }
+}

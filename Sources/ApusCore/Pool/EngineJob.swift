@@ -1,0 +1,156 @@
+import Synchronization
+
+/// One call of a pool as its engine sees it: a function, bytes to call it on, and an inbox.
+///
+/// The caller encodes arguments and decodes results, on its own thread; between the two there are only bytes.
+package final class EngineJob: @unchecked Sendable {
+  // Sound: everything mutable is guarded by the engine's lock.
+
+  package enum Chunking: Sendable {
+    case automatic
+    case fixed(Int)
+  }
+
+  /// How a job differs from the usual.
+  package struct Options: Sendable {
+    package var chunking = Chunking.automatic
+    /// Nanoseconds that one task may take.
+    package var timeLimit: UInt64?
+    /// Nanoseconds between asking a task to stop and killing its worker.
+    package var grace: UInt64 = 100_000_000
+    /// How often a task is tried again after its worker died.
+    package var retries = 0
+    /// Whether the caller wants to know of every result at once, not only when there is much to do.
+    package var isEager = true
+    package init() {}
+  }
+
+  package let function: FunctionDefinition
+  package let options: Options
+  /// Where values of plain memory go, one after the other by index.
+  let destination: UnsafeMutableRawPointer?
+
+  // MARK: Tasks
+
+  var queue = Queue<InputSpan>()
+  var queued = 0
+  var inFlight = 0
+  /// No more arguments will come.
+  var isInputClosed = false
+  var isCancelled = false
+  /// Whether the engine has it in its list of jobs with queued tasks.
+  var isListed = false
+  /// Tries of tasks whose workers died, by index.
+  var attempts: [Int: Int] = [:]
+
+  /// Nanoseconds that a task takes, as far as is known.
+  var taskTime: Double?
+  var lastChunk = 1
+
+  // MARK: Results
+
+  package struct Inbox {
+    package var deliveries: [Delivery] = []
+    package var bytes = ByteBuffer()
+
+    package init() {}
+  }
+  var inbox = Inbox()
+  var hasBadNews = false
+  /// Somebody else has something for the caller.
+  var isNudged = false
+
+  // MARK: Waiting
+
+  enum Waiter {
+    case none
+    case blocking
+    case continuation(UnsafeContinuation<Void, Never>)
+  }
+  var waiter = Waiter.none
+  /// Whether an engine thread must see to it, as no thread of its caller will.
+  var isAsynchronous = false
+  /// Fewer queued tasks than this: the caller should encode more.
+  var refillBelow = 0
+  var isActive = false
+  var isTouched = false
+  /// Where a blocked caller sleeps while another thread drives the pool; see `PoolEngine.wait`.
+  let wake = SharedWord.allocate(capacity: 1)
+
+  package init(
+    _ function: FunctionDefinition, options: Options = Options(), destination: UnsafeMutableRawPointer? = nil
+  ) {
+    (self.function, self.options, self.destination) = (function, options, destination)
+    wake.initialize(to: Atomic(0))
+  }
+
+  deinit { wake.deallocate() }
+
+  var isComplete: Bool { isInputClosed && queued == 0 && inFlight == 0 }
+
+  /// Whether the caller has something to do.
+  var isSignalled: Bool {
+    if isComplete || isCancelled || hasBadNews || isNudged { return true }
+    if !isInputClosed, queued < refillBelow { return true }
+    if inbox.deliveries.isEmpty { return false }
+    return options.isEager || inbox.bytes.count > 128 << 10 || inbox.deliveries.count > 1024
+  }
+
+  // MARK: Measuring
+
+  /// `count` tasks took `elapsed` nanoseconds of a worker.
+  func measured(_ count: Int, elapsed: UInt64) {
+    let sample = Double(max(elapsed, 1)) / Double(count)
+    // Down at once, up slowly: the first tasks pay for start-up, and one slow task among quick ones must not
+    // make the chunks small for good. Too long a chunk costs little: idle workers take its rest back.
+    taskTime = taskTime.map { $0 > sample ? sample : $0 * 0.75 + sample * 0.25 } ?? sample
+  }
+
+  // MARK: Delivering
+
+  func deliver(_ content: Delivery.Content, index: Int, count: Int = 1) {
+    guard !isCancelled else { return }
+    if case .placed = content, case .placed? = inbox.deliveries.last?.content,
+      let last = inbox.deliveries.last, last.index + last.count == index
+    {
+      inbox.deliveries[inbox.deliveries.count - 1].count += count
+    } else {
+      inbox.deliveries.append(Delivery(index: index, count: count, content: content))
+    }
+    switch content {
+    case .failure, .lost, .stopped, .unserved: hasBadNews = true
+    case .placed, .value, .large: break
+    }
+  }
+
+  /// Copies bytes into the inbox's buffer.
+  func store(_ bytes: UnsafeRawBufferPointer) -> Range<Int> {
+    let start = inbox.bytes.count
+    inbox.bytes.append(contentsOf: bytes)
+    return start..<start + bytes.count
+  }
+
+  func requeue(_ span: InputSpan) {
+    queue.prepend(span)
+    queued += span.range.count
+  }
+}
+
+/// The jobs that something has happened to since their callers were last told.
+final class TouchedJobs {
+  private var jobs: [EngineJob] = []
+
+  func add(_ job: EngineJob) {
+    guard !job.isTouched else { return }
+    job.isTouched = true
+    jobs.append(job)
+  }
+
+  func takeAll(_ body: (EngineJob) -> Void) {
+    for job in jobs {
+      job.isTouched = false
+      body(job)
+    }
+    jobs.removeAll(keepingCapacity: true)
+  }
+}

@@ -1,0 +1,159 @@
+import CApus
+import Synchronization
+
+extension EngineWorker {
+  /// Buffers for large values grow with what has arrived, not with what was announced, beyond this.
+  private static let trustedLength = 64 << 20
+
+  /// Takes what has come back and gives it to the jobs. Returns how many tasks were finished.
+  ///
+  /// Nothing that the worker wrote is believed: headers are copied out before they are checked, and every
+  /// length is held against the ring and against what was sent.
+  func receive(now: UInt64) throws(ChannelCorruption) -> Int {
+    let before = expected
+    var finished = 0
+    let firstJob = chunks.first?.job
+    while true {
+      if incoming != nil {
+        guard try receivePiece(&finished) else { break }
+        continue
+      }
+      let available = try results.available(atLeast: ResultHeader.size)
+      guard available >= ResultHeader.size else {
+        if available != 0 { throw ChannelCorruption("a result is shorter than its header") }
+        try takeOpenRun(&finished)
+        break
+      }
+      try receiveRecord(results.place().load(as: ResultHeader.self), &finished)
+    }
+    if results.position != 0, finished > 0 || before != expected { channel.wakeWorker() }
+    if finished > 0 {
+      if let firstJob, chunks.first?.job === firstJob || chunks.isEmpty {
+        firstJob.measured(finished, elapsed: now &- mark)
+      }
+      mark = now
+    }
+    return finished
+  }
+
+  private func receiveRecord(_ header: ResultHeader, _ finished: inout Int) throws(ChannelCorruption) {
+    guard let chunk = chunks.first else { throw ChannelCorruption("a result for no task") }
+    guard header.sequence &+ UInt64(taken) == expected else { throw ChannelCorruption("a result out of order") }
+    guard header.length <= UInt64(Int.max / 2) else { throw ChannelCorruption("a result of impossible length") }
+    let length = Int(header.length)
+    let size = recordSize(ResultHeader.size + length)
+    switch header.kind {
+    case ResultHeader.Kind.value where size > ChannelLimit.record && taken == 0:
+      results.consume(ResultHeader.size)
+      incoming = (ByteBuffer(capacity: min(length, Self.trustedLength)), length)
+    case ResultHeader.Kind.value where taken == 0:
+      try needPublished(size)
+      let job = chunk.job
+      let bytes = UnsafeRawBufferPointer(start: results.place(ResultHeader.size), count: length)
+      finish(1, &finished) { job.isCancelled ? .stopped(.cancelled) : .value(job.store(bytes)) }
+      results.consume(size)
+    case ResultHeader.Kind.failure where taken == 0:
+      guard size <= ChannelLimit.record * 4 else { throw ChannelCorruption("a failure report is too long") }
+      try needPublished(size)
+      let job = chunk.job
+      let bytes = UnsafeRawBufferPointer(start: results.place(ResultHeader.size), count: length)
+      finish(1, &finished) { .failure(job.store(bytes)) }
+      results.consume(size)
+    case ResultHeader.Kind.run:
+      guard let stride = chunk.job.function.strides?.output, Int(header.count) >= taken,
+        Int(header.count) - taken <= chunk.span.range.count, length == Int(header.count) * stride
+      else { throw ChannelCorruption("a run of results does not fit its tasks") }
+      try needPublished(size)
+      takeRun(Int(header.count) - taken, stride, &finished)
+      taken = 0
+      results.consume(size)
+    default: throw ChannelCorruption("a result of unknown kind \(header.kind)")
+    }
+  }
+
+  private func needPublished(_ size: Int) throws(ChannelCorruption) {
+    guard size <= Channel.ringSize, try results.available(atLeast: size) >= size else {
+      throw ChannelCorruption("a result is longer than what was published")
+    }
+  }
+
+  /// Takes from the run that the worker is still at what it has finished of it.
+  private func takeOpenRun(_ finished: inout Int) throws(ChannelCorruption) {
+    guard let chunk = chunks.first, let stride = chunk.job.function.strides?.output else { return }
+    // Acquire: pairs with the release after each value.
+    let progress = channel.progress.pointee.load(ordering: .acquiring)
+    guard progress / 2 > expected else { return }
+    let count = min(Int(clamping: progress / 2 - expected), chunk.span.range.count)
+    let header = results.place().load(as: ResultHeader.self)
+    // Anything else has been published since we looked, and is found by the next look.
+    guard header.kind == ResultHeader.Kind.run, header.sequence &+ UInt64(taken) == expected else { return }
+    guard recordSize(ResultHeader.size + (taken + count) * stride) <= Channel.ringSize else {
+      throw ChannelCorruption("a run of results is longer than the ring")
+    }
+    let all = taken + count
+    takeRun(count, stride, &finished)
+    taken = all
+  }
+
+  /// Takes `count` values of the run at the read position, from the first one not taken on.
+  private func takeRun(_ count: Int, _ stride: Int, _ finished: inout Int) {
+    guard count > 0, let chunk = chunks.first else { return }
+    let job = chunk.job
+    var source = UnsafeRawPointer(results.place(ResultHeader.size + taken * stride))
+    guard let destination = job.destination, stop == nil, !job.isCancelled else {
+      for _ in 0..<count {
+        let bytes = UnsafeRawBufferPointer(start: source, count: stride)
+        let index = chunks.first!.span.base + chunks.first!.span.range.lowerBound
+        finish(1, &finished) {
+          if job.isCancelled { return .stopped(.cancelled) }
+          guard let destination = job.destination else { return .value(job.store(bytes)) }
+          (destination + index * stride).copyMemory(from: source, byteCount: stride)
+          return .placed
+        }
+        source += stride
+      }
+      return
+    }
+    let index = chunk.span.base + chunk.span.range.lowerBound
+    (destination + index * stride).copyMemory(from: source, byteCount: count * stride)
+    finish(count, &finished) { .placed }
+  }
+
+  private func receivePiece(_ finished: inout Int) throws(ChannelCorruption) -> Bool {
+    guard let (bytes, length) = incoming else { return false }
+    let count = min(length - bytes.count, ChannelLimit.piece)
+    guard try results.available(atLeast: recordSize(count)) >= recordSize(count) else { return false }
+    bytes.append(contentsOf: UnsafeRawBufferPointer(start: results.place(), count: count))
+    results.consume(recordSize(count))
+    channel.wakeWorker()
+    if bytes.count == length {
+      incoming = nil
+      guard !chunks.isEmpty else { throw ChannelCorruption("a result for no task") }
+      finish(1, &finished) { .large(LargeValue(bytes: bytes)) }
+    }
+    return true
+  }
+
+  /// The first `count` tasks of the head chunk are done.
+  private func finish(_ count: Int, _ finished: inout Int, _ content: () -> Delivery.Content) {
+    var chunk = chunks.first!
+    let index = chunk.span.base + chunk.span.range.lowerBound
+    if let stop, stop.sequence == expected {
+      // It ended after it was asked to: the request counts, whatever it made of it.
+      chunk.job.deliver(.stopped(stop.reason), index: index)
+      self.stop = nil
+      channel.cancelled.pointee.store(0, ordering: .relaxed)
+    } else {
+      chunk.job.deliver(content(), index: index, count: count)
+    }
+    touched.add(chunk.job)
+    finished += count
+    chunk.job.inFlight -= count
+    inFlight -= count
+    chunk.span.range = chunk.span.range.lowerBound + count..<chunk.span.range.upperBound
+    chunk.first += UInt64(count)
+    if chunk.span.range.isEmpty { _ = chunks.popFirst() } else { chunks.first = chunk }
+    // What was taken back leaves a gap in the numbers.
+    expected = chunks.first?.first ?? nextSequence
+  }
+}

@@ -1,0 +1,129 @@
+import CApus
+import Glibc
+import Synchronization
+
+/// One worker as its engine sees it. Everything here is under the engine's lock.
+final class EngineWorker {
+  enum State {
+    case starting, ready
+    /// Told to stop, or about to be replaced: gets nothing more.
+    case leaving
+  }
+
+  /// Tasks that were sent in one record and are not finished yet.
+  struct Chunk {
+    let job: EngineJob
+    var span: InputSpan
+    /// The sequence number of the first of them.
+    var first: UInt64
+  }
+
+  let slot: Int
+  let process: ChildProcess
+  let control: OwnedDescriptor
+  let output: LineRelay
+  let errors: LineRelay
+  let channel: Channel
+  let startedAt: UInt64
+  let touched: TouchedJobs
+  var state = State.starting
+
+  // MARK: What was sent
+
+  var tasks: RingWriter
+  var chunks = Queue<Chunk>()
+  var inFlight = 0
+  var nextSequence: UInt64 = 0
+  /// A record that is on its way through the ring, and who keeps its memory alive.
+  var outgoing: (rest: UnsafeRawBufferPointer, owner: AnyObject)?
+  var functions: Set<UInt32> = []
+  /// Those of them that carry a context, the oldest first.
+  var contexts: [UInt32] = []
+
+  // MARK: What comes back
+
+  var results: RingReader
+  /// The sequence number of the next result.
+  var expected: UInt64 = 0
+  /// How many values of the run that is not published yet were taken already.
+  var taken = 0
+  /// A large value that is on its way.
+  var incoming: (bytes: ByteBuffer, length: Int)?
+  /// When the worker began with what it is at, as far as the parent saw.
+  var mark: UInt64
+
+  // MARK: Asked of it
+
+  /// The task that was asked to stop, why, and when its worker is to be killed.
+  var stop: (sequence: UInt64, reason: StopReason, killAt: UInt64)?
+  /// Why it was killed, if it was.
+  var killedFor: StopReason?
+  var corruption: String?
+  var isRevoking = false
+
+  init(
+    slot: Int, process: ChildProcess, control: OwnedDescriptor, output: LineRelay, errors: LineRelay,
+    channel: Channel, touched: TouchedJobs, now: UInt64
+  ) {
+    (self.slot, self.process, self.control) = (slot, process, control)
+    (self.output, self.errors, self.channel) = (output, errors, channel)
+    (startedAt, mark, self.touched) = (now, now, touched)
+    tasks = channel.taskWriter
+    results = channel.resultReader
+  }
+
+  var isIdle: Bool { state == .ready && inFlight == 0 }
+
+  /// Whether something came back since the last look. Cheap: for spinning.
+  func hasNews() -> Bool {
+    if let available = try? results.available(), available == 0 {
+      guard inFlight > 0 else { return state == .starting && isReady }
+      return channel.progress.pointee.load(ordering: .acquiring) / 2 > expected || wantsToSend
+    }
+    return true
+  }
+
+  var isReady: Bool { channel.ready.pointee.load(ordering: .acquiring) == Channel.magic }
+
+  private var wantsToSend: Bool {
+    guard outgoing != nil else { return false }
+    return (try? tasks.space(atLeast: ChannelLimit.piece)) ?? Channel.ringSize >= ChannelLimit.piece
+  }
+
+  // MARK: Asking to be woken
+
+  /// Has the worker ring the doorbell at the next thing it does. Followed by a barrier.
+  func requestAttention() {
+    channel.attention.pointee.store(1, ordering: .relaxed)
+    channel.gate.pointee.store(0, ordering: .releasing)
+  }
+
+  func openGate() {
+    guard !isRevoking, channel.needsFences.pointee.load(ordering: .relaxed) == 0 else { return }
+    channel.gate.pointee.store(.max, ordering: .relaxed)
+  }
+
+  // MARK: Stopping the task it is at
+
+  /// Asks the task at the head to stop. `kill` once `killAt` has passed.
+  func askToStop(_ reason: StopReason, killAt: UInt64) {
+    guard stop == nil, inFlight > 0 else { return }
+    stop = (expected, reason, killAt)
+    channel.cancelled.pointee.store(expected &+ 1, ordering: .releasing)
+    // For a body that is suspended: the lifeline's thread cancels its Swift task.
+    var note: UInt8 = 1
+    _ = Glibc.send(control.number, &note, 1, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+  }
+
+  func kill(_ reason: StopReason?) {
+    killedFor = reason
+    process.signalGroup(SIGKILL)
+  }
+
+  /// Since when the task at the head has run: as the worker says, if that is possible.
+  func headBegan(now: UInt64) -> UInt64 {
+    guard channel.progress.pointee.load(ordering: .acquiring) == expected &* 2 &+ 1 else { return mark }
+    let said = channel.begun.pointee.load(ordering: .relaxed)
+    return said > mark && said <= now ? said : mark
+  }
+}

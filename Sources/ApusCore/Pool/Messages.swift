@@ -1,0 +1,63 @@
+// What goes through a channel. Every record starts with one of these headers, 32 bytes, at a multiple of 32.
+// Elements are numbered per worker, from 0 on, in the order in which they are sent.
+
+/// From the parent to a worker.
+package struct TaskHeader: BitwiseCopyable {
+  package enum Kind {
+    /// `function`, as the `length` bytes that follow describe it.
+    package static let define: UInt32 = 1
+    /// `count` elements: a `UInt32` length of each, then their bytes. `length` is that of the whole.
+    package static let chunk: UInt32 = 2
+    /// `count` elements of plain memory of one size, `length` bytes in all.
+    package static let rawChunk: UInt32 = 3
+    /// One element of `length` bytes, more than a chunk may have.
+    package static let large: UInt32 = 4
+    /// `function` will not be called again.
+    package static let forget: UInt32 = 5
+    /// Nothing more will come: end.
+    package static let stop: UInt32 = 6
+  }
+
+  package var kind: UInt32
+  package var function: UInt32 = 0
+  package var count: UInt32 = 0
+  /// 1: note when each element is begun, for its time limit.
+  package var isTimed: UInt32 = 0
+  package var first: UInt64 = 0
+  package var length: UInt64 = 0
+
+  package static let size = 32
+}
+
+/// From a worker to the parent.
+package struct ResultHeader: BitwiseCopyable {
+  package enum Kind {
+    /// One element's value, `length` bytes.
+    package static let value: UInt32 = 1
+    /// The values of `count` elements from `sequence` on, plain memory of one size. While the worker is at
+    /// it the record is not published yet, and `progress` says how many of its values are there.
+    package static let run: UInt32 = 2
+    /// One element's failure: a `FailureReport` of `length` bytes.
+    package static let failure: UInt32 = 3
+  }
+
+  package var kind: UInt32
+  package var count: UInt32
+  package var sequence: UInt64
+  package var length: UInt64
+  private var reserved: UInt64 = 0
+
+  package init(kind: UInt32, count: UInt32, sequence: UInt64, length: UInt64) {
+    (self.kind, self.count, self.sequence, self.length) = (kind, count, sequence, length)
+  }
+
+  package static let size = 32
+}
+
+/// The sizes that both sides of a channel agree on.
+package enum ChannelLimit {
+  /// The largest record that lies in a ring as a whole; a longer one is streamed through it.
+  package static let record = Channel.ringSize / 4
+  /// How much of a streamed record is published at a time.
+  package static let piece = Channel.ringSize / 8
+}

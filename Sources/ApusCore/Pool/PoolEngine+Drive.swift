@@ -1,0 +1,224 @@
+import CApus
+import Synchronization
+
+extension PoolEngine {
+  /// Blocks until the job's caller has something to do: results, arguments to encode, or the end.
+  package func wait(for job: EngineJob) {
+    lock.lock()
+    job.waiter = .blocking
+    while !job.isSignalled {
+      if driver == nil {
+        driver = job
+        drive { job.isSignalled }
+        driver = nil
+        handOver()
+      } else {
+        follow(job)
+      }
+    }
+    job.waiter = .none
+    unlockAndTell()
+  }
+
+  /// Suspends until the job's caller has something to do. A cancelled task cancels the job.
+  package func wait(suspendingFor job: EngineJob) async {
+    await withTaskCancellationHandler {
+      await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+        lock.lock()
+        if job.isSignalled {
+          lock.unlock()
+          return continuation.resume()
+        }
+        job.waiter = .continuation(continuation)
+        callEngineThread()
+        lock.unlock()
+      }
+    } onCancel: {
+      cancel(job)
+    }
+  }
+
+  /// Looks after the pool until `isDone`. Called with the lock, which is free while nothing happens.
+  func drive(until isDone: () -> Bool) {
+    var backoff = Backoff()
+    while !isDone() {
+      if pump() {
+        backoff = Backoff()
+        continue
+      }
+      unlockAndTell()
+      let goesOn = backoff.pause()
+      lock.lock()
+      if goesOn { continue }
+      if rebalance() {
+        backoff = Backoff()
+        continue
+      }
+      if !isDone() { sleepUntilNews() }
+      backoff = Backoff()
+    }
+  }
+
+  /// Another thread drives: sleeps until this job is told, or the driver leaves.
+  private func follow(_ job: EngineJob) {
+    followers.append(job)
+    job.wake.pointee.store(0, ordering: .relaxed)
+    unlockAndTell()
+    var backoff = Backoff()
+    while job.wake.pointee.load(ordering: .acquiring) == 0 {
+      if !backoff.pause() { apus_futex_wait(job.wake, 0, -1) }
+    }
+    lock.lock()
+    followers.removeAll { $0 === job }
+  }
+
+  private func wakeFollower(_ job: EngineJob) {
+    job.wake.pointee.store(1, ordering: .releasing)
+    apus_futex_wake(job.wake, 1)
+  }
+
+  /// The driver leaves: the next one to drive is a follower, or else the engine thread.
+  private func handOver() {
+    if let next = followers.first { return wakeFollower(next) }
+    if asynchronousJobs > 0 || needsSupervision { callEngineThread() }
+  }
+
+  /// Whether something must happen in time although nobody waits: a grace ends, a worker is to be started.
+  private var needsSupervision: Bool { nextDeadline(now: 0) != nil }
+
+  /// Tells callers what has happened to their jobs.
+  func announce() {
+    touched.takeAll { job in
+      guard job.isSignalled else { return }
+      switch job.waiter {
+      case .none: break
+      case .continuation(let continuation):
+        job.waiter = .none
+        continuation.resume()
+      case .blocking:
+        if job !== driver {
+          wakeFollower(job)
+        } else if sleepers > 0 {
+          doorbell.ring()  // another thread found out; the driver may be asleep
+        }
+      }
+    }
+  }
+
+  // MARK: One look
+
+  /// Takes what the workers have given and hands out what they can take. True if anything happened.
+  func pump() -> Bool {
+    var finished = 0
+    var isNews = false
+    var now: UInt64 = 0
+    for case let worker? in workers where worker.hasNews() {
+      if now == 0 { now = apus_now() }
+      isNews = true
+      do {
+        if worker.state == .starting { becomeReady(worker, now: now) }
+        finished += try worker.receive(now: now)
+        _ = try worker.pushOutgoing()
+        worker.checkRevocation()
+      } catch { condemn(worker, error) }
+    }
+    guard isNews else { return false }
+    // What a task printed was in the pipe before its result could be seen: it goes out before the result.
+    if finished > 0 { look(at: quiet, timeout: 0) }
+    schedule()
+    announce()
+    if now >= nextLimitCheck { enforceLimits(now: now) }
+    return true
+  }
+
+  // MARK: Sleeping
+
+  private func sleepUntilNews() {
+    armWorkers()
+    if pump() { return disarmWorkers() }
+    sleepers += 1
+    let timeout = nextDeadline(now: apus_now())
+    waitUnlocked(on: busy, timeout)
+    sleepers -= 1
+    if sleepers > 0 { armWorkers() } else { disarmWorkers() }
+    enforceLimits(now: apus_now())
+    announce()
+  }
+
+  private func armWorkers() {
+    for case let worker? in workers { worker.requestAttention() }
+    // Pairs with the workers' plain stores and loads: see `Channel.gate`.
+    _ = apus_barrier_all()
+  }
+
+  private func disarmWorkers() {
+    guard sleepers == 0 else { return }
+    for case let worker? in workers {
+      worker.channel.attention.pointee.store(0, ordering: .relaxed)
+      worker.openGate()
+    }
+  }
+
+  /// Waits with the lock free, then deals with what woke us.
+  func waitUnlocked(on poller: Poller, _ timeout: UInt64?) {
+    unlockAndTell()
+    var tags: [UInt64] = []
+    poller.wait(timeout) { tags.append($0) }
+    lock.lock()
+    for tag in tags { handle(tag) }
+  }
+
+  private func look(at poller: Poller, timeout: UInt64?) {
+    var tags: [UInt64] = []
+    poller.wait(timeout) { tags.append($0) }
+    for tag in tags { handle(tag) }
+  }
+
+  private func handle(_ tag: UInt64) {
+    let slot = Int(tag & 0xffff_ffff)
+    switch tag & ~0xffff_ffff {
+    case Tag.doorbell: doorbell.silence()
+    case Tag.poke: poke.silence()
+    case Tag.quiet: look(at: quiet, timeout: 0)
+    case Tag.output: if let worker = workers[slot], !worker.output.drain() { quiet.remove(worker.output.descriptor) }
+    case Tag.errors: if let worker = workers[slot], !worker.errors.drain() { quiet.remove(worker.errors.descriptor) }
+    case Tag.death: if let worker = workers[slot] { checkDeath(worker) }
+    default: break
+    }
+  }
+
+  // MARK: The engine thread
+
+  func callEngineThread() {
+    guard isEngineThreadAsleep else { return }
+    isEngineThreadAsleep = false
+    poke.ring()
+  }
+
+  /// Drives for callers that suspend, and watches over an idle pool.
+  func serve() {
+    lock.lock()
+    while !isClosed {
+      if driver == nil, asynchronousJobs > 0 {
+        drive { driver != nil || asynchronousJobs == 0 || isClosed }
+        // A caller that awaits one call after the other comes back in a moment: meet it awake.
+        var backoff = Backoff()
+        while driver == nil, asynchronousJobs == 0, !isClosed {
+          unlockAndTell()
+          let goesOn = backoff.pause()
+          lock.lock()
+          if !goesOn { break }
+        }
+        continue
+      }
+      isEngineThreadAsleep = true
+      let timeout = driver == nil ? nextDeadline(now: apus_now()) : nil
+      waitUnlocked(on: quiet, timeout)
+      isEngineThreadAsleep = false
+      if driver == nil { enforceLimits(now: apus_now()) }
+      announce()
+    }
+    unlockAndTell()
+    engineThreadEnded.signal()
+  }
+}

@@ -1,0 +1,99 @@
+import CApus
+import Synchronization
+
+extension PoolEngine {
+  /// When something must happen although nothing does, in nanoseconds from now; nil: never.
+  func nextDeadline(now: UInt64) -> UInt64? {
+    var next = UInt64.max
+    for vacancy in vacancies { next = min(next, vacancy.at) }
+    for case let worker? in workers {
+      if worker.state == .starting, let limit = configuration.startUpLimit { next = min(next, worker.startedAt &+ limit) }
+      if let stop = worker.stop {
+        next = min(next, stop.killAt)
+      } else if let limit = worker.chunks.first?.job.options.timeLimit {
+        next = min(next, worker.headBegan(now: now) &+ limit)
+      }
+    }
+    guard next != .max else { return nil }
+    return next > now ? next - now : 0
+  }
+
+  /// Does what is due: tasks past their limit are asked to stop, those that did not are killed with their
+  /// worker, and workers are started where some are missing.
+  func enforceLimits(now: UInt64) {
+    nextLimitCheck = now &+ 1_000_000
+    for case let worker? in workers {
+      if worker.state == .starting, let limit = configuration.startUpLimit, now &- worker.startedAt >= limit {
+        worker.corruption = "it was not ready after \(Duration.nanoseconds(limit))"
+        worker.kill(nil)
+      }
+      if let stop = worker.stop {
+        if now >= stop.killAt, worker.killedFor == nil, stop.sequence == worker.expected { worker.kill(stop.reason) }
+      } else if let job = worker.chunks.first?.job, let limit = job.options.timeLimit,
+        now >= worker.headBegan(now: now) &+ limit
+      {
+        worker.askToStop(.timeLimit, killAt: now &+ job.options.grace)
+      }
+    }
+    let due = vacancies.filter { $0.at <= now }.map(\.slot)
+    guard !due.isEmpty, !isClosing else { return }
+    vacancies.removeAll { $0.at <= now }
+    start(due, now: now)
+  }
+
+  // MARK: The end
+
+  /// Ends the pool: no new tasks, those given may finish for `limit`, then everything is ended.
+  ///
+  /// Returns when no process is left; in bounded time after `limit`, whatever the workers do.
+  package func shutDown(within limit: UInt64) {
+    lock.lock()
+    guard !isClosing else { return unlockAndTell() }
+    isClosing = true
+    let end = apus_now() &+ limit
+    if limit > 0 {
+      driveBounded(until: end) { active.values.allSatisfy { $0.isComplete || $0.isCancelled } }
+      for case let worker? in workers where worker.isIdle { tellToStop(worker) }
+    }
+    for case let worker? in workers where worker.state != .leaving {
+      worker.state = .leaving
+      worker.kill(nil)
+    }
+    problem = problem ?? .closed
+    failEverything(.closed)
+    // `exit` runs what bodies registered with `atexit`; it gets a quarter of a second.
+    driveBounded(until: apus_now() &+ 250_000_000) { workers.allSatisfy { $0 == nil } }
+    killAll()
+    // Not even a kill is sure to be quick (a process in an uninterruptible wait), so this is bounded as well.
+    driveBounded(until: apus_now() &+ 2_000_000_000) { workers.allSatisfy { $0 == nil } }
+    isClosed = true
+    poke.ring()
+    unlockAndTell()
+    engineThreadEnded.wait()
+  }
+
+  private func tellToStop(_ worker: EngineWorker) {
+    guard (try? worker.tasks.space(atLeast: TaskHeader.size)) ?? 0 >= TaskHeader.size else { return }
+    worker.tasks.place().storeBytes(of: TaskHeader(kind: TaskHeader.Kind.stop), as: TaskHeader.self)
+    worker.tasks.publish(TaskHeader.size)
+    worker.channel.wakeWorker()
+    worker.state = .leaving
+  }
+
+  /// Drives, or waits while another thread does, until `isDone` or a moment.
+  private func driveBounded(until end: UInt64, _ isDone: () -> Bool) {
+    var backoff = Backoff()
+    while !isDone() {
+      let now = apus_now()
+      if now >= end { return }
+      if pump() { backoff = Backoff() }
+      unlockAndTell()
+      let goesOn = backoff.pause()
+      lock.lock()
+      if goesOn { continue }
+      waitUnlocked(on: quiet, min(end &- now, 1_000_000))
+      enforceLimits(now: apus_now())
+      announce()
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import CApus
+
+extension PoolEngine {
+  /// What a chunk should take of a worker's time: long enough that handing it over costs nothing beside it,
+  /// short enough that the workers end together.
+  private static let chunkTime = 100_000.0  // ns
+  /// How much work may lie in a worker's ring. More would only wait there while another worker is idle.
+  private static let backlogTime = 300_000.0  // ns
+  private static let backlogChunks = 64
+
+  /// How many tasks of a job make its next chunk.
+  func chunkSize(_ job: EngineJob, limit: Int) -> Int {
+    switch job.options.chunking {
+    case .fixed(let count): return min(limit, max(1, count))
+    case .automatic:
+      guard let time = job.taskTime else { return 1 }
+      var size = Int(min(Self.chunkTime / time, 1e9))
+      size = min(size, job.lastChunk * 4)
+      // Towards the end the chunks shrink, so that no worker is left with a long one.
+      if job.isInputClosed { size = min(size, job.queued / (2 * max(1, configuration.workers))) }
+      return min(limit, max(1, size))
+    }
+  }
+
+  /// Hands queued tasks to workers that can take them, one chunk a worker in turn.
+  func schedule() {
+    var gave = true
+    while gave, !queue.isEmpty {
+      gave = false
+      for case let worker? in workers where worker.state == .ready && worker.outgoing == nil {
+        guard let job = nextJob(for: worker) else { continue }
+        do { gave = try give(job, to: worker) || gave } catch { condemn(worker, error) }
+        if queue.isEmpty { return }
+      }
+    }
+  }
+
+  /// The job whose turn it is, if this worker should have a task of it now.
+  private func nextJob(for worker: EngineWorker) -> EngineJob? {
+    while let job = queue.first, job.queued == 0 {
+      _ = queue.popFirst()
+      job.isListed = false
+    }
+    guard let job = queue.first else { return nil }
+    if worker.inFlight == 0 { return job }
+    // Behind another task only if both are known to be short, so that a long one is never queued behind a
+    // long one while a worker is idle. What turns out to be long after all is taken back.
+    guard !worker.isRevoking, worker.stop == nil, worker.chunks.count < Self.backlogChunks,
+      let time = job.taskTime, time < Self.chunkTime
+    else { return nil }
+    // The tasks at both ends stand for those between them.
+    guard let first = worker.chunks.first?.job.taskTime, let last = worker.chunks.last?.job.taskTime,
+      Double(worker.inFlight) * max(first, last) < Self.backlogTime
+    else { return nil }
+    return job
+  }
+
+  private func give(_ job: EngineJob, to worker: EngineWorker) throws(ChannelCorruption) -> Bool {
+    let span = job.queue.first!
+    let size = chunkSize(job, limit: span.range.count)
+    let sent = try worker.send(span, count: size, job: job, now: apus_now())
+    guard sent > 0 else { return false }
+    if sent == size { job.lastChunk = max(job.lastChunk, size) }
+    job.inFlight += sent
+    job.queued -= sent
+    if sent == span.range.count {
+      _ = job.queue.popFirst()
+    } else {
+      job.queue.first!.range = span.range.lowerBound + sent..<span.range.upperBound
+    }
+    // The next job's turn.
+    _ = queue.popFirst()
+    job.isListed = false
+    list(job)
+    return true
+  }
+
+  /// If a worker is idle and nothing is queued, takes back what waits in other workers' rings behind tasks
+  /// that turned out to be long. True if anything was.
+  func rebalance() -> Bool {
+    guard queue.isEmpty, workers.contains(where: { $0?.isIdle == true }) else { return false }
+    var taken = 0
+    for case let worker? in workers where worker.inFlight > 1 { taken += worker.revoke() }
+    guard taken > 0 else { return false }
+    for job in active.values { list(job) }
+    schedule()
+    return true
+  }
+}

@@ -1,0 +1,251 @@
+import CApus
+import Glibc
+import Synchronization
+
+extension PoolEngine {
+  // MARK: Starting
+
+  /// Starts the first workers; throws if none could be.
+  func startAll() throws(ProcessError) {
+    let now = apus_now()
+    let failures = start(Array(0..<configuration.workers), now: now)
+    if let first = failures.first, failures.count == configuration.workers { throw first }
+  }
+
+  /// Starts workers for slots; those that can't be are tried again later. Returns why they could not.
+  @discardableResult
+  func start(_ slots: [Int], now: UInt64) -> [ProcessError] {
+    var parts: [(slot: Int, parts: WorkerParts)] = []
+    var failures: [ProcessError] = []
+    var failed: [Int] = []
+    for slot in slots {
+      do { parts.append((slot, try WorkerParts())) } catch {
+        failures.append(error)
+        failed.append(slot)
+      }
+    }
+    let requests = parts.map { part in
+      var request = configuration.command
+      request.descriptors = part.parts.descriptors(doorbell: doorbell.descriptor.number)
+      return request
+    }
+    for (part, result) in zip(parts, Spawner.spawn(requests)) {
+      do {
+        try adopt(result.get(), part.parts, slot: part.slot, now: now)
+      } catch {
+        failures.append(error)
+        failed.append(part.slot)
+      }
+    }
+    for slot in failed { vacancies.append((slot, now + retryDelay())) }
+    if let last = failures.last {
+      failedStarts += 1
+      note(Event(.warning, from: eventSource, text: last.description))
+      if failedStarts >= configuration.startUpAttempts, workers.allSatisfy({ $0 == nil }) {
+        breakDown(.spawnFailed(last))
+      }
+    }
+    return failures
+  }
+
+  private func adopt(_ process: ChildProcess, _ parts: WorkerParts, slot: Int, now: UInt64) throws(ProcessError) {
+    let worker = EngineWorker(
+      slot: slot, process: process, control: parts.control.ours,
+      output: try LineRelay(source: parts.output.reading, target: .standardOutput),
+      errors: try LineRelay(source: parts.errors.reading, target: .standardError), channel: parts.channel,
+      touched: touched, now: now)
+    workers[slot] = worker
+    worker.openGate()
+    // Without a pidfd (an old kernel) the end of the control socket is the death notice.
+    let death = process.pidfd >= 0 ? process.pidfd : worker.control.number
+    try quiet.add(death, tag: Tag.death | UInt64(slot))
+    try quiet.add(worker.output.descriptor, tag: Tag.output | UInt64(slot))
+    try quiet.add(worker.errors.descriptor, tag: Tag.errors | UInt64(slot))
+    if sleepers > 0 { worker.requestAttention() }
+    note(Event(.workerStarted, from: eventSource, worker: slot, process: process.pid))
+  }
+
+  /// 10 ms after the first failure in a row, then twice as long each time, up to a second.
+  private func retryDelay() -> UInt64 { 10_000_000 << UInt64(min(failedStarts, 7)) }
+
+  func becomeReady(_ worker: EngineWorker, now: UInt64) {
+    if configuration.checksIdentity {
+      for (part, word) in CodeReference.programIdentity().enumerated()
+      where worker.channel.identity(part).pointee.load(ordering: .relaxed) != word {
+        worker.corruption = "it runs a different build of the program"
+        worker.kill(nil)
+        return
+      }
+    }
+    worker.state = .ready
+    worker.mark = now
+    failedStarts = 0
+    note(Event(.workerReady, from: eventSource, worker: worker.slot, process: worker.process.pid))
+  }
+
+  // MARK: Dying
+
+  /// A worker wrote what no sound worker writes: it can't be trusted with anything more.
+  func condemn(_ worker: EngineWorker, _ error: ChannelCorruption) {
+    worker.corruption = error.detail
+    worker.state = .leaving
+    worker.kill(nil)
+  }
+
+  func checkDeath(_ worker: EngineWorker) {
+    guard let status = worker.process.reap() else { return }
+    workers[worker.slot] = nil
+    quiet.remove(worker.control.number)
+    // What it finished before it died counts.
+    let now = apus_now()
+    if worker.corruption == nil {
+      do { _ = try worker.receive(now: now) } catch { worker.corruption = error.detail }
+    }
+    close(worker.output)
+    close(worker.errors)
+    let loss = WorkerLoss(
+      process: worker.process.pid, status: status, standardError: worker.errors.tail, reason: worker.killedFor,
+      corruption: worker.corruption)
+    note(
+      Event(
+        .workerExited, from: eventSource, worker: worker.slot, process: worker.process.pid, status: status,
+        text: worker.corruption))
+    bury(worker, loss)
+    replace(worker, loss, now: now)
+    for job in active.values { list(job) }
+    schedule()
+    announce()
+  }
+
+  private func close(_ relay: LineRelay) {
+    quiet.remove(relay.descriptor)
+    _ = relay.drain()
+    relay.finish()
+  }
+
+  /// Settles what the dead worker had been given: the task it was in fails or is tried again, those that it
+  /// had not begun go elsewhere.
+  private func bury(_ worker: EngineWorker, _ loss: WorkerLoss) {
+    let progress = worker.channel.progress.pointee.load(ordering: .acquiring)
+    // A worker that ran wild may have run anything that it was given.
+    let isSuspect = worker.corruption != nil || progress / 2 > worker.expected
+    var guilty = isSuspect ? worker.inFlight : progress == worker.expected &* 2 &+ 1 ? 1 : 0
+    while var chunk = worker.chunks.popFirst() {
+      touched.add(chunk.job)
+      let lost = min(guilty, chunk.span.range.count)
+      guilty -= lost
+      chunk.job.inFlight -= chunk.span.range.count
+      for local in chunk.span.range.prefix(lost) { lose(chunk, local, loss) }
+      chunk.span.range = chunk.span.range.dropFirst(lost)
+      // Prepended one after the other they would be reversed; the order among them does not matter.
+      if !chunk.span.range.isEmpty, !chunk.job.isCancelled { chunk.job.requeue(chunk.span) }
+    }
+    worker.inFlight = 0
+  }
+
+  private func lose(_ chunk: EngineWorker.Chunk, _ local: Int, _ loss: WorkerLoss) {
+    let job = chunk.job
+    let index = chunk.span.base + local
+    if loss.reason == nil, !job.isCancelled, job.attempts[index, default: 0] < job.options.retries {
+      job.attempts[index, default: 0] += 1
+      note(Event(.taskRetried, from: eventSource, process: loss.process, task: index))
+      return job.requeue(InputSpan(batch: chunk.span.batch, range: local..<local + 1, base: chunk.span.base))
+    }
+    job.deliver(.lost(loss), index: index)
+    note(Event(.taskFailed, from: eventSource, process: loss.process, status: loss.status, task: index))
+  }
+
+  private func replace(_ worker: EngineWorker, _ loss: WorkerLoss, now: UInt64) {
+    guard !isClosing else { return }
+    var delay: UInt64 = 0
+    if worker.state == .starting {
+      failedStarts += 1
+      delay = retryDelay()
+      // The others may still do the work; with none left, nobody ever would.
+      if failedStarts >= configuration.startUpAttempts, workers.allSatisfy({ $0?.state != .ready }) {
+        return breakDown(.startUpFailed(attempts: failedStarts, loss))
+      }
+    }
+    restarts += 1
+    if let limit = configuration.restarts, restarts > limit {
+      if workers.allSatisfy({ $0 == nil }) { breakDown(.restartsExhausted(limit, loss)) }
+      return
+    }
+    if delay == 0 {
+      start([worker.slot], now: now)
+      note(Event(.workerReplaced, from: eventSource, worker: worker.slot, process: loss.process))
+    } else {
+      vacancies.append((worker.slot, now + delay))
+    }
+  }
+
+  /// There will be no workers any more: everything that waits for one fails.
+  func breakDown(_ problem: PoolProblem) {
+    guard self.problem == nil else { return }
+    self.problem = problem
+    vacancies.removeAll()
+    killAll()
+    failEverything(problem)
+  }
+
+  func killAll() {
+    for case let worker? in workers {
+      worker.state = .leaving
+      worker.kill(nil)
+    }
+  }
+
+  /// Every task that has no result yet fails.
+  func failEverything(_ problem: PoolProblem) {
+    for case let worker? in workers {
+      while let chunk = worker.chunks.popFirst() {
+        chunk.job.inFlight -= chunk.span.range.count
+        for local in chunk.span.range { chunk.job.deliver(.unserved(problem), index: chunk.span.base + local) }
+      }
+      worker.inFlight = 0
+    }
+    queue.removeAll()
+    for job in active.values {
+      job.isListed = false
+      while let span = job.queue.popFirst() {
+        for local in span.range { job.deliver(.unserved(problem), index: span.base + local) }
+      }
+      job.queued = 0
+      touched.add(job)
+    }
+    announce()
+  }
+}
+
+/// What a worker is born with.
+private struct WorkerParts {
+  let memory: OwnedDescriptor
+  let channel: Channel
+  let control: (ours: OwnedDescriptor, theirs: OwnedDescriptor)
+  let output: (reading: OwnedDescriptor, writing: OwnedDescriptor)
+  let errors: (reading: OwnedDescriptor, writing: OwnedDescriptor)
+  let nothing: OwnedDescriptor
+
+  init() throws(ProcessError) {
+    let number = apus_memory_create("apus-channel", Channel.size)
+    guard number >= 0 else { throw ProcessError(errno: -number, doing: "make a worker's shared memory") }
+    memory = OwnedDescriptor(number)
+    channel = try Channel(mapping: number)
+    control = try OwnedDescriptor.socketPair()
+    output = try OwnedDescriptor.pipe()
+    errors = try OwnedDescriptor.pipe()
+    // Standard input is at its end: a worker must not eat what the terminal or a pipe holds for the parent.
+    let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
+    guard null >= 0 else { throw ProcessError(errno: errno, doing: "open /dev/null") }
+    nothing = OwnedDescriptor(null)
+  }
+
+  func descriptors(doorbell: Int32) -> [(source: Int32, target: Int32)] {
+    [
+      (nothing.number, 0), (output.writing.number, 1), (errors.writing.number, 2),
+      (memory.number, Int32(APUS_WORKER_CHANNEL)),
+      (control.theirs.number, Int32(APUS_WORKER_CONTROL)),
+      (doorbell, Int32(APUS_WORKER_DOORBELL)),
+    ]
+  }
+}

@@ -1,0 +1,234 @@
+import CApus
+import Glibc
+import Synchronization
+
+/// A pool of worker processes that moves bytes: the engine under the typed pools.
+///
+/// Whoever waits drives: a thread that blocks in `wait` looks after all workers while it waits (the leader;
+/// others that wait are followers until it leaves). For callers that suspend instead of blocking, and for an
+/// idle pool, one engine thread does the same. Every step is made under one lock, and no code of a user runs
+/// under it.
+package final class PoolEngine: @unchecked Sendable {
+  // Sound: everything mutable is guarded by `lock`.
+
+  package let configuration: EngineConfiguration
+  let lock = Lock()
+  let eventSource: Event.Source
+
+  // MARK: Workers
+
+  var workers: [EngineWorker?]
+  var restarts = 0
+  var failedStarts = 0
+  /// Slots that want a worker, and when to try.
+  var vacancies: [(slot: Int, at: UInt64)] = []
+  /// Why there can be no more workers.
+  var problem: PoolProblem?
+  var isClosing = false
+  var isClosed = false
+
+  // MARK: Jobs
+
+  /// Jobs with queued tasks, served in turn.
+  var queue = Queue<EngineJob>()
+  var active: [ObjectIdentifier: EngineJob] = [:]
+  var asynchronousJobs = 0
+  /// Jobs that may have something to tell since the last look.
+  let touched = TouchedJobs()
+
+  // MARK: Waiting
+
+  /// Deaths, output, requests to the engine thread.
+  let quiet: Poller
+  /// The same and the workers' doorbell.
+  let busy: Poller
+  let doorbell: Bell
+  let poke: Bell
+  var driver: EngineJob?
+  var followers: [EngineJob] = []
+  /// Threads that sleep until a worker does something.
+  var sleepers = 0
+  var isEngineThreadAsleep = false
+  let engineThreadEnded = NativeSemaphore()
+  var nextLimitCheck: UInt64 = 0
+  /// Told to observers once the lock is free.
+  var news: [Event] = []
+
+  enum Tag {
+    static let doorbell: UInt64 = 1 << 32
+    static let poke: UInt64 = 2 << 32
+    static let quiet: UInt64 = 3 << 32
+    static let death: UInt64 = 4 << 32
+    static let output: UInt64 = 5 << 32
+    static let errors: UInt64 = 6 << 32
+  }
+
+  /// Starts the workers. They are on their way when this returns; tasks may be given at once.
+  package init(_ configuration: EngineConfiguration) throws(ProcessError) {
+    self.configuration = configuration
+    eventSource = Event.Source(configuration.name)
+    workers = Array(repeating: nil, count: configuration.workers)
+    (quiet, busy) = (try Poller(), try Poller())
+    (doorbell, poke) = (try Bell(), try Bell())
+    try quiet.add(poke.descriptor.number, tag: Tag.poke)
+    try busy.add(quiet.descriptor.number, tag: Tag.quiet)
+    try busy.add(doorbell.descriptor.number, tag: Tag.doorbell)
+    try startAll()
+    do {
+      try NativeThread.start(name: "apus-engine") { [self] in serve() }
+    } catch {
+      lock.withLock { killAll() }
+      throw error
+    }
+  }
+
+  /// The processes of the workers that live.
+  package var processIdentifiers: [Int32] { lock.withLock { workers.compactMap { $0?.process.pid } } }
+
+  // MARK: Submitting
+
+  /// Takes a job on. `asynchronous`: nobody will block for it.
+  package func add(_ job: EngineJob, asynchronous: Bool) {
+    lock.lock()
+    job.isActive = true
+    active[ObjectIdentifier(job)] = job
+    if asynchronous {
+      job.isAsynchronous = true
+      asynchronousJobs += 1
+    }
+    unlockAndTell()
+  }
+
+  /// Gives a job more tasks: a batch whose first has the index `base`.
+  package func give(_ batch: InputBatch, base: Int, to job: EngineJob, isLast: Bool) {
+    lock.lock()
+    if isLast { job.isInputClosed = true }
+    if isClosed || problem != nil {
+      for local in 0..<batch.count { job.deliver(.unserved(problem ?? .closed), index: base + local) }
+    } else if !job.isCancelled, batch.count > 0 {
+      job.queue.append(InputSpan(batch: batch, range: 0..<batch.count, base: base))
+      job.queued += batch.count
+      list(job)
+      schedule()
+    }
+    touched.add(job)
+    announce()
+    if job.isAsynchronous { callEngineThread() }
+    unlockAndTell()
+  }
+
+  /// Has the job's caller look again, whatever it waits for.
+  package func nudge(_ job: EngineJob) {
+    lock.lock()
+    job.isNudged = true
+    touched.add(job)
+    announce()
+    unlockAndTell()
+  }
+
+  /// No more tasks will come.
+  package func closeInput(of job: EngineJob) {
+    lock.lock()
+    job.isInputClosed = true
+    touched.add(job)
+    announce()
+    unlockAndTell()
+  }
+
+  /// How many more tasks the caller should encode now for the workers to be busy, and how many make a chunk.
+  package func wanted(by job: EngineJob) -> (tasks: Int, chunk: Int) {
+    lock.withLock {
+      let chunk = chunkSize(job, limit: .max)
+      // Two chunks a worker lie ready behind those that are in the rings.
+      let ahead = 2 * chunk * max(1, configuration.workers)
+      job.refillBelow = max(1, ahead / 2)
+      return (max(0, ahead - job.queued), chunk)
+    }
+  }
+
+  /// What has come back since the last time. The caller gives the emptied inbox back for reuse.
+  package func collect(_ job: EngineJob, into inbox: inout EngineJob.Inbox) {
+    inbox.deliveries.removeAll(keepingCapacity: true)
+    inbox.bytes.removeAll(keepingCapacity: inbox.bytes.count < 1 << 20)
+    lock.withLock {
+      swap(&inbox, &job.inbox)
+      job.hasBadNews = false
+      job.isNudged = false
+    }
+  }
+
+  package enum Stage { case queued, begun, over }
+
+  /// How far a job of one task is.
+  package func stage(of job: EngineJob) -> Stage {
+    lock.withLock {
+      if job.isComplete || job.isCancelled { return .over }
+      return job.inFlight > 0 ? .begun : .queued
+    }
+  }
+
+  /// Whether nothing more will come.
+  package func isComplete(_ job: EngineJob) -> Bool {
+    lock.withLock { (job.isComplete || job.isCancelled) && job.inbox.deliveries.isEmpty }
+  }
+
+  /// The caller needs no more results. Tasks that wait are dropped, those that run are asked to stop, and
+  /// their workers killed if they do not within the job's grace.
+  package func cancel(_ job: EngineJob) {
+    lock.lock()
+    if job.isActive, !job.isCancelled, !job.isComplete {
+      job.isCancelled = true
+      job.queue.removeAll()
+      job.queued = 0
+      let now = apus_now()
+      for case let worker? in workers where worker.chunks.contains(where: { $0.job === job }) {
+        _ = worker.revoke()
+        // What the worker is at, if it is the job's.
+        if let head = worker.chunks.first, head.job === job {
+          worker.askToStop(.cancelled, killAt: now &+ job.options.grace)
+        }
+      }
+      schedule()
+      touched.add(job)
+      announce()
+      callEngineThread()  // it sees to the grace
+    }
+    unlockAndTell()
+  }
+
+  /// Forgets a job whose caller is through with it.
+  package func remove(_ job: EngineJob) {
+    cancel(job)
+    lock.lock()
+    retire(job)
+    unlockAndTell()
+  }
+
+  func retire(_ job: EngineJob) {
+    guard job.isActive else { return }
+    job.isActive = false
+    active[ObjectIdentifier(job)] = nil
+    if job.isAsynchronous { asynchronousJobs -= 1 }
+  }
+
+  func list(_ job: EngineJob) {
+    guard !job.isListed, job.queued > 0 else { return }
+    job.isListed = true
+    queue.append(job)
+  }
+
+  // MARK: Telling
+
+  func note(_ event: @autoclosure () -> Event) {
+    if configuration.events.isObserved { news.append(event()) }
+  }
+
+  /// Leaves the lock and tells observers what happened under it.
+  func unlockAndTell() {
+    guard !news.isEmpty else { return lock.unlock() }
+    let told = news
+    news = []
+    lock.unlock()
+    for event in told { configuration.events.publish(event) }
+  }
+}

@@ -1,0 +1,33 @@
+/// Strings as C's null-terminated array of null-terminated strings, in one block of memory each for the bytes
+/// and for the pointers.
+struct CStringArray: ~Copyable {
+  let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+  private let bytes: UnsafeMutablePointer<CChar>
+
+  /// `nil` if a string holds a NUL: C would take it as cut off there, and run something else than was asked.
+  init?(_ strings: [String]) {
+    var size = 1
+    for string in strings {
+      if string.utf8.contains(0) { return nil }
+      size += string.utf8.count + 1
+    }
+    bytes = .allocate(capacity: size)
+    pointers = .allocate(capacity: strings.count + 1)
+    var next = bytes
+    for (index, string) in strings.enumerated() {
+      pointers.advanced(by: index).initialize(to: next)
+      for byte in string.utf8 {
+        next.initialize(to: CChar(bitPattern: byte))
+        next += 1
+      }
+      next.initialize(to: 0)
+      next += 1
+    }
+    pointers.advanced(by: strings.count).initialize(to: nil)
+  }
+
+  deinit {
+    bytes.deallocate()
+    pointers.deallocate()
+  }
+}

@@ -1,0 +1,130 @@
+import CApus
+import Glibc
+import Synchronization
+
+/// A child of this process.
+///
+/// Its owner reaps it, with `reap()` or `wait()`; a child that is dropped without stays a zombie until this
+/// process ends. To sleep until it ends, poll `pidfd` (readable when it has ended) together with other things.
+package final class ChildProcess: Sendable {
+  /// Whom a signal to the group means.
+  enum Group: Sendable {
+    /// The child is in our own group.
+    case shared
+    /// The child leads a group.
+    case own
+    /// The child leads a group, and what is left of it is killed when the child is reaped.
+    case endsWithChild
+  }
+
+  package let pid: Int32
+
+  private let group: Group
+  // A fork of this process (Python's os.fork) has a copy of this object, and must not end our children with it
+  // when it releases the copy: pidfds work across a fork.
+  private let parent = getpid()
+  private var isOurs: Bool { getpid() == parent }
+
+  // The lock stands between signalling and reaping: until it is reaped, the number is this child's alone, and
+  // as long as a group has members its number is not given out again.
+  private let state: Mutex<State>
+
+  private struct State {
+    var descriptor: OwnedDescriptor?
+    var status: ExitStatus?
+    var number: Int32 { descriptor?.number ?? -1 }
+  }
+
+  init(pid: Int32, pidfd: Int32, group: Group) {
+    self.pid = pid
+    self.group = group
+    state = Mutex(State(descriptor: pidfd >= 0 ? OwnedDescriptor(pidfd) : nil, status: nil))
+  }
+
+  deinit { _ = reap() }
+
+  /// A descriptor that becomes readable when the child ends. -1 where the kernel has none (before 5.3), and
+  /// once the child is reaped: then it is closed, so take it out of your poll set before `reap()`.
+  package var pidfd: Int32 { state.withLock { $0.number } }
+
+  /// How the child ended, if it has been reaped.
+  package var status: ExitStatus? { state.withLock { $0.status } }
+
+  /// Signals the child. Returns whether there was one to signal; after the child is reaped there never is.
+  @discardableResult
+  package func signal(_ signal: Int32) -> Bool {
+    state.withLock { state in
+      isOurs && state.status == nil && apus_signal(pid, state.number, signal) == 0
+    }
+  }
+
+  /// Signals every process in the child's group, or the child alone if it does not lead one.
+  ///
+  /// Without pidfds (kernels before 5.3) it trusts that no other part of this program reaps our children.
+  @discardableResult
+  package func signalGroup(_ signal: Int32) -> Bool {
+    state.withLock { state in
+      guard isOurs && state.status == nil else { return false }
+      if group != .shared && apus_signal_group(pid, state.number, signal) == 0 { return true }
+      // The child may have moved to another group.
+      return apus_signal(pid, state.number, signal) == 0
+    }
+  }
+
+  /// Kills what the child started and left in its group. Part of `reap()` for most children.
+  @discardableResult
+  package func killRemainingGroup() -> Bool {
+    state.withLock { state in
+      group != .shared && isOurs && state.status == nil && apus_signal_group(pid, state.number, SIGKILL) == 0
+    }
+  }
+
+  /// The child's status if it has ended; `nil` while it runs. Does not block; may be called again and again.
+  package func reap() -> ExitStatus? {
+    state.withLock { state in
+      if let status = state.status { return status }
+      if !isOurs { return .unknown }
+      // First look, without taking: the zombie keeps the group's number ours while the rest is killed.
+      var ended = apus_exit()
+      let error = apus_wait(pid, state.number, WEXITED | WNOHANG | WNOWAIT, &ended)
+      if error == 0 && ended.how == 0 { return nil }
+
+      // With ECHILD somebody else has reaped it, and only a pidfd still says which group was meant.
+      if group == .endsWithChild && (error == 0 || state.number >= 0) {
+        _ = apus_signal_group(pid, state.number, SIGKILL)
+      }
+      var reaped = apus_exit()
+      _ = apus_wait(pid, state.number, WEXITED | WNOHANG, &reaped)
+      let status = error == 0 ? ExitStatus(ended) : .unknown
+      state.status = status
+      state.descriptor = nil
+      return status
+    }
+  }
+
+  /// Blocks until the child has ended, and reaps it.
+  package func wait() -> ExitStatus {
+    while true {
+      if let status = reap() { return status }
+      // Not under the lock, so that another thread can signal. The reference keeps the pidfd's number from
+      // being closed and given out again when another thread reaps meanwhile.
+      let descriptor = state.withLock { $0.descriptor }
+      withExtendedLifetime(descriptor) {
+        var ended = apus_exit()
+        _ = apus_wait(pid, descriptor?.number ?? -1, WEXITED | WNOWAIT, &ended)
+      }
+    }
+  }
+}
+
+extension ExitStatus {
+  init(_ ended: apus_exit) {
+    self =
+      switch ended.how {
+      case Int32(CLD_EXITED): .exited(ended.value)
+      case Int32(CLD_KILLED): .signalled(ended.value, coreDumped: false)
+      case Int32(CLD_DUMPED): .signalled(ended.value, coreDumped: true)
+      default: .unknown
+      }
+  }
+}

@@ -1,0 +1,99 @@
+/// The processor quota of the control groups (cgroups, versions 1 and 2) that this process is in.
+enum ControlGroup {
+  /// The smallest quota from the process's own group up to the root, in whole processors, rounded up. `nil` if
+  /// there is none, or if it cannot be read.
+  ///
+  /// - Parameter root: Where `/proc` and `/sys` are looked for; tests put their own there.
+  static func processorLimit(root: String = "") -> Int? {
+    guard
+      let groups = readSmallFile(root + "/proc/self/cgroup"),
+      let mounts = readSmallFile(root + "/proc/self/mountinfo")
+    else { return nil }
+    let hierarchies = pieces(of: mounts[...], at: "\n").compactMap(Hierarchy.init)
+    var smallest: Int?
+    for line in pieces(of: groups[...], at: "\n") {
+      // "0::/path" for version 2, "4:cpu,cpuacct:/path" for version 1.
+      let fields = pieces(of: line, at: ":", limit: 3)
+      guard fields.count == 3 else { continue }
+      let isSecond = fields[1].isEmpty
+      guard isSecond || pieces(of: fields[1], at: ",").contains("cpu") else { continue }
+      for hierarchy in hierarchies where hierarchy.isSecond == isSecond {
+        for folder in hierarchy.folders(from: fields[2]) {
+          guard let quota = readQuota(root + folder, isSecond: isSecond) else { continue }
+          smallest = min(smallest ?? quota, quota)
+        }
+      }
+    }
+    return smallest
+  }
+
+  private static func readQuota(_ folder: String, isSecond: Bool) -> Int? {
+    if isSecond {
+      // "max 100000" or "150000 100000".
+      guard let text = firstLine(of: folder + "/cpu.max") else { return nil }
+      let fields = pieces(of: text, at: " ")
+      guard fields.count == 2 else { return nil }
+      return processors(quota: Int(fields[0]), period: Int(fields[1]))
+    }
+    func number(_ name: String) -> Int? { firstLine(of: folder + name).flatMap { Int($0) } }
+    // -1 stands for no quota.
+    return processors(quota: number("/cpu.cfs_quota_us"), period: number("/cpu.cfs_period_us"))
+  }
+
+  private static func processors(quota: Int?, period: Int?) -> Int? {
+    guard let quota, let period, quota > 0, period > 0 else { return nil }
+    return (quota - 1) / period + 1
+  }
+}
+
+private func firstLine(of path: String) -> Substring? {
+  readSmallFile(path).flatMap { pieces(of: $0[...], at: "\n").first }
+}
+
+/// Splits by bytes: `split` on characters looks for grapheme breaks and took most of the time. Empty pieces are
+/// left out, except when the number of pieces is limited.
+private func pieces(of text: Substring, at separator: Unicode.Scalar, limit: Int? = nil) -> [Substring] {
+  text.utf8.split(
+    separator: UInt8(ascii: separator), maxSplits: (limit ?? Int.max) - 1,
+    omittingEmptySubsequences: limit == nil
+  ).map { Substring($0) }
+}
+
+/// A mounted hierarchy of control groups that can hold a processor quota.
+private struct Hierarchy {
+  let isSecond: Bool
+  /// The group that is seen at the mount point: not the root in a container without a namespace of its own.
+  let group: Substring
+  let mountPoint: Substring
+
+  /// From a line of mountinfo: `36 35 98:0 /group /mount/point rw,noatime shared:1 - cgroup2 source options`.
+  init?(line: Substring) {
+    let fields = pieces(of: line, at: " ")
+    guard fields.count > 6, let dash = fields[6...].firstIndex(of: "-"), fields.count > dash + 3 else {
+      return nil
+    }
+    switch fields[dash + 1] {
+    case "cgroup2": isSecond = true
+    case "cgroup" where pieces(of: fields[dash + 3], at: ",").contains("cpu"): isSecond = false
+    default: return nil
+    }
+    group = fields[3]
+    mountPoint = fields[4]
+  }
+
+  /// The folders of a process's group and of all groups above it, as far as they are mounted.
+  func folders(from path: Substring) -> [String] {
+    var inside = path
+    if group != "/" {
+      // Outside of what is mounted only the mount point is known.
+      inside = path == group || path.hasPrefix(group + "/") ? path.dropFirst(group.count) : ""
+    }
+    var folder = String(mountPoint)
+    var folders = [folder]
+    for name in pieces(of: inside, at: "/") where name != ".." {
+      folder += "/" + name
+      folders.append(folder)
+    }
+    return folders
+  }
+}

@@ -1,0 +1,113 @@
+import Glibc
+import Synchronization
+
+/// Forwards what a child prints, in whole lines, so that the lines of several children do not run into each
+/// other; and keeps the end of it for error messages.
+///
+///     while relay.drain() { /* poll for the source to be readable */ }
+///     relay.finish()
+package final class LineRelay: Sendable {
+  /// Longer lines go on in pieces, so that a child that prints no newline costs no more memory than others.
+  package static let longestLine = 64 * 1024
+
+  private let source: OwnedDescriptor
+  private let target: LineTarget?
+  private let observer: (@Sendable (UnsafeRawBufferPointer) -> Void)?
+  private let state = Mutex(State())
+  // Apart from the rest: `tail` must not wait for a target that does not read.
+  private let end = Mutex(Tail())
+
+  // Sound: `pointer` is this value's alone, and it stays behind the lock.
+  private struct State: ~Copyable, @unchecked Sendable {
+    let pointer = UnsafeMutableRawBufferPointer.allocate(byteCount: longestLine, alignment: 16)
+    var filled = 0
+    /// Whether the last that was forwarded was not the end of a line.
+    var isInsideLine = false
+    var hasEnded = false
+    deinit { pointer.deallocate() }
+  }
+
+  /// Takes over the reading end, which is made non-blocking.
+  ///
+  /// - Parameters:
+  ///   - target: Where the lines go; `nil` to keep only the tail.
+  ///   - observer: Gets the same pieces as the target, each one or more whole lines, on the draining thread.
+  package init(
+    source: OwnedDescriptor,
+    target: LineTarget?,
+    observer: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil
+  ) throws(ProcessError) {
+    self.source = source
+    self.target = target
+    self.observer = observer
+    try source.setNonBlocking()
+  }
+
+  /// The descriptor to poll for reading; -1 once finished.
+  package var descriptor: Int32 { source.number }
+
+  /// The last 8 KiB that the child printed, forwarded or not.
+  package var tail: String { end.withLock { $0 }.text }
+
+  /// Forwards what there is to read, without waiting for more. One thread at a time; it may wait for the
+  /// target. Returns `false` at the end of the stream.
+  ///
+  /// Reads at most 1 MiB, so that one chatty child cannot keep the thread: poll level-triggered.
+  package func drain() -> Bool {
+    state.withLock { state in
+      for _ in 0..<16 where !state.hasEnded {
+        let space = UnsafeMutableRawBufferPointer(rebasing: state.pointer[state.filled...])
+        let count = read(source.number, space.baseAddress, space.count)
+        if count < 0 && errno == EINTR { continue }
+        if count < 0 && errno == EAGAIN { return true }
+        // A terminal reports its end as EIO; no other error gets better by reading on.
+        if count <= 0 {
+          state.hasEnded = true
+          break
+        }
+        accept(count, &state)
+      }
+      return !state.hasEnded
+    }
+  }
+
+  /// Forwards what is left of a last line, and closes the source. Reads nothing: call `drain()` before.
+  ///
+  /// - Parameter endsLine: Adds the newline that a child which died in the middle of a line did not print.
+  package func finish(endsLine: Bool = true) {
+    state.withLock { state in
+      state.hasEnded = true
+      source.close()
+      let isOpen = state.filled > 0 || state.isInsideLine
+      if isOpen && endsLine {
+        // There is room: a full buffer is always forwarded at once.
+        state.pointer[state.filled] = UInt8(ascii: "\n")
+        state.filled += 1
+      }
+      forward(state.filled, &state)
+    }
+  }
+
+  private func accept(_ count: Int, _ state: inout State) {
+    let new = UnsafeRawBufferPointer(rebasing: state.pointer[state.filled..<(state.filled + count)])
+    end.withLock { $0.append(new) }
+    // Only the new bytes can hold a newline: what was kept is part of one line.
+    let afterLine = new.lastIndex(of: UInt8(ascii: "\n")).map { state.filled + $0 + 1 }
+    state.filled += count
+    if let afterLine {
+      forward(afterLine, &state)
+    } else if state.filled == state.pointer.count {
+      forward(state.filled, &state)
+    }
+  }
+
+  private func forward(_ count: Int, _ state: inout State) {
+    if count == 0 { return }
+    let piece = UnsafeRawBufferPointer(rebasing: state.pointer[..<count])
+    state.isInsideLine = piece[count - 1] != UInt8(ascii: "\n")
+    target?.write(piece)
+    observer?(piece)
+    state.filled -= count
+    memmove(state.pointer.baseAddress!, state.pointer.baseAddress! + count, state.filled)
+  }
+}

@@ -1,0 +1,48 @@
+import CApus
+import Glibc
+
+/// `close` under a name that the method of the same name does not hide.
+func closeDescriptor(_ number: Int32) -> Int32 { close(number) }
+
+// All are close-on-exec from the start: set later, a program that another thread starts in between would
+// inherit them, and an inherited end of a pipe or socket delays the end-of-file that announces a death.
+extension OwnedDescriptor {
+  /// A pipe. Both ends block.
+  package static func pipe() throws(ProcessError) -> (reading: OwnedDescriptor, writing: OwnedDescriptor) {
+    let (first, second) = try pair("making a pipe") { apus_pipe($0) }
+    return (first, second)
+  }
+
+  /// A connected pair of sockets that keeps the borders between messages. Both block.
+  package static func socketPair() throws(ProcessError) -> (OwnedDescriptor, OwnedDescriptor) {
+    let kind = Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+    return try pair("making a pair of sockets") { socketpair(AF_UNIX, kind, 0, $0) == 0 ? 0 : errno }
+  }
+
+  /// An eventfd, non-blocking.
+  package static func eventCounter(_ initial: UInt32 = 0) throws(ProcessError) -> OwnedDescriptor {
+    let number = apus_eventfd(initial)
+    if number < 0 { throw ProcessError(errno: -number, doing: "making an eventfd") }
+    return OwnedDescriptor(number)
+  }
+
+  /// The mode belongs to the open file, not to the number: every process that shares the file sees it.
+  package func setNonBlocking(_ nonBlocking: Bool = true) throws(ProcessError) {
+    let flags = fcntl(number, F_GETFL)
+    let wanted = nonBlocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK
+    if flags < 0 || (flags != wanted && fcntl(number, F_SETFL, wanted) < 0) {
+      throw ProcessError(errno: errno, doing: "setting a descriptor's mode")
+    }
+  }
+
+  private static func pair(
+    _ doing: String, _ make: (UnsafeMutablePointer<Int32>) -> Int32
+  ) throws(ProcessError) -> (OwnedDescriptor, OwnedDescriptor) {
+    var numbers: (Int32, Int32) = (-1, -1)
+    let error = withUnsafeMutablePointer(to: &numbers) { pointer in
+      pointer.withMemoryRebound(to: Int32.self, capacity: 2) { make($0) }
+    }
+    if error != 0 { throw ProcessError(errno: error, doing: doing) }
+    return (OwnedDescriptor(numbers.0), OwnedDescriptor(numbers.1))
+  }
+}

@@ -1,0 +1,58 @@
+import Glibc
+
+/// A program to start, and what it gets.
+package struct SpawnRequest: Sendable {
+  /// Taken as it is, with no search in PATH. If relative, it is relative to the working directory.
+  package var path: String
+  /// What the program sees as `argv`, its own name first.
+  package var arguments: [String]
+  /// Each `NAME=value`.
+  package var environment: [String]
+  /// Which descriptors of this process the child gets, under which numbers. Order does not matter and numbers
+  /// may overlap, swap or be the same; of two pairs with one target the last wins. Besides these the child has
+  /// only 0, 1 and 2, as they are here. The sources must stay open until `spawn` returns.
+  package var descriptors: [(source: Int32, target: Int32)]
+  /// Whether the child leads a process group of its own: then Ctrl-C does not reach it, and it can be ended
+  /// together with what it starts.
+  package var newProcessGroup: Bool
+  /// Whether SIGKILL ends the child when this process ends, however it ends. Reaches the child even when it is
+  /// stopped; lost if the child runs a set-user-ID program; does not reach the child's own children.
+  package var diesWithParent: Bool
+  /// Whether what is left of the child's group is killed when the child is reaped. Without effect unless
+  /// `newProcessGroup`.
+  package var groupEndsWithChild: Bool
+  package var workingDirectory: String?
+
+  package init(
+    path: String,
+    arguments: [String],
+    environment: [String] = SpawnRequest.ownEnvironment,
+    descriptors: [(source: Int32, target: Int32)] = [],
+    newProcessGroup: Bool = true,
+    diesWithParent: Bool = true,
+    groupEndsWithChild: Bool = true,
+    workingDirectory: String? = nil
+  ) {
+    self.path = path
+    self.arguments = arguments
+    self.environment = environment
+    self.descriptors = descriptors
+    self.newProcessGroup = newProcessGroup
+    self.diesWithParent = diesWithParent
+    self.groupEndsWithChild = groupEndsWithChild
+    self.workingDirectory = workingDirectory
+  }
+
+  /// A copy of this process's environment. As always with C's environment, another thread that calls `setenv`
+  /// at this moment makes it undefined.
+  package static var ownEnvironment: [String] {
+    var entries: [String] = []
+    // Null after `clearenv`, which Swift's import of C's declaration does not know.
+    guard var next = Optional(environ) else { return [] }
+    while let entry = next.pointee {
+      entries.append(String(cString: entry))
+      next += 1
+    }
+    return entries
+  }
+}

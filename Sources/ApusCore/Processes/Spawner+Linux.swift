@@ -1,0 +1,131 @@
+import CApus
+import Glibc
+import Synchronization
+
+/// Starts programs, all from one thread that never ends.
+///
+/// `PR_SET_PDEATHSIG` follows the *thread* that spawned, not the process: a worker started from a cooperative
+/// thread or from a short-lived one would be killed when that thread ends, in the middle of its work. (It also
+/// ends, and the children with it, when this process replaces itself with `exec`.)
+package enum Spawner {
+  /// Starts a program. Blocks for the spawn alone (a fraction of a millisecond); call it from any thread.
+  package static func spawn(_ request: SpawnRequest) throws(ProcessError) -> ChildProcess {
+    try spawn([request])[0].get()
+  }
+
+  /// Starts several programs with one change of thread. Each succeeds or fails for itself.
+  package static func spawn(_ requests: [SpawnRequest]) -> [Result<ChildProcess, ProcessError>] {
+    let thread: SpawnerThread
+    do {
+      thread = try current()
+    } catch {
+      return requests.map { _ in .failure(error) }
+    }
+    return thread.run(requests)
+  }
+
+  /// Starts a program from the calling thread, which saves two changes of thread. Only for a thread that lives
+  /// as long as the process, such as the main thread of a command: the children that die with their parent die
+  /// with this thread.
+  package static func spawnFromThisThread(_ request: SpawnRequest) throws(ProcessError) -> ChildProcess {
+    try startProgram(request).get()
+  }
+
+  private static let shared = Mutex<SpawnerThread?>(nil)
+
+  private static func current() throws(ProcessError) -> SpawnerThread {
+    try shared.withLock { (shared) throws(ProcessError) in
+      // A fork (Python's os.fork) copies this memory and not the thread: the child needs one of its own.
+      if let thread = shared, thread.process == getpid() { return thread }
+      let thread = try SpawnerThread()
+      shared = thread
+      return thread
+    }
+  }
+}
+
+private final class SpawnerThread: Sendable {
+  let process = getpid()
+  private let jobs = Mutex<[Job]>([])
+  private let wake = NativeSemaphore()
+
+  private final class Job: Sendable {
+    let requests: [SpawnRequest]
+    let results = Mutex<[Result<ChildProcess, ProcessError>]>([])
+    let done = NativeSemaphore()
+    init(_ requests: [SpawnRequest]) { self.requests = requests }
+  }
+
+  init() throws(ProcessError) {
+    try NativeThread.start(name: "apus-spawner") { self.serve() }
+  }
+
+  func run(_ requests: [SpawnRequest]) -> [Result<ChildProcess, ProcessError>] {
+    let job = Job(requests)
+    jobs.withLock { $0.append(job) }
+    wake.signal()
+    job.done.wait()
+    return job.results.withLock { $0 }
+  }
+
+  private func serve() -> Never {
+    while true {
+      wake.wait()
+      // One signal a job, so there is a job for each wake.
+      let job = jobs.withLock { $0.removeFirst() }
+      let results = job.requests.map(startProgram)
+      job.results.withLock { $0 = results }
+      job.done.signal()
+    }
+  }
+}
+
+/// Spawns from the calling thread.
+private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, ProcessError> {
+  let doing = "starting \(request.path)"
+  guard
+    let strings = CStringArray([request.path, request.workingDirectory ?? ""]),
+    let arguments = CStringArray(request.arguments),
+    let environment = CStringArray(request.environment)
+  else {
+    return .failure(ProcessError(errno: EINVAL, doing: doing + ", whose path or arguments hold a NUL"))
+  }
+  let descriptors = request.descriptors.map { apus_descriptor_pair(source: $0.source, target: $0.target) }
+  var flags: UInt32 = 0
+  if request.newProcessGroup { flags |= UInt32(APUS_SPAWN_NEW_GROUP) }
+  if request.diesWithParent { flags |= UInt32(APUS_SPAWN_DIE_WITH_PARENT) }
+
+  var pid: pid_t = -1
+  var pidfd: Int32 = -1
+  var step: Int32 = 0
+  let error = descriptors.withUnsafeBufferPointer { descriptors in
+    withUnsafeMutablePointer(to: &step) { step in
+      var raw = apus_spawn_request(
+        path: strings.pointers[0],
+        argv: arguments.pointers,
+        envp: environment.pointers,
+        descriptors: descriptors.baseAddress,
+        descriptor_count: descriptors.count,
+        working_directory: request.workingDirectory == nil ? nil : UnsafePointer(strings.pointers[1]),
+        flags: flags,
+        failed_step: step
+      )
+      return apus_spawn(&raw, &pid, &pidfd)
+    }
+  }
+  if error != 0 {
+    return .failure(ProcessError(errno: error, doing: doing + detail(of: Int(step), in: request)))
+  }
+  let ownGroup: ChildProcess.Group = request.groupEndsWithChild ? .endsWithChild : .own
+  let group = request.newProcessGroup ? ownGroup : .shared
+  return .success(ChildProcess(pid: pid, pidfd: pidfd, group: group))
+}
+
+private func detail(of step: Int, in request: SpawnRequest) -> String {
+  switch step {
+  case Int(APUS_SPAWN_STEP_GROUP): ": making its process group"
+  case Int(APUS_SPAWN_STEP_DESCRIPTORS): ": handing it its descriptors"
+  case Int(APUS_SPAWN_STEP_DIRECTORY): ": entering its working directory \(request.workingDirectory ?? "")"
+  default: ""
+  }
+}

@@ -1,0 +1,41 @@
+import CApus
+
+/// How a worker of this very program is started.
+package enum WorkerCommand {
+  /// Why this program can't be run again as a worker.
+  package struct Problem: Error, CustomStringConvertible {
+    package let description: String
+  }
+
+  /// `share`: how many processors each worker may count on, for pools that it makes itself.
+  package static func ofThisProgram(share: Int) throws -> SpawnRequest {
+    guard apus_entry_is_installed() else {
+      throw Problem(
+        description: """
+          this program was not started in a way that lets it be run again as a worker: it loaded Apus as a \
+          plug-in, or is linked fully statically. Use a Swift executable that links Apus.
+          """)
+    }
+    guard apus_image_is_executable() else {
+      throw Problem(
+        description: """
+          /proc/self/exe is not this program, so running it again would not make a worker: the program was \
+          started through the loader (ld.so ./program) or under valgrind. Start it directly.
+          """)
+    }
+    let replaced = [APUS_WORKER_VARIABLE, Processors.environmentName]
+    var environment = SpawnRequest.ownEnvironment.filter { entry in
+      !replaced.contains { entry.hasPrefix("\($0)=") }
+    }
+    environment += ["\(APUS_WORKER_VARIABLE)=1", "\(Processors.environmentName)=\(share)"]
+    if !environment.contains(where: { $0.hasPrefix("SWIFT_BACKTRACE=") }) {
+      // A backtrace that fits an error message; the message itself would be lost behind a longer one.
+      environment.append("SWIFT_BACKTRACE=interactive=no,color=no,registers=none,images=none,limit=16,top=4")
+    }
+    // Not the path it was started by: the program may have been rebuilt or deleted since.
+    return SpawnRequest(
+      path: "/proc/self/exe", arguments: [programName, APUS_WORKER_ARGUMENT], environment: environment)
+  }
+
+  private static var programName: String { CommandLine.arguments.first ?? "apus" }
+}

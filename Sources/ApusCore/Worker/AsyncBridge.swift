@@ -1,0 +1,43 @@
+import CApus
+import Dispatch
+import Synchronization
+
+/// Runs an asynchronous body from the worker's loop, which waits for it on its own thread.
+enum AsyncBridge {
+  /// Whether the loop must leave the main thread, so that bodies may use the main actor.
+  static let isNeeded = Atomic<Bool>(false)
+
+  /// Where the body's result is put; read after `isDone` was seen.
+  private final class Outcome<Output>: @unchecked Sendable {
+    // Sound: written by the task before the release of `isDone`, read by the loop after its acquire.
+    var value: Result<Output, any Error>?
+    // In memory of its own, because a futex needs an address that stays.
+    let isDone = SharedWord.allocate(capacity: 1)
+
+    init() { isDone.initialize(to: Atomic(0)) }
+    deinit { isDone.deallocate() }
+  }
+
+  private struct Handover: @unchecked Sendable { let body: () async -> Void }
+
+  static func run<Output>(_ body: @escaping () async throws -> Output) throws -> Output {
+    let outcome = Outcome<Output>()
+    // What the body holds was Sendable where the parent named it, and the task is its only user from here on.
+    let work = Handover {
+      do { outcome.value = .success(try await body()) } catch { outcome.value = .failure(error) }
+    }
+    let isDone = outcome.isDone
+    let task = Task.detached {
+      await work.body()
+      isDone.pointee.store(1, ordering: .sequentiallyConsistent)
+      apus_futex_wake(isDone, 1)
+    }
+    WorkerLoop.current.onCancel { task.cancel() }
+    defer { WorkerLoop.current.onCancel(nil) }
+    var backoff = Backoff()
+    while outcome.isDone.pointee.load(ordering: .acquiring) == 0 {
+      if !backoff.pause() { apus_futex_wait(outcome.isDone, 0, -1) }
+    }
+    return try outcome.value!.get()
+  }
+}

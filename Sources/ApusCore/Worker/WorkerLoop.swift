@@ -1,0 +1,331 @@
+import CApus
+import Glibc
+import Synchronization
+
+/// The worker's side of a channel: takes elements, has them run, hands back results.
+///
+/// It runs on one thread. What it publishes as it goes along (which element it is in, each result as it is
+/// made) is what lets the parent lose nothing but the guilty element when the process dies at any instant.
+package final class WorkerLoop: @unchecked Sendable {
+  // Sound: made before the first task and used by the loop's thread alone, but for `asyncTask`, which is
+  // behind a lock, and the channel's words, which are atomics.
+
+  /// The loop of this process: there is one at most, in a worker.
+  nonisolated(unsafe) package private(set) static var current: WorkerLoop!
+
+  package typealias MakeRunner = (UnsafeRawBufferPointer) throws -> any ElementRunner
+
+  let channel: Channel
+  private var tasks: RingReader
+  private var results: RingWriter
+  private let doorbell: Int32
+  private let makeRunner: MakeRunner
+  private var functions: [UInt32: Result<any ElementRunner, any Error>] = [:]
+  /// Elements before this one were taken back by the parent.
+  private var skipTo: UInt64 = 0
+  /// The element that the run in hand stopped before because it was taken back.
+  private var stoppedBefore: UInt64?
+  /// Bytes of a streamed argument that are not read yet.
+  private var streaming = 0
+  private let scratch = ByteBuffer(capacity: 4096)
+  /// The Swift task that runs an asynchronous body, and its element's number.
+  private let asyncTask = Mutex<(sequence: UInt64, cancel: @Sendable () -> Void)?>(nil)
+
+  package init(channel: Channel, doorbell: Int32, makeRunner: @escaping MakeRunner) {
+    self.channel = channel
+    tasks = channel.taskReader
+    results = channel.resultWriter
+    self.doorbell = doorbell
+    self.makeRunner = makeRunner
+    Self.current = self
+  }
+
+  /// Takes tasks until told to stop, or until `interrupted` (asked between tasks) says so.
+  package func run(until interrupted: () -> Bool) throws {
+    while !interrupted() {
+      try waitForTasks(TaskHeader.size)
+      let header = tasks.place().load(as: TaskHeader.self)
+      switch header.kind {
+      case TaskHeader.Kind.define: try define(header)
+      case TaskHeader.Kind.chunk: try runChunk(header)
+      case TaskHeader.Kind.rawChunk: try runRawChunk(header)
+      case TaskHeader.Kind.large: try runLarge(header)
+      case TaskHeader.Kind.forget:
+        functions[header.function] = nil
+        tasks.consume(TaskHeader.size)
+      case TaskHeader.Kind.stop: return
+      default: throw WorkerProtocolError("a task of unknown kind \(header.kind)")
+      }
+      notify()
+    }
+  }
+
+  // MARK: Functions
+
+  private func define(_ header: TaskHeader) throws {
+    let bytes = ByteBuffer(capacity: Int(header.length))
+    beginStream(header)
+    try read(into: UnsafeMutableRawBufferPointer(
+      start: bytes.uninitialized(count: Int(header.length)), count: Int(header.length)))
+    try endStream()
+    functions[header.function] = Result { try makeRunner(bytes.bytes) }
+  }
+
+  private func runner(_ header: TaskHeader) throws -> any ElementRunner {
+    guard let runner = functions[header.function] else {
+      throw FailureReport(.function, WorkerProtocolError("the worker was not told of the function"))
+    }
+    do {
+      return try runner.get()
+    } catch {
+      throw FailureReport(.function, error)
+    }
+  }
+
+  // MARK: Elements
+
+  private func runChunk(_ header: TaskHeader) throws {
+    let size = recordSize(TaskHeader.size + Int(header.length))
+    try waitForTasks(size)
+    let lengths = tasks.place(TaskHeader.size).assumingMemoryBound(to: UInt32.self)
+    var bytes = UnsafeRawPointer(lengths + Int(header.count))
+    for index in 0..<Int(header.count) {
+      let length = Int(lengths[index])
+      let input = UnsafeRawBufferPointer(start: bytes, count: length)
+      bytes += length
+      try runElement(header, header.first + UInt64(index)) { .bytes(input) }
+    }
+    tasks.consume(size)
+  }
+
+  private func runLarge(_ header: TaskHeader) throws {
+    beginStream(header)
+    try runElement(header, header.first) { .stream(length: Int(header.length)) }
+    try endStream()
+  }
+
+  private func runElement(_ header: TaskHeader, _ sequence: UInt64, input: () -> ElementInput) throws {
+    guard claim(sequence) else { return }
+    if header.isTimed != 0 { channel.begun.pointee.store(apus_now(), ordering: .relaxed) }
+    do {
+      try runner(header).run(input(), output: self)
+    } catch let report as FailureReport {
+      return try fail(report, sequence)
+    }
+    channel.progress.pointee.store(sequence &* 2 &+ 2, ordering: .releasing)
+  }
+
+  /// Says that `sequence` is being worked on, unless it was taken back.
+  private func claim(_ sequence: UInt64) -> Bool {
+    guard sequence >= skipTo else { return false }
+    channel.progress.pointee.store(sequence &* 2 &+ 1, ordering: .relaxed)
+    // See `_RawRun.forEach` for why the two do not change places.
+    return channel.gate.pointee.load(ordering: .sequentiallyConsistent) > sequence || mayStart(sequence)
+  }
+
+  /// The gate is shut: the parent sleeps and wants to be woken, or takes elements back.
+  func mayStart(_ sequence: UInt64) -> Bool {
+    notify()
+    var backoff = Backoff()
+    while channel.revocation.pointee.load(ordering: .acquiring) == Revocation.deciding {
+      _ = backoff.pause()
+    }
+    guard channel.revocation.pointee.load(ordering: .acquiring) == Revocation.decided else { return true }
+    let to = channel.revokedTo.pointee.load(ordering: .relaxed)
+    guard sequence < to, sequence >= channel.revokedFrom.pointee.load(ordering: .relaxed) else { return true }
+    skipTo = to
+    stoppedBefore = sequence
+    channel.progress.pointee.store(to &* 2, ordering: .releasing)
+    return false
+  }
+
+  private func runRawChunk(_ header: TaskHeader) throws {
+    let size = recordSize(TaskHeader.size + Int(header.length))
+    try waitForTasks(size)
+    let end = header.first + UInt64(header.count)
+    var next = max(header.first, skipTo)
+    while next < end {
+      // With a time limit, each element's beginning must be noted: one at a time.
+      next = try runRaw(header, from: next, to: header.isTimed != 0 ? next + 1 : end)
+    }
+    tasks.consume(size)
+  }
+
+  /// Runs elements until one fails, or all are done or taken back. Returns the one to go on with.
+  private func runRaw(_ header: TaskHeader, from first: UInt64, to end: UInt64) throws -> UInt64 {
+    let runner: any ElementRunner
+    let strides: (input: Int, output: Int)
+    do {
+      runner = try self.runner(header)
+      guard let known = runner.strides else {
+        throw FailureReport(.function, WorkerProtocolError("the function does not take plain memory"))
+      }
+      strides = known
+    } catch let report as FailureReport {
+      if claim(first) { try fail(report, first) }
+      return max(skipTo, first + 1)
+    }
+    try waitForSpace(recordSize(ResultHeader.size + Int(end - first) * strides.output))
+    let record = results.place()
+    var result = ResultHeader(kind: ResultHeader.Kind.run, count: 0, sequence: first, length: 0)
+    record.storeBytes(of: result, as: ResultHeader.self)
+    let run = _RawRun(
+      inputs: tasks.place(TaskHeader.size + Int(first - header.first) * strides.input),
+      outputs: record + ResultHeader.size, count: Int(end - first), first: first,
+      progress: channel.progress, gate: channel.gate)
+    if header.isTimed != 0 { channel.begun.pointee.store(apus_now(), ordering: .relaxed) }
+    stoppedBefore = nil
+    var failure: FailureReport?
+    do { try runner.run(run) } catch { failure = FailureReport(.call, error) }
+    flushOutput()
+    let done = stoppedBefore ?? channel.progress.pointee.load(ordering: .relaxed) / 2
+    result.count = UInt32(done - first)
+    result.length = UInt64(Int(done - first) * strides.output)
+    record.storeBytes(of: result, as: ResultHeader.self)
+    results.publish(recordSize(ResultHeader.size + Int(result.length)))
+    notify()
+    if let failure { try fail(failure, done) }
+    return max(skipTo, failure == nil ? done : done + 1)
+  }
+
+  // MARK: Cancellation
+
+  /// Whether the parent has asked the element that is being worked on to stop.
+  package var isCancelled: Bool {
+    let progress = channel.progress.pointee.load(ordering: .relaxed)
+    return progress & 1 == 1 && channel.cancelled.pointee.load(ordering: .relaxed) == progress / 2 + 1
+  }
+
+  /// Has `cancel` called when the parent asks the element in hand to stop, until called with nil.
+  func onCancel(_ cancel: (@Sendable () -> Void)?) {
+    let sequence = channel.progress.pointee.load(ordering: .relaxed) / 2
+    asyncTask.withLock { $0 = cancel.map { (sequence, $0) } }
+    if cancel != nil, isCancelled { cancel?() }
+  }
+
+  /// From the lifeline's thread, when the parent says that it has cancelled an element.
+  package func cancelAsyncTask() {
+    let cancelled = channel.cancelled.pointee.load(ordering: .acquiring)
+    let task = asyncTask.withLock { $0 }
+    if let task, task.sequence &+ 1 == cancelled { task.cancel() }
+  }
+
+  // MARK: Results
+
+  /// Gives the value of the element that is being worked on to the parent. The runner calls it once.
+  package func emit(_ value: UnsafeRawBufferPointer) throws {
+    // What the body printed is in the pipe before its result can be seen.
+    flushOutput()
+    try write(
+      ResultHeader(
+        kind: ResultHeader.Kind.value, count: 1,
+        sequence: channel.progress.pointee.load(ordering: .relaxed) / 2, length: UInt64(value.count)), value)
+  }
+
+  private func fail(_ report: FailureReport, _ sequence: UInt64) throws {
+    flushOutput()
+    scratch.removeAll(keepingCapacity: true)
+    report.append(to: scratch)
+    let bytes = scratch.bytes
+    try write(
+      ResultHeader(
+        kind: ResultHeader.Kind.failure, count: 1, sequence: sequence, length: UInt64(bytes.count)), bytes)
+    channel.progress.pointee.store(sequence &* 2 &+ 2, ordering: .releasing)
+  }
+
+  private func write(_ header: ResultHeader, _ bytes: UnsafeRawBufferPointer) throws {
+    let size = recordSize(ResultHeader.size + bytes.count)
+    if size <= ChannelLimit.record {
+      try waitForSpace(size)
+      results.place().storeBytes(of: header, as: ResultHeader.self)
+      if let source = bytes.baseAddress {
+        results.place(ResultHeader.size).copyMemory(from: source, byteCount: bytes.count)
+      }
+      results.publish(size)
+      return notify()
+    }
+    try waitForSpace(ResultHeader.size)
+    results.place().storeBytes(of: header, as: ResultHeader.self)
+    results.publish(ResultHeader.size)
+    notify()
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = min(rest.count, ChannelLimit.piece)
+      try waitForSpace(recordSize(count))
+      results.place().copyMemory(from: rest.baseAddress!, byteCount: count)
+      results.publish(recordSize(count))
+      notify()
+      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+    }
+  }
+
+  private func flushOutput() {
+    if apus_stdout_pending() != 0 { apus_stdout_flush() }
+  }
+
+  // MARK: Streamed arguments
+
+  private func beginStream(_ header: TaskHeader) {
+    tasks.consume(TaskHeader.size)
+    streaming = Int(header.length)
+  }
+
+  /// Reads the next bytes of the streamed argument as they arrive.
+  package func read(into buffer: UnsafeMutableRawBufferPointer) throws {
+    guard buffer.count <= streaming else { throw WorkerProtocolError("an argument is shorter than it should be") }
+    var done = 0
+    while done < buffer.count {
+      let count = min(buffer.count - done, ChannelLimit.piece)
+      try waitForTasks(recordSize(count))
+      (buffer.baseAddress! + done).copyMemory(from: tasks.place(), byteCount: count)
+      tasks.consume(recordSize(count))
+      notify()
+      done += count
+    }
+    streaming -= done
+  }
+
+  /// Skips what nobody read.
+  private func endStream() throws {
+    while streaming > 0 {
+      let count = min(streaming, ChannelLimit.piece)
+      try waitForTasks(recordSize(count))
+      tasks.consume(recordSize(count))
+      notify()
+      streaming -= count
+    }
+  }
+
+  // MARK: Waiting
+
+  /// Rings the doorbell if the parent asked for it, after anything that it may be waiting for.
+  func notify() {
+    if channel.needsFences.pointee.load(ordering: .relaxed) != 0 {
+      atomicMemoryFence(ordering: .sequentiallyConsistent)
+    }
+    // Ordered after what was published by the parent's membarrier, made after it asked.
+    guard channel.attention.pointee.load(ordering: .sequentiallyConsistent) != 0,
+      channel.attention.pointee.exchange(0, ordering: .relaxed) != 0
+    else { return }
+    var one: UInt64 = 1
+    _ = Glibc.write(doorbell, &one, 8)
+  }
+
+  private func waitForTasks(_ count: Int) throws {
+    try wait { try tasks.available(atLeast: count) >= count }
+  }
+
+  private func waitForSpace(_ count: Int) throws {
+    try wait { try results.space(atLeast: count) >= count }
+  }
+
+  private func wait(until isReady: () throws -> Bool) throws {
+    if try isReady() { return }
+    var backoff = Backoff()
+    while try !isReady() {
+      if backoff.pause() { continue }
+      try channel.sleepAsWorker(unless: isReady)
+      backoff = Backoff()
+    }
+  }
+}

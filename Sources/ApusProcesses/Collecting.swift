@@ -1,0 +1,161 @@
+import ApusCore
+
+/// The calls that gather every outcome: `outcomes` and, stopping at the first failure, `map`.
+struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
+  typealias Outcome = Result<Output, TaskError>
+
+  /// Where the outcomes of a call go, by index.
+  private final class Slots {
+    let plain: PlainArray<Output>?
+    var slots: [Outcome?] = []
+
+    init(plain: PlainArray<Output>?) { self.plain = plain }
+
+    func set(_ index: Int, _ outcome: Outcome) {
+      if index >= slots.count { slots.append(contentsOf: repeatElement(nil, count: index + 1 - slots.count)) }
+      slots[index] = outcome
+    }
+
+    /// All of them, those in the plain array as well.
+    func outcomes(_ count: Int) -> [Outcome] {
+      guard let values = plain?.take() else { return slots.map { $0! } }
+      return (0..<count).map { index in
+        if index < slots.count, let outcome = slots[index] { return outcome }
+        return .success(values[index])
+      }
+    }
+
+    func values() throws(TaskError) -> [Output] {
+      if let plain { return plain.take() }
+      var values: [Output] = []
+      values.reserveCapacity(slots.count)
+      for slot in slots { values.append(try slot!.get()) }
+      return values
+    }
+  }
+
+  let pool: ProcessPool
+  let function: RemoteFunction<Input, Output>
+  var options: CallOptions
+
+  private func begin(_ engine: PoolEngine, _ inputs: some Sequence<Input>, isAsynchronous: Bool) throws
+    -> (TypedCall<Input, Output>, Slots)
+  {
+    if let array = inputs as? [Input], let plain = PlainArray<Output>(count: array.count),
+      try definition().strides != nil
+    {
+      // Plain memory both ways: no coder is called, and the results go straight to their places.
+      let call = try TypedCall(
+        engine, function, options, defaults: pool.configuration, isAsynchronous: isAsynchronous,
+        plainResults: plain.base)
+      let elements = PlainElements(array)
+      call.give(plain: elements.bytes, owner: elements)
+      return (call, Slots(plain: plain))
+    }
+    var iterator = inputs.makeIterator()
+    let call = try TypedCall(
+      engine, function, options, defaults: pool.configuration, isAsynchronous: isAsynchronous,
+      draw: { Drawn(iterator.next()) })
+    return (call, Slots(plain: nil))
+  }
+
+  private func definition() throws -> FunctionDefinition {
+    do { return try function.source.definition() } catch let problem as FunctionProblem {
+      throw TaskError(.functionNotNameable, problem.description)
+    } catch {
+      throw TaskError(.argumentNotEncodable, "the context value could not be encoded: \(error)", underlying: error)
+    }
+  }
+
+  /// One round of the caller's work. True when all is done.
+  private func step(_ call: TypedCall<Input, Output>, _ slots: Slots, stopAtFailure: Bool) throws -> Bool {
+    func settle(_ index: Int, _ outcome: Outcome) throws {
+      if stopAtFailure, case .failure(let error) = outcome { throw error }
+      slots.set(index, outcome)
+    }
+    try call.collect(settle)
+    try call.refill(settle)
+    return call.isFinished
+  }
+
+  // MARK: Asynchronous
+
+  func values(_ inputs: some Sequence<Input>) async throws -> [Output] {
+    guard let engine = pool.engine else {
+      var values: [Output] = []
+      for input in inputs { values.append(try await InlineCall(function: function).run(input, task: values.count).get()) }
+      return values
+    }
+    let (call, slots) = try begin(engine, inputs, isAsynchronous: true)
+    while try !step(call, slots, stopAtFailure: true) {
+      await engine.wait(suspendingFor: call.job)
+      try Task.checkCancellation()
+    }
+    return try slots.values()
+  }
+
+  func outcomes(_ inputs: some Sequence<Input>) async -> [Outcome] {
+    guard let engine = pool.engine else {
+      var outcomes: [Outcome] = []
+      for input in inputs {
+        outcomes.append(await InlineCall(function: function).run(input, task: outcomes.count))
+      }
+      return outcomes
+    }
+    do {
+      let (call, slots) = try begin(engine, inputs, isAsynchronous: true)
+      while try !step(call, slots, stopAtFailure: false) {
+        await engine.wait(suspendingFor: call.job)
+        if Task.isCancelled { return cancelled(call, slots) }
+      }
+      return slots.outcomes(call.drawn)
+    } catch { return failed(inputs, error) }
+  }
+
+  // MARK: Blocking
+
+  func blockingValues(_ inputs: some Sequence<Input>) throws -> [Output] {
+    guard let engine = pool.engine else {
+      var values: [Output] = []
+      for input in inputs { values.append(try InlineCall(function: function).runBlocking(input, task: values.count).get()) }
+      return values
+    }
+    let (call, slots) = try begin(engine, inputs, isAsynchronous: false)
+    while try !step(call, slots, stopAtFailure: true) { engine.wait(for: call.job) }
+    return try slots.values()
+  }
+
+  func blockingOutcomes(_ inputs: some Sequence<Input>) -> [Outcome] {
+    guard let engine = pool.engine else {
+      var outcomes: [Outcome] = []
+      for input in inputs { outcomes.append(InlineCall(function: function).runBlocking(input, task: outcomes.count)) }
+      return outcomes
+    }
+    do {
+      let (call, slots) = try begin(engine, inputs, isAsynchronous: false)
+      while try !step(call, slots, stopAtFailure: false) { engine.wait(for: call.job) }
+      return slots.outcomes(call.drawn)
+    } catch { return failed(inputs, error) }
+  }
+
+  // MARK: Without a call
+
+  /// The call could not even begin: each of its tasks failed for that reason.
+  private func failed(_ inputs: some Sequence<Input>, _ error: any Error) -> [Outcome] {
+    let error = error as? TaskError ?? TaskError(.invalidArgument, "\(error)", underlying: error)
+    return inputs.enumerated().map { index, _ in
+      var error = error
+      error.task = index
+      return .failure(error)
+    }
+  }
+
+  /// The caller was cancelled: what is done counts, the rest was cancelled with it.
+  private func cancelled(_ call: TypedCall<Input, Output>, _ slots: Slots) -> [Outcome] {
+    call.collect { slots.set($0, $1) }
+    return (0..<call.drawn).map { index in
+      if index < slots.slots.count, let outcome = slots.slots[index] { return outcome }
+      return .failure(TaskError(.cancelled, "the task was cancelled", task: index))
+    }
+  }
+}

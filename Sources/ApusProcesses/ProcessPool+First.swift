@@ -1,0 +1,112 @@
+public import ApusCore
+
+
+
+extension ProcessPool {
+  /// The first input, in their order, for which a function of the workers returns true; nil if there is none.
+  ///
+  /// Once it is known, no more inputs are drawn, tasks that wait are dropped and those that run are cancelled.
+  ///
+  /// - Throws: `TaskError` for a task before it that failed; `CancellationError` if the caller's task was cancelled.
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable>(
+    in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
+    where function: RemoteFunction<Input, Bool>
+  ) async throws -> Input? {
+    try await FirstMatch(pool: self, function: function, inputs: inputs, timeLimit: timeLimit, retries: retries).find()
+  }
+
+  /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
+  @inlinable
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable>(
+    in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Bool
+  ) async throws -> Input? {
+    try await first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body))
+  }
+
+  /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
+  @inlinable
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable>(
+    in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Bool
+  ) async throws -> Input? {
+    try await first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body))
+  }
+
+  /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
+  ///
+  /// `context` is sent once to each worker and handed to every call of the body.
+  @inlinable
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Context: Codable & Sendable>(
+    in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Bool
+  ) async throws -> Input? {
+    try await first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+  }
+
+  /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
+  ///
+  /// `context` is sent once to each worker and handed to every call of the body.
+  @inlinable
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Context: Codable & Sendable>(
+    in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Bool
+  ) async throws -> Input? {
+    try await first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+  }
+}
+
+extension ProcessPool {
+  /// The first input, in their order, for which a function of the workers returns true; blocks until it is known.
+  @available(*, noasync, message: "await the asynchronous form")
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable>(
+    in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
+    where function: RemoteFunction<Input, Bool>
+  ) throws -> Input? {
+    try FirstMatch(pool: self, function: function, inputs: inputs, timeLimit: timeLimit, retries: retries).findBlocking()
+  }
+
+  /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
+  @available(*, noasync, message: "await the asynchronous form")
+  @inlinable
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable>(
+    in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Bool
+  ) throws -> Input? {
+    try first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body))
+  }
+
+  /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
+  @available(*, noasync, message: "await the asynchronous form")
+  @inlinable
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable>(
+    in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Bool
+  ) throws -> Input? {
+    try first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body))
+  }
+
+  /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
+  ///
+  /// `context` is sent once to each worker and handed to every call of the body.
+  @available(*, noasync, message: "await the asynchronous form")
+  @inlinable
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Context: Codable & Sendable>(
+    in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Bool
+  ) throws -> Input? {
+    try first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+  }
+
+  /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
+  ///
+  /// `context` is sent once to each worker and handed to every call of the body.
+  @available(*, noasync, message: "await the asynchronous form")
+  @inlinable
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Context: Codable & Sendable>(
+    in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Bool
+  ) throws -> Input? {
+    try first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+  }
+}

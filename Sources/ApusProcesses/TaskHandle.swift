@@ -1,0 +1,108 @@
+import ApusCore
+import Synchronization
+
+/// A task that was given to a pool with `submit`.
+public final class TaskHandle<Output: Codable & Sendable>: Sendable {
+  /// How far a task is.
+  public enum State: Sendable, Hashable {
+    /// It waits for a worker.
+    case pending
+    /// A worker is at it.
+    case running
+    /// It has a value, or has failed.
+    case finished
+  }
+
+  private let task: Task<Output, any Error>
+  private let completion: Completion
+  private let look: @Sendable () -> State
+
+  /// Lets threads wait for what a Swift task makes.
+  private final class Completion: Sendable {
+    private let outcome = Mutex<Result<Output, any Error>?>(nil)
+    private let done = NativeSemaphore()
+
+    func finish(_ body: () async throws -> Output) async throws -> Output {
+      do {
+        let value = try await body()
+        outcome.withLock { $0 = .success(value) }
+        done.signal()
+        return value
+      } catch {
+        outcome.withLock { $0 = .failure(error) }
+        done.signal()
+        throw error
+      }
+    }
+
+    func wait() throws -> Output {
+      done.wait()
+      done.signal()  // for the next one that waits
+      return try outcome.withLock { $0! }.get()
+    }
+  }
+
+  init<Input>(_ call: SingleCall<Input, Output>, _ input: Input) {
+    let completion = Completion()
+    self.completion = completion
+    guard let engine = call.pool.engine else {
+      task = Task.detached {
+        try await completion.finish { try await InlineCall(function: call.function).run(input, task: 0).get() }
+      }
+      look = { [task] in task.isCancelled ? .finished : .running }
+      return
+    }
+    do {
+      let typed = try call.begin(engine, input, isAsynchronous: true)
+      let job = typed.job
+      // From here on the task below is the only one to use it.
+      nonisolated(unsafe) let handed = typed
+      let first = call.step(typed)
+      task = Task.detached {
+        try await completion.finish {
+          if let first { return try first.get() }
+          return try await call.value(of: handed, engine)
+        }
+      }
+      look = { engine.state(of: job) }
+    } catch {
+      task = Task.detached { try await completion.finish { throw error } }
+      look = { .finished }
+    }
+  }
+
+  /// The task's value, once it is there.
+  ///
+  /// Throws `TaskError` if the task failed, `CancellationError` if it was cancelled.
+  public var value: Output {
+    get async throws { try await task.value }
+  }
+
+  /// Blocks until the task's value is there.
+  ///
+  /// Throws `TaskError` if the task failed, `CancellationError` if it was cancelled.
+  @available(*, noasync, message: "await `value`")
+  public func wait() throws -> Output {
+    try completion.wait()
+  }
+
+  /// Gives up on the task. If it waits, it never runs; if it runs, it is asked to stop, and its worker is
+  /// killed if it does not within the pool's grace period.
+  public func cancel() { task.cancel() }
+
+  /// Whether `cancel` was called.
+  public var isCancelled: Bool { task.isCancelled }
+
+  /// How far the task is.
+  public var state: State { look() }
+}
+
+extension PoolEngine {
+  func state<Output>(of job: EngineJob) -> TaskHandle<Output>.State {
+    switch stage(of: job) {
+    case .queued: .pending
+    case .begun: .running
+    case .over: .finished
+    }
+  }
+}

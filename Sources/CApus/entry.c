@@ -1,0 +1,50 @@
+#define _GNU_SOURCE
+#include "apus_entry.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// Defined in ApusCore, in Swift. Weak, so that CApus links alone.
+extern int apus_worker_main(int argc, char **argv, char **envp) __attribute__((weak));
+
+typedef int (*main_function)(int, char **, char **);
+typedef int (*start_function)(main_function, int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
+
+static bool installed = false;
+
+bool apus_entry_is_installed(void) { return installed; }
+
+// Reads the environment behind the arguments and not through `getenv`: libc may not be ready yet.
+static bool is_worker(int argc, char **argv) {
+  if (argc < 2 || strcmp(argv[1], APUS_WORKER_ARGUMENT) != 0) return false;
+  const size_t length = sizeof APUS_WORKER_VARIABLE - 1;
+  for (char **entry = argv + argc + 1; *entry; entry++) {
+    if (strncmp(*entry, APUS_WORKER_VARIABLE, length) == 0 && (*entry)[length] == '=') return true;
+  }
+  return false;
+}
+
+static int worker(int argc, char **argv, char **envp) {
+  // At once: what a worker starts must not become a worker.
+  unsetenv(APUS_WORKER_VARIABLE);
+  return apus_worker_main(argc, argv, envp);
+}
+
+// The program's own `_start` calls this by name, and a definition in the program goes before libc's. A
+// constructor would come too early: static initialisers of the program's C++ have not run then. Here
+// libc runs them, and then calls our `main` instead of the program's.
+__attribute__((visibility("default"))) int __libc_start_main(
+    main_function main, int argc, char **argv, void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
+    void *stack_end) {
+  start_function start = (start_function)dlsym(RTLD_NEXT, "__libc_start_main");
+  if (!start) {
+    static const char message[] = "apus: can't find libc's __libc_start_main; link libc dynamically\n";
+    (void)!write(2, message, sizeof message - 1);
+    _exit(70);
+  }
+  installed = true;
+  if (apus_worker_main && is_worker(argc, argv)) main = worker;
+  return start(main, argc, argv, init, fini, rtld_fini, stack_end);
+}

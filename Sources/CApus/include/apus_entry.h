@@ -1,0 +1,18 @@
+// How a run of the program becomes a worker: in place of `main`, before any line of it.
+#ifndef APUS_ENTRY_H
+#define APUS_ENTRY_H
+
+#include <stdbool.h>
+
+/// The environment variable and the argument that together make a run of the program a worker.
+#define APUS_WORKER_VARIABLE "APUS_WORKER"
+#define APUS_WORKER_ARGUMENT "--apus-worker"
+
+/// The descriptors a worker is born with.
+enum { APUS_WORKER_CHANNEL = 3, APUS_WORKER_CONTROL = 4, APUS_WORKER_DOORBELL = 5 };
+
+/// Whether this program was started through our entry, so that running it again can make a worker.
+/// False in a program that loaded us with `dlopen` (Python), and in one linked fully statically.
+bool apus_entry_is_installed(void);
+
+#endif

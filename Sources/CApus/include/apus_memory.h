@@ -1,0 +1,31 @@
+// Shared memory that no file system names and that the kernel frees with its last user.
+#ifndef APUS_MEMORY_H
+#define APUS_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// A sealed memfd of `size` bytes, every page of it there already. Returns the descriptor, or -errno.
+int apus_memory_create(const char *name, size_t size);
+
+/// Whether `descriptor` is a memfd of at least `size` bytes that can't shrink under its users (a shrunk
+/// one would turn every access into SIGBUS).
+bool apus_memory_is_sealed(int descriptor, size_t size);
+
+/// Maps `[0, head)` once and after it each of `count` rings of `ring` bytes TWICE in a row, so that a
+/// record that wraps round a ring's end is contiguous in memory. Returns NULL, errno set, on failure.
+void *apus_memory_map(int descriptor, size_t head, size_t ring, int count);
+
+void apus_memory_unmap(void *base, size_t head, size_t ring, int count);
+
+/// Bytes of stdout that `fflush` has not yet written.
+size_t apus_stdout_pending(void);
+
+/// Line buffering on stdout although it is a pipe: a worker's lines appear when they are printed.
+void apus_stdout_line_buffered(void);
+
+/// `fflush(stdout)`.
+void apus_stdout_flush(void);
+
+#endif

@@ -1,0 +1,19 @@
+// Waiting on descriptors: epoll, which Swift's Glibc module does not show.
+#ifndef APUS_POLL_H
+#define APUS_POLL_H
+
+#include <stdint.h>
+
+/// A new set of descriptors to wait on, or -errno.
+int apus_poll_create(void);
+
+/// Adds a descriptor, level-triggered, for input. `tag` comes back when it is ready. 0 or errno.
+int apus_poll_add(int poller, int descriptor, uint64_t tag);
+
+void apus_poll_remove(int poller, int descriptor);
+
+/// The tags of at most `count` ready descriptors, after at most `milliseconds` (negative: for ever).
+/// Returns how many; 0 also after a signal.
+int apus_poll_wait(int poller, uint64_t *tags, int count, int milliseconds);
+
+#endif

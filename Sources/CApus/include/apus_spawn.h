@@ -1,0 +1,86 @@
+#ifndef APUS_SPAWN_H
+#define APUS_SPAWN_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// `source` of this process becomes `target` of the child.
+struct apus_descriptor_pair {
+  int source;
+  int target;
+};
+
+enum {
+  /// The child becomes the leader of a process group of its own.
+  APUS_SPAWN_NEW_GROUP = 1,
+  /// The kernel kills the child when the *thread* that spawned it ends.
+  APUS_SPAWN_DIE_WITH_PARENT = 2,
+};
+
+/// What was being done when a spawn failed.
+enum {
+  APUS_SPAWN_STEP_CLONE = 0,
+  APUS_SPAWN_STEP_GROUP = 1,
+  APUS_SPAWN_STEP_DESCRIPTORS = 2,
+  APUS_SPAWN_STEP_DIRECTORY = 3,
+  APUS_SPAWN_STEP_EXEC = 4,
+};
+
+struct apus_spawn_request {
+  /// Taken as it is: no search in PATH. If relative, it is relative to `working_directory`.
+  const char *path;
+  char *const *argv;
+  char *const *envp;
+  const struct apus_descriptor_pair *descriptors;
+  size_t descriptor_count;
+  /// May be null.
+  const char *working_directory;
+  unsigned flags;
+  /// May be null; otherwise it receives an APUS_SPAWN_STEP when the spawn fails.
+  int *failed_step;
+};
+
+/// Starts a program. Returns 0, or the errno of what failed, in this process or in the child.
+///
+/// The child has the empty signal mask, no handler, SIGPIPE at its default, descriptors 0 to 2 as they are
+/// here, the targets of `descriptors`, and no other descriptor. `*pidfd` is close-on-exec, or -1 where the
+/// kernel has no pidfds.
+int apus_spawn(const struct apus_spawn_request *request, pid_t *pid, int *pidfd);
+
+struct apus_exit {
+  /// CLD_EXITED, CLD_KILLED or CLD_DUMPED; 0 while the child runs.
+  int how;
+  /// The exit code or the signal.
+  int value;
+};
+
+/// `waitid` for one child, by its pidfd where there is one. Returns 0 or an errno.
+int apus_wait(pid_t pid, int pidfd, int options, struct apus_exit *result);
+
+/// Signals one child, by its pidfd where there is one. Returns 0 or an errno.
+int apus_signal(pid_t pid, int pidfd, int signal);
+
+/// Signals the process group that the child leads. Returns 0 or an errno.
+int apus_signal_group(pid_t pid, int pidfd, int signal);
+
+/// A close-on-exec pipe. Returns 0 or an errno.
+int apus_pipe(int ends[2]);
+
+/// A close-on-exec, non-blocking eventfd. Returns the descriptor, or minus an errno.
+int apus_eventfd(unsigned initial_value);
+
+/// How many processors the affinity mask allows this thread; 0 if that cannot be known.
+int apus_allowed_processors(void);
+
+/// Names the calling thread for debuggers and `top`. Linux keeps 15 bytes.
+void apus_name_thread(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

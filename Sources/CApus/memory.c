@@ -1,0 +1,63 @@
+#define _GNU_SOURCE
+#include "apus_memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+
+int apus_memory_create(const char *name, size_t size) {
+  // Past RLIMIT_FSIZE, ftruncate does not fail: it raises SIGXFSZ, which would end the program.
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < size) return -EFBIG;
+  int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (descriptor < 0) return -errno;
+  // fallocate, not ftruncate alone: memory that is not there must be an error here, not SIGBUS later.
+  int failed = 0;
+  if (ftruncate(descriptor, (off_t)size) != 0) failed = errno;
+  while (!failed && fallocate(descriptor, 0, 0, (off_t)size) != 0) {
+    if (errno != EINTR) failed = errno;
+  }
+  if (!failed && fcntl(descriptor, F_ADD_SEALS, seals) != 0) failed = errno;
+  if (!failed) return descriptor;
+  close(descriptor);
+  return -failed;
+}
+
+bool apus_memory_is_sealed(int descriptor, size_t size) {
+  struct stat status;
+  int found = fcntl(descriptor, F_GET_SEALS);
+  return found >= 0 && (found & F_SEAL_SHRINK) && fstat(descriptor, &status) == 0 &&
+         (size_t)status.st_size >= size;
+}
+
+void *apus_memory_map(int descriptor, size_t head, size_t ring, int count) {
+  size_t total = head + 2 * ring * (size_t)count;
+  char *base = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED) return NULL;
+  const int protection = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_FIXED;
+  bool mapped = mmap(base, head, protection, flags, descriptor, 0) != MAP_FAILED;
+  for (int i = 0; mapped && i < 2 * count; i++) {
+    off_t offset = (off_t)(head + ring * (size_t)(i / 2));
+    mapped = mmap(base + head + ring * (size_t)i, ring, protection, flags, descriptor, offset) != MAP_FAILED;
+  }
+  if (mapped) return base;
+  int failed = errno;
+  munmap(base, total);
+  errno = failed;
+  return NULL;
+}
+
+void apus_memory_unmap(void *base, size_t head, size_t ring, int count) {
+  munmap(base, head + 2 * ring * (size_t)count);
+}
+
+size_t apus_stdout_pending(void) { return __fpending(stdout); }
+void apus_stdout_line_buffered(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
+void apus_stdout_flush(void) { fflush(stdout); }

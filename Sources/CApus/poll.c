@@ -1,0 +1,25 @@
+#include "apus_poll.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+enum { most_at_once = 32 };
+
+int apus_poll_create(void) {
+  int poller = epoll_create1(EPOLL_CLOEXEC);
+  return poller < 0 ? -errno : poller;
+}
+
+int apus_poll_add(int poller, int descriptor, uint64_t tag) {
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = tag};
+  return epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : errno;
+}
+
+void apus_poll_remove(int poller, int descriptor) { epoll_ctl(poller, EPOLL_CTL_DEL, descriptor, 0); }
+
+int apus_poll_wait(int poller, uint64_t *tags, int count, int milliseconds) {
+  struct epoll_event events[most_at_once];
+  int ready = epoll_wait(poller, events, count < most_at_once ? count : most_at_once, milliseconds);
+  for (int i = 0; i < ready; i++) tags[i] = events[i].data.u64;
+  return ready < 0 ? 0 : ready;
+}

@@ -1,0 +1,169 @@
+import ApusCore
+import Glibc
+import Synchronization
+import Testing
+
+@Suite("Line relays")
+struct ProcessesLineRelayTests {
+  /// A relay, the writing end of its source, and the reading end of its target.
+  private struct Pipes {
+    let source: OwnedDescriptor
+    let result: OwnedDescriptor
+    let written: OwnedDescriptor
+    let relay: LineRelay
+
+    init() throws {
+      let (reading, writing) = try OwnedDescriptor.pipe()
+      let (resultReading, resultWriting) = try OwnedDescriptor.pipe()
+      try resultReading.setNonBlocking()
+      source = writing
+      result = resultReading
+      written = resultWriting
+      relay = try LineRelay(source: reading, target: LineTarget(resultWriting.number))
+    }
+
+    func write(_ text: String) {
+      #expect(Glibc.write(source.number, text, text.utf8.count) == text.utf8.count)
+    }
+
+    /// The end-of-file may be late: a program that another test starts at this moment has a copy of the writing
+    /// end until its exec closes it.
+    func drainToEnd() {
+      source.close()
+      var ready = pollfd(fd: relay.descriptor, events: Int16(POLLIN), revents: 0)
+      while relay.drain() { poll(&ready, 1, -1) }
+    }
+
+    func forwarded() -> String { readAll(result) }
+  }
+
+  @Test("only whole lines go on until the end")
+  func wholeLines() throws {
+    let pipes = try Pipes()
+    #expect(pipes.relay.drain())
+    pipes.write("one\ntw")
+    #expect(pipes.relay.drain())
+    #expect(pipes.forwarded() == "one\n")
+    pipes.write("o\n\nthree")
+    #expect(pipes.relay.drain())
+    #expect(pipes.forwarded() == "two\n\n")
+    #expect(pipes.relay.tail == "one\ntwo\n\nthree")
+    pipes.drainToEnd()
+    #expect(pipes.forwarded() == "")
+    pipes.relay.finish()
+    #expect(pipes.forwarded() == "three\n")
+    #expect(pipes.relay.descriptor == -1)
+    pipes.relay.finish()
+    #expect(!pipes.relay.drain())
+  }
+
+  @Test("the newline at the end can be left out")
+  func openEnd() throws {
+    let pipes = try Pipes()
+    pipes.write("abc")
+    _ = pipes.relay.drain()
+    pipes.relay.finish(endsLine: false)
+    #expect(pipes.forwarded() == "abc")
+  }
+
+  @Test("a long line goes on in pieces and gets its newline once")
+  func longLine() throws {
+    let pipes = try Pipes()
+    let size = LineRelay.longestLine
+    var text = ""
+    for _ in 0..<3 {
+      pipes.write(String(repeating: "x", count: size / 2))
+      _ = pipes.relay.drain()
+      text += pipes.forwarded()
+    }
+    #expect(text.utf8.count == size)
+    pipes.relay.finish()
+    #expect(pipes.forwarded() == String(repeating: "x", count: size / 2) + "\n")
+  }
+
+  @Test("the tail is the last 8 KiB, cut between characters and repaired")
+  func tail() throws {
+    let pipes = try Pipes()
+    for _ in 0..<3 {
+      // Three bytes each, so that 8192 cuts through one.
+      pipes.write(String(repeating: "€", count: 3001) + "\n")
+      _ = pipes.relay.drain()
+      _ = pipes.forwarded()
+    }
+    #expect(Glibc.write(pipes.source.number, [UInt8(0xFF)], 1) == 1)
+    _ = pipes.relay.drain()
+    let tail = pipes.relay.tail
+    #expect(tail.hasPrefix("€€") && tail.hasSuffix("€\n\u{FFFD}"))
+    #expect((8180...8196).contains(tail.utf8.count))
+  }
+
+  @Test("a target that is gone, pipe or socket, costs output and nothing else")
+  func brokenTarget() async {
+    await #expect(processExitsWith: .success) {
+      for isSocket in [false, true] {
+        let (reading, writing) = try OwnedDescriptor.pipe()
+        let (far, near) = isSocket ? try OwnedDescriptor.socketPair() : try OwnedDescriptor.pipe()
+        far.close()
+        let relay = try LineRelay(source: reading, target: LineTarget(near.number))
+        for _ in 0..<3 {
+          #expect(write(writing.number, "x\n", 2) == 2)
+          #expect(relay.drain())
+        }
+        #expect(relay.tail == "x\nx\nx\n")
+        withExtendedLifetime(near) {}
+      }
+      var pending = sigset_t()
+      sigpending(&pending)
+      #expect(sigismember(&pending, SIGPIPE) == 0)
+      // Outside of the relay SIGPIPE is as it was.
+      var before = sigset_t()
+      pthread_sigmask(SIG_BLOCK, nil, &before)
+      #expect(sigismember(&before, SIGPIPE) == 0)
+    }
+  }
+
+  @Test("a million lines, written in odd sizes by two children, come out whole")
+  func millionLines() throws {
+    let (resultReading, resultWriting) = try OwnedDescriptor.pipe()
+    // Small and non-blocking, so that the relays meet partial writes and a full target.
+    try resultWriting.setNonBlocking()
+    let target = LineTarget(resultWriting.number)
+    let observed = Atomic<Int>(0)
+    let done = NativeSemaphore()
+    let relays = try (0..<2).map { child in
+      let (reading, writing) = try OwnedDescriptor.pipe()
+      let process = try Spawner.spawn(
+        shell("seq -f '\(child) %.0f end' 1 500000 | dd obs=7777 2>/dev/null", [(writing.number, 1)]))
+      let relay = try LineRelay(source: reading, target: target) { piece in
+        observed.add(piece.count, ordering: .relaxed)
+      }
+      return (relay, process)
+    }
+    for (relay, process) in relays {
+      try NativeThread.start(name: "relay") {
+        var ready = pollfd(fd: relay.descriptor, events: Int16(POLLIN), revents: 0)
+        while relay.drain() { poll(&ready, 1, -1) }
+        relay.finish()
+        _ = process.wait()
+        done.signal()
+      }
+    }
+    try NativeThread.start(name: "end") {
+      done.wait()
+      done.wait()
+      resultWriting.close()
+    }
+    let text = readAll(resultReading)
+    #expect(observed.load(ordering: .relaxed) == text.utf8.count)
+    var next = [1, 1]
+    for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+      let child = line.first == UInt8(ascii: "0") ? 0 : 1
+      guard Substring(line) == "\(child) \(next[child]) end" else {
+        Issue.record("a broken line: \(Substring(line).prefix(100))")
+        break
+      }
+      next[child] += 1
+    }
+    #expect(next == [500_001, 500_001])
+  }
+}
