@@ -24,6 +24,10 @@ let package = Package(
     .target(name: "Apus", dependencies: ["ApusCore", "ApusProcesses"], swiftSettings: settings),
     .executableTarget(
       name: "Fibonacci", dependencies: ["Apus"], path: "Examples/Fibonacci", swiftSettings: settings),
+    .target(name: "PoolStressSaboteur", path: "Tests/Stress/Saboteur"),
+    .executableTarget(
+      name: "PoolStress", dependencies: ["Apus", "ApusCore", "PoolStressSaboteur"], path: "Tests/Stress/Program",
+      swiftSettings: settings),
     .testTarget(name: "ApusCoreTests", dependencies: ["ApusCore", "CApus"], swiftSettings: settings),
     .testTarget(name: "ApusProcessesTests", dependencies: ["Apus"], swiftSettings: settings),
   ]

@@ -1,4 +1,5 @@
 import ApusCore
+import Glibc
 
 /// What drawing an input came to.
 enum Drawn<Input> {
@@ -141,6 +142,7 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
       }
       do {
         try inputs.encode(input, into: buffer)
+        if isPlain { pad(buffer) }
         ends.append(buffer.count)
       } catch {
         failure = TaskError(
@@ -156,12 +158,20 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
     }
   }
 
+  /// Whether elements travel as runs of plain memory.
+  private var isPlain: Bool { job.function.strides != nil }
+
+  /// In a run each value takes its stride; a value by itself was encoded as its size.
+  private func pad(_ buffer: ByteBuffer) {
+    let padding = MemoryLayout<Input>.stride - MemoryLayout<Input>.size
+    if padding > 0 { memset(buffer.uninitialized(count: padding), 0, padding) }
+  }
+
   private func send(_ buffer: ByteBuffer, _ ends: [Int], base: Int) {
     if ends.isEmpty {
       if draw == nil { engine.closeInput(of: job) }
       return
     }
-    let isPlain = job.function.strides != nil
     let batch =
       isPlain
       ? InputBatch(raw: buffer.baseAddress, stride: MemoryLayout<Input>.stride, count: ends.count, owner: buffer)
@@ -205,7 +215,8 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
 
   private func decode(_ bytes: UnsafeRawBufferPointer, _ index: Int) -> Outcome {
     do {
-      return .success(try outputs.decode(bytes))
+      let isRunValue = isPlain && bytes.count == MemoryLayout<Output>.stride
+      return .success(try outputs.decode(isRunValue ? .init(rebasing: bytes[..<MemoryLayout<Output>.size]) : bytes))
     } catch {
       return .failure(
         TaskError(

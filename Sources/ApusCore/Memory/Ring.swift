@@ -57,9 +57,13 @@ package struct RingWriter {
     base + (Int(truncatingIfNeeded: position) & (capacity - 1)) + offset
   }
 
-  /// Hands the next `count` bytes to the consumer.
+  /// Counts the next `count` bytes as written, for a `publish` to come.
   @inline(__always)
-  package mutating func publish(_ count: Int) {
+  package mutating func advance(_ count: Int) { position &+= UInt64(count) }
+
+  /// Hands everything that was written, and the next `count` bytes, to the consumer.
+  @inline(__always)
+  package mutating func publish(_ count: Int = 0) {
     position &+= UInt64(count)
     // Release: the bytes are there before the position that covers them.
     tail.pointee.store(position, ordering: .releasing)

@@ -32,20 +32,20 @@ package final class EngineJob: @unchecked Sendable {
 
   // MARK: Tasks
 
-  var queue = Queue<InputSpan>()
-  var queued = 0
-  var inFlight = 0
+  @exclusivity(unchecked) var queue = Queue<InputSpan>()
+  @exclusivity(unchecked) var queued = 0
+  @exclusivity(unchecked) var inFlight = 0
   /// No more arguments will come.
   var isInputClosed = false
   var isCancelled = false
   /// Whether the engine has it in its list of jobs with queued tasks.
-  var isListed = false
+  @exclusivity(unchecked) var isListed = false
   /// Tries of tasks whose workers died, by index.
   var attempts: [Int: Int] = [:]
 
   /// Nanoseconds that a task takes, as far as is known.
-  var taskTime: Double?
-  var lastChunk = 1
+  @exclusivity(unchecked) var taskTime: Double?
+  @exclusivity(unchecked) var lastChunk = 1
 
   // MARK: Results
 
@@ -55,7 +55,7 @@ package final class EngineJob: @unchecked Sendable {
 
     package init() {}
   }
-  var inbox = Inbox()
+  @exclusivity(unchecked) var inbox = Inbox()
   var hasBadNews = false
   /// Somebody else has something for the caller.
   var isNudged = false
@@ -73,7 +73,7 @@ package final class EngineJob: @unchecked Sendable {
   /// Fewer queued tasks than this: the caller should encode more.
   var refillBelow = 0
   var isActive = false
-  var isTouched = false
+  @exclusivity(unchecked) var isTouched = false
   /// Where a blocked caller sleeps while another thread drives the pool; see `PoolEngine.wait`.
   let wake = SharedWord.allocate(capacity: 1)
 
@@ -138,7 +138,7 @@ package final class EngineJob: @unchecked Sendable {
 
 /// The jobs that something has happened to since their callers were last told.
 final class TouchedJobs {
-  private var jobs: [EngineJob] = []
+  @exclusivity(unchecked) private var jobs: [EngineJob] = []
 
   func add(_ job: EngineJob) {
     guard !job.isTouched else { return }

@@ -85,8 +85,9 @@ extension EngineWorker {
     guard progress / 2 > expected else { return }
     let count = min(Int(clamping: progress / 2 - expected), chunk.span.range.count)
     let header = results.place().load(as: ResultHeader.self)
-    // Anything else has been published since we looked, and is found by the next look.
-    guard header.kind == ResultHeader.Kind.run, header.sequence &+ UInt64(taken) == expected else { return }
+    // The worker closes a run before it claims an element of the next one, so a run that is still open here
+    // holds all that `progress` counts. Anything else was published since we looked: the next look finds it.
+    guard header.kind == ResultHeader.Kind.openRun, header.sequence &+ UInt64(taken) == expected else { return }
     guard recordSize(ResultHeader.size + (taken + count) * stride) <= Channel.ringSize else {
       throw ChannelCorruption("a run of results is longer than the ring")
     }

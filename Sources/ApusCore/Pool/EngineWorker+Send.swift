@@ -5,14 +5,49 @@ extension EngineWorker {
   /// More functions with a context than this are not kept in a worker: contexts can be large.
   private static let contextLimit = 4
 
-  /// Sends the first `count` tasks of a span, or as many as fit a record. Returns how many; 0: no room now.
-  func send(_ span: InputSpan, count: Int, job: EngineJob, now: UInt64) throws(ChannelCorruption) -> Int {
+  /// Sends the first tasks of a span in at most `messages` records of `count` tasks, or as many as fit.
+  /// Returns how many tasks went; 0: there is no room now.
+  func send(_ span: InputSpan, count: Int, messages: Int, job: EngineJob) throws(ChannelCorruption) -> Int {
     guard outgoing == nil else { return 0 }
-    guard functions.contains(job.function.id) else {
+    if !functions.contains(job.function.id) {
       try define(job.function)
       // Nothing else goes out while the definition is on its way.
-      return outgoing == nil ? try send(span, count: count, job: job, now: now) : 0
+      if outgoing != nil || !functions.contains(job.function.id) { return 0 }
     }
+    var left = span
+    for _ in 0..<messages where !left.range.isEmpty && outgoing == nil {
+      let sent = try write(left, count: min(count, left.range.count), job: job)
+      if sent == 0 { break }
+      left.range = left.range.lowerBound + sent..<left.range.upperBound
+    }
+    let sent = left.range.lowerBound - span.range.lowerBound
+    guard sent > 0 else { return 0 }
+    tasks.publish()
+    note(InputSpan(batch: span.batch, range: span.range.lowerBound..<left.range.lowerBound, base: span.base), job)
+    channel.wakeWorker()
+    return sent
+  }
+
+  /// Remembers what was sent, together with what it continues.
+  private func note(_ span: InputSpan, _ job: EngineJob) {
+    if inFlight == 0 {
+      mark = apus_now()
+      expected = nextSequence
+    }
+    if let last = chunks.last, last.job === job, last.span.batch === span.batch,
+      last.span.range.upperBound == span.range.lowerBound,
+      last.first + UInt64(last.span.range.count) == nextSequence
+    {
+      chunks.last!.span.range = last.span.range.lowerBound..<span.range.upperBound
+    } else {
+      chunks.append(Chunk(job: job, span: span, first: nextSequence))
+    }
+    nextSequence += UInt64(span.range.count)
+    inFlight += span.range.count
+  }
+
+  /// Writes one record of the first `count` tasks of a span, or of as many as fit. Returns how many.
+  private func write(_ span: InputSpan, count: Int, job: EngineJob) throws(ChannelCorruption) -> Int {
     let batch = span.batch
     let strides = job.function.strides
     let limit = strides.map { min(count, (ChannelLimit.record - ResultHeader.size) / $0.output) } ?? count
@@ -21,14 +56,14 @@ extension EngineWorker {
     let bytes = batch.bytes(range)
     var header = TaskHeader(
       kind: TaskHeader.Kind.chunk, function: job.function.id, count: UInt32(sent),
-      isTimed: job.options.timeLimit == nil ? 0 : 1, first: nextSequence, length: UInt64(bytes.count))
+      isTimed: job.options.timeLimit == nil ? 0 : 1, first: written, length: UInt64(bytes.count))
     if strides != nil {
       header.kind = TaskHeader.Kind.rawChunk
       let size = recordSize(TaskHeader.size + bytes.count)
       guard try tasks.space(atLeast: size) >= size else { return 0 }
       tasks.place(TaskHeader.size).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
       tasks.place().storeBytes(of: header, as: TaskHeader.self)
-      tasks.publish(size)
+      tasks.advance(size)
     } else if TaskHeader.size + 4 * sent + bytes.count <= ChannelLimit.record {
       header.length = UInt64(4 * sent + bytes.count)
       let size = recordSize(TaskHeader.size + Int(header.length))
@@ -39,17 +74,12 @@ extension EngineWorker {
         UnsafeMutableRawPointer(lengths + sent).copyMemory(from: base, byteCount: bytes.count)
       }
       tasks.place().storeBytes(of: header, as: TaskHeader.self)
-      tasks.publish(size)
+      tasks.advance(size)
     } else {
       header.kind = TaskHeader.Kind.large
       guard try stream(header, bytes, owner: batch) else { return 0 }
     }
-    if inFlight == 0 { mark = now }
-    chunks.append(Chunk(job: job, span: InputSpan(batch: batch, range: range, base: span.base), first: nextSequence))
-    if inFlight == 0 { expected = nextSequence }
-    nextSequence += UInt64(sent)
-    inFlight += sent
-    channel.wakeWorker()
+    written += UInt64(sent)
     return sent
   }
 

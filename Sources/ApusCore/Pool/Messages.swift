@@ -34,9 +34,10 @@ package struct ResultHeader: BitwiseCopyable {
   package enum Kind {
     /// One element's value, `length` bytes.
     package static let value: UInt32 = 1
-    /// The values of `count` elements from `sequence` on, plain memory of one size. While the worker is at
-    /// it the record is not published yet, and `progress` says how many of its values are there.
+    /// The values of `count` elements from `sequence` on, plain memory of one size.
     package static let run: UInt32 = 2
+    /// The same while the worker is at it: not published yet; `progress` says how many values are there.
+    package static let openRun: UInt32 = 4
     /// One element's failure: a `FailureReport` of `length` bytes.
     package static let failure: UInt32 = 3
   }

@@ -112,7 +112,7 @@ extension PoolEngine {
     var finished = 0
     var isNews = false
     var now: UInt64 = 0
-    for case let worker? in workers where worker.hasNews() {
+    for case let worker? in workers where worker.state != .leaving && worker.hasNews() {
       if now == 0 { now = apus_now() }
       isNews = true
       do {

@@ -43,9 +43,10 @@ extension PoolEngine {
     }
     guard let job = queue.first else { return nil }
     if worker.inFlight == 0 { return job }
+    let size = chunkSize(job, limit: job.queued)
     // Behind another task only if both are known to be short, so that a long one is never queued behind a
     // long one while a worker is idle. What turns out to be long after all is taken back.
-    guard !worker.isRevoking, worker.stop == nil, worker.chunks.count < Self.backlogChunks,
+    guard !worker.isRevoking, worker.stop == nil, worker.inFlight < Self.backlogChunks * size,
       let time = job.taskTime, time < Self.chunkTime
     else { return nil }
     // The tasks at both ends stand for those between them.
@@ -55,12 +56,20 @@ extension PoolEngine {
     return job
   }
 
+  /// How many messages of `size` tasks may follow each other to one worker.
+  private func burst(of size: Int, _ job: EngineJob, _ worker: EngineWorker) -> Int {
+    guard case .fixed = job.options.chunking, let time = job.taskTime else { return 1 }
+    let allowed = (Self.backlogTime / time - Double(worker.inFlight)) / Double(size)
+    let share = job.queued / (2 * configuration.workers * size)
+    return max(1, min(Int(min(allowed, 1e6)), share, Self.backlogChunks - worker.inFlight / size))
+  }
+
   private func give(_ job: EngineJob, to worker: EngineWorker) throws(ChannelCorruption) -> Bool {
     let span = job.queue.first!
     let size = chunkSize(job, limit: span.range.count)
-    let sent = try worker.send(span, count: size, job: job, now: apus_now())
+    let sent = try worker.send(span, count: size, messages: burst(of: size, job, worker), job: job)
     guard sent > 0 else { return false }
-    if sent == size { job.lastChunk = max(job.lastChunk, size) }
+    if sent >= size { job.lastChunk = max(job.lastChunk, size) }
     job.inFlight += sent
     job.queued -= sent
     if sent == span.range.count {

@@ -17,7 +17,7 @@ package final class PoolEngine: @unchecked Sendable {
 
   // MARK: Workers
 
-  var workers: [EngineWorker?]
+  @exclusivity(unchecked) var workers: [EngineWorker?]
   var restarts = 0
   var failedStarts = 0
   /// Slots that want a worker, and when to try.
@@ -30,7 +30,7 @@ package final class PoolEngine: @unchecked Sendable {
   // MARK: Jobs
 
   /// Jobs with queued tasks, served in turn.
-  var queue = Queue<EngineJob>()
+  @exclusivity(unchecked) var queue = Queue<EngineJob>()
   var active: [ObjectIdentifier: EngineJob] = [:]
   var asynchronousJobs = 0
   /// Jobs that may have something to tell since the last look.

@@ -20,6 +20,8 @@ package enum NativeThread {
     var all = sigset_t()
     var before = sigset_t()
     sigfillset(&all)
+    // Swift's backtracer stops the other threads of a crashed process with this one.
+    sigdelset(&all, SIGPROF)
     pthread_sigmask(SIG_SETMASK, &all, &before)
     defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
 

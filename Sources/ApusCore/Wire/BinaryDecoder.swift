@@ -15,9 +15,11 @@ package enum BinaryDecoder {
       throw WireError(.truncated, type: type, detail: "no room for \(keysLength) bytes of coding keys")
     }
     let end = keysEnd - keysLength
-    let keys = try keys(type, UnsafeRawBufferPointer(start: base + end, count: keysLength))
-    let session = DecoderSession(base: base, end: end, keys: keys)
+    let session = DecoderSession(base: base, end: end)
     defer { session.invalidate() }
+    guard session.readKeys(from: end, to: keysEnd) else {
+      throw WireError(.malformed, type: type, detail: "the table of coding keys is damaged")
+    }
     guard let valueEnd = session.skip(0, end: end) else {
       throw WireError(.truncated, type: type, detail: "no complete value in \(bytes.count) bytes")
     }
@@ -27,21 +29,6 @@ package enum BinaryDecoder {
     let value = try session.decode(type, at: 0, end: end, node: 0, element: WirePath.none)
     if let error = session.pending { throw error }
     return value
-  }
-
-  private static func keys(_ type: Any.Type, _ bytes: UnsafeRawBufferPointer) throws -> [String] {
-    if bytes.isEmpty { return [] }
-    let session = DecoderSession(base: bytes.baseAddress!, end: bytes.count, keys: [])
-    var keys: [String] = []
-    var position = 0
-    while position < bytes.count {
-      guard let length = session.varint(at: &position, end: bytes.count), length <= bytes.count - position,
-        let key = String(utf8: UnsafeRawBufferPointer(rebasing: bytes[position..<position + length]))
-      else { throw WireError(.malformed, type: type, detail: "the table of coding keys is damaged") }
-      keys.append(key)
-      position += length
-    }
-    return keys
   }
 }
 

@@ -16,6 +16,8 @@ package enum BinaryEncoder {
       try writeKeys(of: sink, type: T.self)
     } catch {
       buffer.truncate(to: start)
+      // Not kept for the next message, whatever state it is in; but a session must let go of its sinks.
+      sink.session.reset()
       throw error
     }
     sink.session.reset()

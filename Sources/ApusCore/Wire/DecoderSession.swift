@@ -18,7 +18,7 @@ final class DecoderSession {
   }
 
   let base: UnsafeRawPointer
-  let keys: [String]
+  @exclusivity(unchecked) private(set) var keys: [String] = []
   /// False once the message's memory may be gone: a container that a type has kept then throws.
   // Exclusivity of the hot properties is not checked at run time: it costs as much as reading a field does. No
   // access to them spans a call that could reach them again.
@@ -29,11 +29,24 @@ final class DecoderSession {
   /// Per container (by its start) whose keys are looked up against their order: key to entry.
   @exclusivity(unchecked) private var indexes: [Int: [String: (key: Int, value: Int)]] = [:]
 
-  init(base: UnsafeRawPointer, end: Int, keys: [String]) {
+  init(base: UnsafeRawPointer, end: Int) {
     self.base = base
-    self.keys = keys
     nodes.reserveCapacity(16)
     nodes.append(Node(parent: -1, depth: 0, element: WirePath.none, position: 0, end: end))
+  }
+
+  /// Reads the table of keys; false if it is damaged.
+  func readKeys(from start: Int, to end: Int) -> Bool {
+    var position = start
+    if start < end { keys.reserveCapacity(min(end - start, 16)) }
+    while position < end {
+      guard let length = varint(at: &position, end: end), length <= end - position,
+        let key = String(utf8: UnsafeRawBufferPointer(start: base + position, count: length))
+      else { return false }
+      keys.append(key)
+      position += length
+    }
+    return true
   }
 
   func invalidate() { isAlive = false }

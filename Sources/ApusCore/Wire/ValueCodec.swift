@@ -109,7 +109,7 @@ package struct ValueCodec<T: Codable>: Sendable {
 
   private func strings(_ bytes: UnsafeRawBufferPointer) throws -> [String] {
     guard let base = bytes.baseAddress else { return [] }
-    let session = DecoderSession(base: base, end: bytes.count, keys: [])
+    let session = DecoderSession(base: base, end: bytes.count)
     var strings: [String] = []
     var position = 0
     while position < bytes.count {

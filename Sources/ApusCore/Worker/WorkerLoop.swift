@@ -16,13 +16,13 @@ package final class WorkerLoop: @unchecked Sendable {
   package typealias MakeRunner = (UnsafeRawBufferPointer) throws -> any ElementRunner
 
   let channel: Channel
-  private var tasks: RingReader
-  private var results: RingWriter
+  @exclusivity(unchecked) private var tasks: RingReader
+  @exclusivity(unchecked) private var results: RingWriter
   private let doorbell: Int32
   private let makeRunner: MakeRunner
-  private var functions: [UInt32: Result<any ElementRunner, any Error>] = [:]
+  @exclusivity(unchecked) private var functions: [UInt32: Result<any ElementRunner, any Error>] = [:]
   /// Elements before this one were taken back by the parent.
-  private var skipTo: UInt64 = 0
+  @exclusivity(unchecked) private var skipTo: UInt64 = 0
   /// The element that the run in hand stopped before because it was taken back.
   private var stoppedBefore: UInt64?
   /// Bytes of a streamed argument that are not read yet.
@@ -167,7 +167,7 @@ package final class WorkerLoop: @unchecked Sendable {
     }
     try waitForSpace(recordSize(ResultHeader.size + Int(end - first) * strides.output))
     let record = results.place()
-    var result = ResultHeader(kind: ResultHeader.Kind.run, count: 0, sequence: first, length: 0)
+    var result = ResultHeader(kind: ResultHeader.Kind.openRun, count: 0, sequence: first, length: 0)
     record.storeBytes(of: result, as: ResultHeader.self)
     let run = _RawRun(
       inputs: tasks.place(TaskHeader.size + Int(first - header.first) * strides.input),
@@ -179,6 +179,7 @@ package final class WorkerLoop: @unchecked Sendable {
     do { try runner.run(run) } catch { failure = FailureReport(.call, error) }
     flushOutput()
     let done = stoppedBefore ?? channel.progress.pointee.load(ordering: .relaxed) / 2
+    result.kind = ResultHeader.Kind.run
     result.count = UInt32(done - first)
     result.length = UInt64(Int(done - first) * strides.output)
     record.storeBytes(of: result, as: ResultHeader.self)

@@ -1,0 +1,42 @@
+import Glibc
+import Synchronization
+
+/// What a scenario has found: lines of standard output that the script reads.
+final class Findings: Sendable {
+  private let violations = Mutex(0)
+
+  /// Something that must not be.
+  func violation(_ text: String) {
+    let count = violations.withLock { count in
+      count += 1
+      return count
+    }
+    // A bug repeats itself a thousandfold; the first few say it all.
+    if count <= 12 { print("VIOLATION \(text.replacingLines())") }
+  }
+
+  func check(_ holds: Bool, _ text: @autoclosure () -> String) {
+    if !holds { violation(text()) }
+  }
+
+  /// A sound task that hit its limit: maybe only the machine was slow.
+  func slow(_ text: String) { print("SLOW \(text.replacingLines())") }
+
+  /// What was to be shown did not come about this time, by chance.
+  func missed(_ text: String) { print("MISSED \(text.replacingLines())") }
+
+  func figure(_ name: String, _ value: some CustomStringConvertible) { print("FIGURE \(name)=\(value)") }
+
+  var isClean: Bool { violations.withLock { $0 == 0 } }
+
+  /// Ends the program: `_exit`, since a thread may be at an endless loop on purpose.
+  func end() -> Never {
+    print("END")
+    fflush(stdout)
+    _exit(isClean ? 0 : 1)
+  }
+}
+
+extension String {
+  fileprivate func replacingLines() -> String { split(separator: "\n").joined(separator: " / ") }
+}

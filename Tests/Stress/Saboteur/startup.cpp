@@ -1,0 +1,31 @@
+// Fails while a worker starts, before a line of Swift has run: in a static initialiser.
+//
+// APUS_STRESS_START says how and how often: "FAILURE:FOLDER". Each file in the folder, named 0, 1, 2…, is one
+// start to spoil; whoever removes it first does so.
+#include "saboteur.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <unistd.h>
+
+static bool take_token(const char *folder) {
+  for (int number = 0; number < 64; number++) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%d", folder, number);
+    if (unlink(path) == 0) return true;
+  }
+  return false;
+}
+
+// glibc hands the arguments to functions that run at start-up. A worker is known by its second one.
+__attribute__((constructor)) static void spoil_start(int argc, char **argv) {
+  const char *plan = getenv("APUS_STRESS_START");
+  if (!plan || argc < 2 || strcmp(argv[1], "--apus-worker") != 0) return;
+  const char *colon = strchr(plan, ':');
+  if (!colon || !take_token(colon + 1)) return;
+  const int failure = atoi(plan);
+  if (failure == stress_throw) throw std::runtime_error("sabotaged while starting");
+  stress_commit(failure);
+}
