@@ -29,6 +29,17 @@ let package = Package(
       name: "PoolStress", dependencies: ["Apus", "ApusCore", "PoolStressSaboteur"], path: "Tests/Stress/Program",
       swiftSettings: settings),
     .testTarget(name: "ApusCoreTests", dependencies: ["ApusCore", "CApus"], swiftSettings: settings),
-    .testTarget(name: "ApusProcessesTests", dependencies: ["Apus"], swiftSettings: settings),
+    // Programs that tests run as children, since what they show can't be shown in the test's own process.
+    .executableTarget(
+      name: "PoolScenarios", dependencies: ["Apus", "ApusCore"], path: "Tests/Programs/PoolScenarios",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "TopLevelVariables", dependencies: ["Apus"], path: "Tests/Programs/TopLevelVariables",
+      swiftSettings: settings),
+    .target(name: "StaticInitialiser", path: "Tests/Programs/StaticInitialiser"),
+    .testTarget(
+      name: "ApusProcessesTests",
+      dependencies: ["Apus", "ApusCore", "PoolScenarios", "TopLevelVariables", "StaticInitialiser"],
+      swiftSettings: settings),
   ]
 )

@@ -38,15 +38,15 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   let function: RemoteFunction<Input, Output>
   var options: CallOptions
 
-  private func begin(_ engine: PoolEngine, _ inputs: some Sequence<Input>, isAsynchronous: Bool) throws
+  private func begin(_ engine: PoolEngine, _ inputs: some Sequence<Input>) throws
     -> (TypedCall<Input, Output>, Slots)
   {
     if let array = inputs as? [Input], let plain = PlainArray<Output>(count: array.count),
-      try definition().strides != nil
+      try TaskError.naming({ try function.source.definition() }).strides != nil
     {
       // Plain memory both ways: no coder is called, and the results go straight to their places.
       let call = try TypedCall(
-        engine, function, options, defaults: pool.configuration, isAsynchronous: isAsynchronous,
+        engine, function, options, defaults: pool.configuration,
         plainResults: plain.base)
       let elements = PlainElements(array)
       call.give(plain: elements.bytes, owner: elements)
@@ -54,17 +54,9 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
     }
     var iterator = inputs.makeIterator()
     let call = try TypedCall(
-      engine, function, options, defaults: pool.configuration, isAsynchronous: isAsynchronous,
+      engine, function, options, defaults: pool.configuration,
       draw: { Drawn(iterator.next()) })
     return (call, Slots(plain: nil))
-  }
-
-  private func definition() throws -> FunctionDefinition {
-    do { return try function.source.definition() } catch let problem as FunctionProblem {
-      throw TaskError(.functionNotNameable, problem.description)
-    } catch {
-      throw TaskError(.argumentNotEncodable, "the context value could not be encoded: \(error)", underlying: error)
-    }
   }
 
   /// One round of the caller's work. True when all is done.
@@ -86,7 +78,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       for input in inputs { values.append(try await InlineCall(function: function).run(input, task: values.count).get()) }
       return values
     }
-    let (call, slots) = try begin(engine, inputs, isAsynchronous: true)
+    let (call, slots) = try begin(engine, inputs)
     while try !step(call, slots, stopAtFailure: true) {
       await engine.wait(suspendingFor: call.job)
       try Task.checkCancellation()
@@ -103,7 +95,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       return outcomes
     }
     do {
-      let (call, slots) = try begin(engine, inputs, isAsynchronous: true)
+      let (call, slots) = try begin(engine, inputs)
       while try !step(call, slots, stopAtFailure: false) {
         await engine.wait(suspendingFor: call.job)
         if Task.isCancelled { return cancelled(call, slots) }
@@ -120,7 +112,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       for input in inputs { values.append(try InlineCall(function: function).runBlocking(input, task: values.count).get()) }
       return values
     }
-    let (call, slots) = try begin(engine, inputs, isAsynchronous: false)
+    let (call, slots) = try begin(engine, inputs)
     while try !step(call, slots, stopAtFailure: true) { engine.wait(for: call.job) }
     return try slots.values()
   }
@@ -132,7 +124,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       return outcomes
     }
     do {
-      let (call, slots) = try begin(engine, inputs, isAsynchronous: false)
+      let (call, slots) = try begin(engine, inputs)
       while try !step(call, slots, stopAtFailure: false) { engine.wait(for: call.job) }
       return slots.outcomes(call.drawn)
     } catch { return failed(inputs, error) }

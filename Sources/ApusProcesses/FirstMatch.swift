@@ -37,10 +37,10 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable> {
     CallOptions(timeLimit: timeLimit, retries: retries, window: 64 * max(1, pool.workerCount), isEager: true)
   }
 
-  private func begin(_ engine: PoolEngine, _ search: Search, isAsynchronous: Bool) throws -> TypedCall<Input, Bool> {
+  private func begin(_ engine: PoolEngine, _ search: Search) throws -> TypedCall<Input, Bool> {
     var iterator = inputs.makeIterator()
     return try TypedCall(
-      engine, function, options, defaults: pool.configuration, isAsynchronous: isAsynchronous,
+      engine, function, options, defaults: pool.configuration,
       draw: {
         let input = iterator.next()
         if let input { search.drew(input) }
@@ -63,7 +63,7 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable> {
       return nil
     }
     let search = Search()
-    let call = try begin(engine, search, isAsynchronous: true)
+    let call = try begin(engine, search)
     while try !step(call, search) {
       await engine.wait(suspendingFor: call.job)
       try Task.checkCancellation()
@@ -79,7 +79,7 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable> {
       return nil
     }
     let search = Search()
-    let call = try begin(engine, search, isAsynchronous: false)
+    let call = try begin(engine, search)
     while try !step(call, search) { engine.wait(for: call.job) }
     return search.found
   }

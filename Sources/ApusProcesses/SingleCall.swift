@@ -1,54 +1,86 @@
 import ApusCore
 
 /// One task by itself: `run` and `submit`.
+///
+/// The way of a single small call is as short as it can be: its types stay behind pointers (`FunctionCoders`),
+/// and the engine's lock is taken three times.
 struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {
   let pool: ProcessPool
   let function: RemoteFunction<Input, Output>
   let timeLimit: Duration?
   let retries: Int?
 
-  func begin(_ engine: PoolEngine, _ input: Input, isAsynchronous: Bool) throws -> TypedCall<Input, Output> {
-    var rest: Input? = input
-    let options = CallOptions(timeLimit: timeLimit, retries: retries, isEager: true)
-    return try TypedCall(
-      engine, function, options, defaults: pool.configuration, isAsynchronous: isAsynchronous,
-      draw: {
-        defer { rest = nil }
-        return Drawn(rest)
-      })
+  /// A task that the engine has, until its job is removed.
+  struct Begun {
+    let engine: PoolEngine
+    let job: EngineJob
+    let coders: FunctionCoders
+    let limit: Duration?
+
+    func end() { engine.remove(job) }
+
+    /// The value, once the job is complete.
+    func value() throws -> Output {
+      var inbox = EngineJob.Inbox()
+      engine.collect(job, into: &inbox)
+      guard let delivery = inbox.deliveries.first else {
+        throw TaskError(.cancelled, "the task was cancelled", task: 0)
+      }
+      var bytes = try delivery.value(in: inbox, limit: limit)
+      if job.function.strides != nil { bytes = .init(rebasing: bytes.prefix(MemoryLayout<Output>.size)) }
+      return try withUnsafeTemporaryAllocation(of: Output.self, capacity: 1) { result in
+        do { try coders.decode(bytes, to: result.baseAddress!) } catch { throw TaskError(decoding: error, task: 0) }
+        return result.moveElement(from: 0)
+      }
+    }
   }
 
-  /// One round of the caller's work: the outcome, if it is there.
-  func step(_ call: TypedCall<Input, Output>) -> Result<Output, TaskError>? {
-    var found: Result<Output, TaskError>?
-    call.collect { found = $1 }
-    call.refill { found = $1 }
-    return found
+  func begin(_ engine: PoolEngine, _ input: Input) throws -> Begun {
+    let options = CallOptions(timeLimit: timeLimit, retries: retries, isEager: true)
+    let definition = try TaskError.naming { try function.source.definition() }
+    let coders = function.source.coders
+    let job = EngineJob(definition, options: try options.forEngine(pool.configuration))
+    let batch: InputBatch
+    if let large = LargeArgument(input, definition) {
+      batch = large.batch
+    } else {
+      let buffer = ByteBuffer(capacity: 64)
+      do { try withUnsafePointer(to: input) { try coders.encode($0, into: buffer) } } catch {
+        throw TaskError(
+          .argumentNotEncodable, "the argument could not be encoded: \(error)", task: 0, underlying: error)
+      }
+      if let strides = definition.strides {
+        buffer.pad(to: strides.input)
+        batch = InputBatch(raw: buffer.baseAddress, stride: strides.input, count: 1, owner: buffer)
+      } else {
+        batch = InputBatch(coded: buffer, ends: [buffer.count])
+      }
+    }
+    engine.add(job, only: batch)
+    return Begun(engine: engine, job: job, coders: coders, limit: timeLimit ?? pool.configuration.timeLimit)
   }
 
   func blockingValue(_ input: Input) throws -> Output {
     guard let engine = pool.engine else {
       return try InlineCall(function: function).runBlocking(input, task: 0).get()
     }
-    let call = try begin(engine, input, isAsynchronous: false)
-    while true {
-      if let outcome = step(call) { return try outcome.get() }
-      engine.wait(for: call.job)
-    }
+    let begun = try begin(engine, input)
+    defer { begun.end() }
+    engine.wait(for: begun.job)
+    return try begun.value()
   }
 
   func value(_ input: Input) async throws -> Output {
     guard let engine = pool.engine else {
       return try await InlineCall(function: function).run(input, task: 0).get()
     }
-    return try await value(of: begin(engine, input, isAsynchronous: true), engine)
+    return try await value(of: begin(engine, input))
   }
 
-  func value(of call: TypedCall<Input, Output>, _ engine: PoolEngine) async throws -> Output {
-    while true {
-      if let outcome = step(call) { return try outcome.get() }
-      await engine.wait(suspendingFor: call.job)
-      try Task.checkCancellation()
-    }
+  func value(of begun: Begun) async throws -> Output {
+    defer { begun.end() }
+    await begun.engine.wait(suspendingFor: begun.job)
+    try Task.checkCancellation()
+    return try begun.value()
   }
 }

@@ -120,6 +120,11 @@ extension TaskError {
     }
   }
 
+  /// A result that does not decode here.
+  init(decoding error: any Error, task: Int) {
+    self.init(.resultNotDecodable, "the result could not be decoded: \(error)", task: task, underlying: error)
+  }
+
   /// The sequence of inputs is at fault, not one of them.
   init(drawing error: any Error, task: Int) {
     self.init(.argumentNotEncodable, "drawing the next input failed: \(error)", task: task, underlying: error)

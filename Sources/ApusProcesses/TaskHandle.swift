@@ -53,16 +53,10 @@ public final class TaskHandle<Output: Codable & Sendable>: Sendable {
       return
     }
     do {
-      let typed = try call.begin(engine, input, isAsynchronous: true)
-      let job = typed.job
-      // From here on the task below is the only one to use it.
-      nonisolated(unsafe) let handed = typed
-      let first = call.step(typed)
+      let begun = try call.begin(engine, input)
+      let job = begun.job
       task = Task.detached {
-        try await completion.finish {
-          if let first { return try first.get() }
-          return try await call.value(of: handed, engine)
-        }
+        try await completion.finish { try await call.value(of: begun) }
       }
       look = { engine.state(of: job) }
     } catch {

@@ -80,7 +80,7 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
         throw TaskError(.invalidArgument, "a window must be positive, not \(options.window!)")
       }
       let call = try TypedCall(
-        engine, function, options, defaults: pool.configuration, isAsynchronous: true, draw: draw)
+        engine, function, options, defaults: pool.configuration, draw: draw)
       source = .engine(engine, call.job) { buffer in
         call.collect(buffer.add)
         call.held = buffer.held

@@ -1,5 +1,37 @@
 import ApusCore
-import Glibc
+
+extension CallOptions {
+  /// What the engine is told. Throws `TaskError` if an option is out of range.
+  func forEngine(_ defaults: ProcessPool.Configuration) throws -> EngineJob.Options {
+    var settings = EngineJob.Options()
+    if case .fixed(let count) = chunking.value {
+      guard count > 0 else { throw TaskError(.invalidArgument, "a chunk can't have \(count) tasks") }
+      settings.chunking = .fixed(count)
+    }
+    if let limit = timeLimit ?? defaults.timeLimit {
+      guard limit > .zero else { throw TaskError(.invalidArgument, "a time limit must be positive, not \(limit)") }
+      settings.timeLimit = limit.inNanoseconds
+    }
+    settings.retries = retries ?? defaults.retries
+    guard settings.retries >= 0 else {
+      throw TaskError(.invalidArgument, "retries can't be negative (\(settings.retries))")
+    }
+    settings.grace = defaults.gracePeriod.inNanoseconds
+    settings.isEager = isEager
+    return settings
+  }
+}
+
+extension TaskError {
+  /// Runs what names a function to the workers, and says what went wrong with it.
+  static func naming(_ body: () throws -> FunctionDefinition) throws -> FunctionDefinition {
+    do { return try body() } catch let problem as FunctionProblem {
+      throw TaskError(.functionNotNameable, problem.description)
+    } catch {
+      throw TaskError(.argumentNotEncodable, "the context value could not be encoded: \(error)", underlying: error)
+    }
+  }
+}
 
 /// What drawing an input came to.
 enum Drawn<Input> {
@@ -48,38 +80,17 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   ///   - plain: All inputs at once, as plain memory, instead.
   init(
     _ engine: PoolEngine, _ function: RemoteFunction<Input, Output>, _ options: CallOptions,
-    defaults: ProcessPool.Configuration, isAsynchronous: Bool, plainResults: UnsafeMutableRawPointer? = nil,
+    defaults: ProcessPool.Configuration, plainResults: UnsafeMutableRawPointer? = nil,
     draw: (() throws -> Drawn<Input>)? = nil
   ) throws {
-    var settings = EngineJob.Options()
-    switch options.chunking.value {
-    case .automatic: settings.chunking = .automatic
-    case .fixed(let count):
-      guard count > 0 else { throw TaskError(.invalidArgument, "a chunk can't have \(count) tasks") }
-      settings.chunking = .fixed(count)
-    }
     limit = options.timeLimit ?? defaults.timeLimit
-    guard limit ?? .seconds(1) > .zero else {
-      throw TaskError(.invalidArgument, "a time limit must be positive, not \(limit!)")
-    }
-    guard options.retries ?? 0 >= 0 else {
-      throw TaskError(.invalidArgument, "retries can't be negative (\(options.retries!))")
-    }
-    settings.timeLimit = limit?.inNanoseconds
-    settings.grace = defaults.gracePeriod.inNanoseconds
-    settings.retries = options.retries ?? defaults.retries
-    settings.isEager = options.isEager
-    do {
-      job = EngineJob(try function.source.definition(), options: settings, destination: plainResults)
-    } catch let problem as FunctionProblem {
-      throw TaskError(.functionNotNameable, problem.description)
-    } catch {
-      throw TaskError(.argumentNotEncodable, "the context value could not be encoded: \(error)", underlying: error)
-    }
+    job = try EngineJob(
+      TaskError.naming { try function.source.definition() }, options: options.forEngine(defaults),
+      destination: plainResults)
     self.engine = engine
     self.draw = draw
     window = options.window
-    engine.add(job, asynchronous: isAsynchronous)
+    engine.add(job)
   }
 
   deinit { engine.remove(job) }
@@ -135,14 +146,14 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
         break
       }
       drawn += 1
-      if let large = LargeArgument(input, inputs) {
+      if let large = LargeArgument(input, job.function) {
         send(buffer, ends, base: base)
         engine.give(large.batch, base: drawn - 1, to: job, isLast: false)
         return
       }
       do {
         try inputs.encode(input, into: buffer)
-        if isPlain { pad(buffer) }
+        if isPlain { buffer.pad(to: MemoryLayout<Input>.stride) }
         ends.append(buffer.count)
       } catch {
         failure = TaskError(
@@ -160,12 +171,6 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
 
   /// Whether elements travel as runs of plain memory.
   private var isPlain: Bool { job.function.strides != nil }
-
-  /// In a run each value takes its stride; a value by itself was encoded as its size.
-  private func pad(_ buffer: ByteBuffer) {
-    let padding = MemoryLayout<Input>.stride - MemoryLayout<Input>.size
-    if padding > 0 { memset(buffer.uninitialized(count: padding), 0, padding) }
-  }
 
   private func send(_ buffer: ByteBuffer, _ ends: [Int], base: Int) {
     if ends.isEmpty {
@@ -195,52 +200,37 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   }
 
   private func outcome(_ delivery: Delivery) -> Outcome {
-    let index = delivery.index
-    switch delivery.content {
-    case .placed: preconditionFailure("counted, not decoded")
-    case .value(let range): return decode(UnsafeRawBufferPointer(rebasing: inbox.bytes.bytes[range]), index)
-    case .large(let value): return decode(value.bytes.bytes, index)
-    case .failure(let range):
-      do {
-        let report = try FailureReport(decoding: UnsafeRawBufferPointer(rebasing: inbox.bytes.bytes[range]))
-        return .failure(TaskError(report, task: index))
-      } catch {
-        return .failure(TaskError(.resultNotDecodable, "the worker's report is garbled: \(error)", task: index))
-      }
-    case .lost(let loss): return .failure(TaskError(loss, task: index, limit: limit))
-    case .stopped(let reason): return .failure(TaskError(.stopped(reason, limit: limit), task: index))
-    case .unserved(let problem): return .failure(TaskError(problem, task: index))
+    do {
+      return .success(try decode(try delivery.value(in: inbox, limit: limit), delivery.index))
+    } catch {
+      return .failure(error)
     }
   }
 
-  private func decode(_ bytes: UnsafeRawBufferPointer, _ index: Int) -> Outcome {
-    do {
-      let isRunValue = isPlain && bytes.count == MemoryLayout<Output>.stride
-      return .success(try outputs.decode(isRunValue ? .init(rebasing: bytes[..<MemoryLayout<Output>.size]) : bytes))
-    } catch {
-      return .failure(
-        TaskError(
-          .resultNotDecodable, "the result could not be decoded: \(error)", task: index, underlying: error))
-    }
+  private func decode(_ bytes: UnsafeRawBufferPointer, _ index: Int) throws(TaskError) -> Output {
+    // In a run a value takes its stride; the codec knows it by its size.
+    let isRunValue = isPlain && bytes.count == MemoryLayout<Output>.stride
+    let value = isRunValue ? UnsafeRawBufferPointer(rebasing: bytes[..<MemoryLayout<Output>.size]) : bytes
+    do { return try outputs.decode(value) } catch { throw TaskError(decoding: error, task: index) }
   }
 }
 
-/// An argument that is one large array: sent from its own storage, without a copy.
-private struct LargeArgument<Input: Codable & Sendable> {
-  let batch: InputBatch
-
-  private final class Owner { 
-    let value: Input
-    init(_ value: Input) { self.value = value }
-  }
-
-  init?(_ value: Input, _ codec: ValueCodec<Input>) {
-    guard case .rawArray = codec.format else { return nil }
-    let owner = Owner(value)
-    // The storage of an array is an object: it stays where it is for as long as the owner holds the array,
-    // and nobody can change it, as any other holder of it would copy it first.
-    let bytes = codec.withRawBytes(of: owner.value) { $0 }
-    guard let bytes, bytes.count > 32 << 10, let base = bytes.baseAddress else { return nil }
-    batch = InputBatch(raw: base, stride: bytes.count, count: 1, owner: owner)
+extension Delivery {
+  /// The bytes of the value. Throws what became of the task instead.
+  func value(in inbox: EngineJob.Inbox, limit: Duration?) throws(TaskError) -> UnsafeRawBufferPointer {
+    switch content {
+    case .placed: preconditionFailure("counted, not decoded")
+    case .value(let range): return UnsafeRawBufferPointer(rebasing: inbox.bytes.bytes[range])
+    case .large(let value): return value.bytes.bytes
+    case .failure(let range):
+      let bytes = UnsafeRawBufferPointer(rebasing: inbox.bytes.bytes[range])
+      guard let report = try? FailureReport(decoding: bytes) else {
+        throw TaskError(.resultNotDecodable, "the worker's report of a failure is garbled", task: index)
+      }
+      throw TaskError(report, task: index)
+    case .lost(let loss): throw TaskError(loss, task: index, limit: limit)
+    case .stopped(let reason): throw TaskError(.stopped(reason, limit: limit), task: index)
+    case .unserved(let problem): throw TaskError(problem, task: index)
+    }
   }
 }

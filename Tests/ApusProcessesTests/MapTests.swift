@@ -3,30 +3,90 @@ import Testing
 
 func double(_ x: Int) -> Int { x * 2 }
 
-@Suite struct MapTests {
-  @Test func resultsComeInTheOrderOfTheInputs() async throws {
-    try await withProcessPool(workers: 2) { pool in
-      let results = try await pool.map(0..<1000, double)
-      #expect(results == (0..<1000).map { $0 * 2 })
-      let strings = try await pool.map(["a", "b"]) { $0 + $0 }
-      #expect(strings == ["aa", "bb"])
-    }
-  }
+struct OddNumber: Error, Codable, Equatable { let number: Int }
 
-  @Test func aCrashIsOneTasksError() async throws {
-    try await withProcessPool(workers: 2) { pool in
-      let outcomes = await pool.outcomes(of: Array(0..<10)) { (n: Int) -> Int in
-        if n == 3 { fatalError("three") }
-        return n
+func halve(_ x: Int) throws -> Int {
+  if x % 2 == 1 { throw OddNumber(number: x) }
+  return x / 2
+}
+
+extension ProcessPoolTests {
+  @Suite struct MapTests {
+    @Test(arguments: [0, 1, 2, 3, 1000, 100_000])
+    func resultsComeInTheOrderOfTheInputs(count: Int) async throws {
+      try await withProcessPool(workers: 2) { pool in
+        let raw = try await pool.map(0..<count, double)
+        #expect(raw == (0..<count).map { $0 * 2 })
+        let array = try await pool.map(Array(0..<count), double)
+        #expect(array == raw)
+        let coded = try await pool.map((0..<min(count, 2000)).map { "\($0)" }) { $0 + "!" }
+        #expect(coded == (0..<min(count, 2000)).map { "\($0)!" })
       }
-      for (index, outcome) in outcomes.enumerated() {
-        switch outcome {
-        case .success(let value): #expect(value == index && index != 3)
-        case .failure(let error):
-          #expect(index == 3)
-          #expect(error.code == .workerDied)
-          print(error)
+    }
+
+    @Test func oneWorkerAndMoreWorkersThanInputs() async throws {
+      for workers in [1, 5] {
+        try await withProcessPool(workers: workers) { pool in
+          #expect(try await pool.map([1, 2, 3], double) == [2, 4, 6])
         }
+      }
+    }
+
+    @Test func anyTypesThatAreCodable() async throws {
+      struct Point: Codable, Sendable, Equatable { var x: Double, name: String? }
+      try await withProcessPool(workers: 2) { pool in
+        let lengths: [Int] = try await pool.map(["a", "bc", ""], \.count)
+        #expect(lengths == [1, 2, 0])
+        let points = try await pool.map([1.5, 2.5]) { Point(x: $0, name: $0 > 2 ? "big" : nil) }
+        #expect(points == [Point(x: 1.5, name: nil), Point(x: 2.5, name: "big")])
+        let sums = try await pool.map([["a": [1, 2]], ["b": []]]) { $0.values.flatMap { $0 }.reduce(0, +) }
+        #expect(sums == [3, 0])
+        let bools: [Bool?] = try await pool.map([1, 2]) { $0 == 1 ? true : nil }
+        #expect(bools == [true, nil])
+      }
+    }
+
+    @Test func inputsMayComeFromALazySequence() async throws {
+      try await withProcessPool(workers: 2) { pool in
+        let results = try await pool.map((0..<5000).lazy.filter { $0 % 3 == 0 }.map { "\($0)" }) { Int($0)! }
+        #expect(results == stride(from: 0, to: 5000, by: 3).map { $0 })
+      }
+    }
+
+    @Test func anErrorIsThrownWithItsTasksIndex() async throws {
+      try await withProcessPool(workers: 2) { pool in
+        let error = await #expect(throws: TaskError.self) { try await pool.map([0, 2, 4, 7, 8], halve) }
+        #expect(error?.code == .thrown)
+        #expect(error?.task == 3)
+        #expect(error?.underlyingError as? OddNumber == OddNumber(number: 7))
+        #expect(try await pool.map([2, 4], halve) == [1, 2])
+      }
+    }
+
+    /// The first error stops what runs, and what waits never runs.
+    @Test func theFirstErrorCancelsTheRest() async throws {
+      let folder = TemporaryFolder()
+      let marks = folder.marks
+      try await withProcessPool(workers: 2) { pool in
+        let error = await #expect(throws: TaskError.self) {
+          try await pool.map(0..<1000, with: marks) { (marks, n: Int) in
+            marks.set("began", "\(n)")
+            if n == 0 {
+              marks.wait(for: "one")
+              throw OddNumber(number: 0)
+            }
+            if n == 1 { marks.set("one") }
+            while !PoolTask.isCancelled { await Task.yield() }
+            marks.set("stopped", "\(n)")
+            return n
+          }
+        }
+        #expect(error?.task == 0)
+        #expect(await eventually { marks.lines("stopped").contains("1") })
+        #expect(await eventually { marks.lines("stopped").count == marks.lines("began").count - 1 })
+        // The worker of the failed task may have begun one more before the caller knew.
+        #expect(marks.lines("began").count <= 3)
+        #expect(try await pool.map([1, 2], double) == [2, 4])
       }
     }
   }

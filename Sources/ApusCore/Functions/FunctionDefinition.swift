@@ -11,7 +11,13 @@ package final class FunctionDefinition: Sendable {
   /// The strides of inputs and outputs that travel as plain memory; nil if either does not.
   package let strides: (input: Int, output: Int)?
 
-  package init(bytes: ByteBuffer, carriesContext: Bool, strides: (input: Int, output: Int)?) {
+  /// Whether an argument is an array of plain memory.
+  package let takesRawArray: Bool
+
+  package init(
+    bytes: ByteBuffer, carriesContext: Bool, strides: (input: Int, output: Int)?, takesRawArray: Bool = false
+  ) {
+    self.takesRawArray = takesRawArray
     id = Self.nextID.add(1, ordering: .relaxed).newValue
     (self.bytes, self.carriesContext, self.strides) = (bytes, carriesContext, strides)
   }
@@ -22,15 +28,17 @@ package final class FunctionDefinition: Sendable {
 /// Makes the definition of a Swift function, or says why there can be none.
 @usableFromInline
 package final class FunctionSource: Sendable {
+  /// How its arguments and results travel.
+  package let coders: FunctionCoders
   private let plain: Result<FunctionDefinition, FunctionProblem>
   private let encodeContext: (@Sendable (ByteBuffer) throws -> Void)?
   private let bound = Mutex<FunctionDefinition?>(nil)
 
   private init(
-    _ plain: Result<FunctionDefinition, FunctionProblem>,
+    _ plain: Result<FunctionDefinition, FunctionProblem>, _ coders: FunctionCoders,
     context: (@Sendable (ByteBuffer) throws -> Void)? = nil
   ) {
-    (self.plain, encodeContext) = (plain, context)
+    (self.plain, self.coders, encodeContext) = (plain, coders, context)
   }
 
   /// The definition, the context value encoded in it. Runs the user's `encode(to:)` the first time.
@@ -42,7 +50,8 @@ package final class FunctionSource: Sendable {
     let bytes = ByteBuffer(capacity: 256)
     bytes.append(contentsOf: plain.bytes.bytes)
     try encodeContext(bytes)
-    let made = FunctionDefinition(bytes: bytes, carriesContext: true, strides: plain.strides)
+    let made = FunctionDefinition(
+      bytes: bytes, carriesContext: true, strides: plain.strides, takesRawArray: plain.takesRawArray)
     return bound.withLock {
       if let known = $0 { return known }
       $0 = made
@@ -51,14 +60,14 @@ package final class FunctionSource: Sendable {
   }
 
   func binding(_ context: @escaping @Sendable (ByteBuffer) throws -> Void) -> FunctionSource {
-    FunctionSource(plain, context: context)
+    FunctionSource(plain, coders, context: context)
   }
 
   // MARK: The functions of the program
 
   private struct Key: Hashable {
     let code: UInt
-    let types: ObjectIdentifier
+    let context, input, output: ObjectIdentifier
   }
 
   private static let known = Mutex<[Key: FunctionSource]>([:])
@@ -67,14 +76,19 @@ package final class FunctionSource: Sendable {
   /// its types name it for as long as the program runs.
   static func of<Context: Codable, Input: Codable, Output: Codable>(
     _ shape: BodyShape, _ body: ClosureWords, loop: ClosureWords,
-    _ types: (Context, Input, Output).Type
+    _ context: Context.Type, _ input: Input.Type, _ output: Output.Type
   ) -> FunctionSource {
-    guard body.context == 0 else { return FunctionSource(.failure(.captures(body.context))) }
-    let key = Key(code: body.code, types: ObjectIdentifier(types))
+    guard body.context == 0 else {
+      return FunctionSource(.failure(.captures(body.context)), FunctionCoders.of(Input.self, Output.self))
+    }
+    let key = Key(
+      code: body.code, context: ObjectIdentifier(context), input: ObjectIdentifier(input),
+      output: ObjectIdentifier(output))
     return known.withLock { known in
       if let source = known[key] { return source }
       let made = FunctionSource(
-        define(shape, body.code, loop: loop, Context.self, Input.self, Output.self))
+        define(shape, body.code, loop: loop, Context.self, Input.self, Output.self),
+        FunctionCoders.of(Input.self, Output.self))
       known[key] = made
       return made
     }
@@ -100,9 +114,12 @@ package final class FunctionSource: Sendable {
       guard let reference = TypeReference(type) else { return .failure(.unnameable(type)) }
       reference.append(to: bytes)
     }
+    var takesRawArray = false
+    if case .rawArray = WireFormat.of(Input.self) { takesRawArray = true }
     return .success(
       FunctionDefinition(
-        bytes: bytes, carriesContext: false, strides: strides(shape, Input.self, Output.self)))
+        bytes: bytes, carriesContext: false, strides: strides(shape, Input.self, Output.self),
+        takesRawArray: takesRawArray))
   }
 
   /// The strides of inputs and outputs if elements can travel as runs of plain memory.

@@ -100,13 +100,13 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
     plain body: @escaping @Sendable () -> @Sendable (Input) throws -> Output, words: ClosureWords,
     loop: ClosureWords
   ) {
-    source = .of(.plain, words, loop: loop, (NoContext, Input, Output).self)
+    source = .of(.plain, words, loop: loop, NoContext.self, Input.self, Output.self)
     local = .plain(body)
   }
 
   @usableFromInline
   init(async body: @escaping @Sendable () -> @Sendable (Input) async throws -> Output, words: ClosureWords) {
-    source = .of(.async, words, loop: .init(code: 0, context: 0), (NoContext, Input, Output).self)
+    source = .of(.async, words, loop: .init(code: 0, context: 0), NoContext.self, Input.self, Output.self)
     local = .async(body)
   }
 
@@ -115,7 +115,7 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
     context: Context, plain body: @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
     words: ClosureWords
   ) {
-    source = .of(.context, words, loop: .init(code: 0, context: 0), (Context, Input, Output).self)
+    source = .of(.context, words, loop: .init(code: 0, context: 0), Context.self, Input.self, Output.self)
       .binding { try ValueCodec<Context>().encode(context, into: $0) }
     local = .plain {
       let function = body()
@@ -128,7 +128,7 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
     context: Context, async body: @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
     words: ClosureWords
   ) {
-    source = .of(.asyncContext, words, loop: .init(code: 0, context: 0), (Context, Input, Output).self)
+    source = .of(.asyncContext, words, loop: .init(code: 0, context: 0), Context.self, Input.self, Output.self)
       .binding { try ValueCodec<Context>().encode(context, into: $0) }
     local = .async {
       let function = body()

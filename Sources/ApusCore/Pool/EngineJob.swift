@@ -51,9 +51,9 @@ package final class EngineJob: @unchecked Sendable {
 
   package struct Inbox {
     package var deliveries: [Delivery] = []
-    package var bytes = ByteBuffer()
+    package var bytes: ByteBuffer
 
-    package init() {}
+    package init(capacity: Int = 64) { bytes = ByteBuffer(capacity: capacity) }
   }
   @exclusivity(unchecked) var inbox = Inbox()
   var hasBadNews = false
@@ -68,23 +68,30 @@ package final class EngineJob: @unchecked Sendable {
     case continuation(UnsafeContinuation<Void, Never>)
   }
   var waiter = Waiter.none
-  /// Whether an engine thread must see to it, as no thread of its caller will.
-  var isAsynchronous = false
   /// Fewer queued tasks than this: the caller should encode more.
   var refillBelow = 0
-  var isActive = false
+  /// Its place in the engine's list of jobs.
+  var activeIndex: Int?
   @exclusivity(unchecked) var isTouched = false
   /// Where a blocked caller sleeps while another thread drives the pool; see `PoolEngine.wait`.
-  let wake = SharedWord.allocate(capacity: 1)
+  private(set) var wake: SharedWord?
 
   package init(
     _ function: FunctionDefinition, options: Options = Options(), destination: UnsafeMutableRawPointer? = nil
   ) {
     (self.function, self.options, self.destination) = (function, options, destination)
-    wake.initialize(to: Atomic(0))
   }
 
-  deinit { wake.deallocate() }
+  deinit { wake?.deallocate() }
+
+  /// The word to sleep on, made when it is first needed: most callers never follow another.
+  func wakeWord() -> SharedWord {
+    if let wake { return wake }
+    let word = SharedWord.allocate(capacity: 1)
+    word.initialize(to: Atomic(0))
+    wake = word
+    return word
+  }
 
   var isComplete: Bool { isInputClosed && queued == 0 && inFlight == 0 }
 

@@ -10,7 +10,7 @@ extension EngineWorker {
   /// Nothing that the worker wrote is believed: headers are copied out before they are checked, and every
   /// length is held against the ring and against what was sent.
   func receive(now: UInt64) throws(ChannelCorruption) -> Int {
-    let before = expected
+    let start = results.position
     var finished = 0
     let firstJob = chunks.first?.job
     while true {
@@ -26,7 +26,7 @@ extension EngineWorker {
       }
       try receiveRecord(results.place().load(as: ResultHeader.self), &finished)
     }
-    if results.position != 0, finished > 0 || before != expected { channel.wakeWorker() }
+    if results.position != start { channel.wakeWorker() }
     if finished > 0 {
       if let firstJob, chunks.first?.job === firstJob || chunks.isEmpty {
         firstJob.measured(finished, elapsed: now &- mark)
@@ -37,38 +37,51 @@ extension EngineWorker {
   }
 
   private func receiveRecord(_ header: ResultHeader, _ finished: inout Int) throws(ChannelCorruption) {
-    guard let chunk = chunks.first else { throw ChannelCorruption("a result for no task") }
-    guard header.sequence &+ UInt64(taken) == expected else { throw ChannelCorruption("a result out of order") }
     guard header.length <= UInt64(Int.max / 2) else { throw ChannelCorruption("a result of impossible length") }
     let length = Int(header.length)
     let size = recordSize(ResultHeader.size + length)
+    if let run = openRun { return try closeRun(run, header, size, &finished) }
+    guard let chunk = chunks.first else { throw ChannelCorruption("a result for no task") }
+    guard header.sequence == expected else { throw ChannelCorruption("a result out of order") }
+    let job = chunk.job
     switch header.kind {
-    case ResultHeader.Kind.value where size > ChannelLimit.record && taken == 0:
+    case ResultHeader.Kind.value where size > ChannelLimit.record:
       results.consume(ResultHeader.size)
       incoming = (ByteBuffer(capacity: min(length, Self.trustedLength)), length)
-    case ResultHeader.Kind.value where taken == 0:
+    case ResultHeader.Kind.value:
       try needPublished(size)
-      let job = chunk.job
       let bytes = UnsafeRawBufferPointer(start: results.place(ResultHeader.size), count: length)
       finish(1, &finished) { job.isCancelled ? .stopped(.cancelled) : .value(job.store(bytes)) }
       results.consume(size)
-    case ResultHeader.Kind.failure where taken == 0:
-      guard size <= ChannelLimit.record * 4 else { throw ChannelCorruption("a failure report is too long") }
+    case ResultHeader.Kind.failure:
       try needPublished(size)
-      let job = chunk.job
       let bytes = UnsafeRawBufferPointer(start: results.place(ResultHeader.size), count: length)
       finish(1, &finished) { .failure(job.store(bytes)) }
       results.consume(size)
     case ResultHeader.Kind.run:
-      guard let stride = chunk.job.function.strides?.output, Int(header.count) >= taken,
-        Int(header.count) - taken <= chunk.span.range.count, length == Int(header.count) * stride
+      guard let stride = job.function.strides?.output, Int(header.count) <= chunk.span.range.count,
+        length == Int(header.count) * stride
       else { throw ChannelCorruption("a run of results does not fit its tasks") }
       try needPublished(size)
-      takeRun(Int(header.count) - taken, stride, &finished)
-      taken = 0
+      takeRun(from: 0, Int(header.count), stride, &finished)
       results.consume(size)
     default: throw ChannelCorruption("a result of unknown kind \(header.kind)")
     }
+  }
+
+  /// A run is published of which values were taken while it was open; its tasks may be over already.
+  private func closeRun(
+    _ run: OpenRun, _ header: ResultHeader, _ size: Int, _ finished: inout Int
+  ) throws(ChannelCorruption) {
+    let rest = Int(header.count) - run.taken
+    guard header.kind == ResultHeader.Kind.run, header.sequence == run.first, rest >= 0,
+      Int(header.length) == Int(header.count) * run.stride,
+      rest == 0 || (run.first + UInt64(run.taken) == expected && rest <= chunks.first?.span.range.count ?? 0)
+    else { throw ChannelCorruption("a run of results does not fit its beginning") }
+    try needPublished(size)
+    openRun = nil
+    takeRun(from: run.taken, rest, run.stride, &finished)
+    results.consume(size)
   }
 
   private func needPublished(_ size: Int) throws(ChannelCorruption) {
@@ -85,39 +98,41 @@ extension EngineWorker {
     guard progress / 2 > expected else { return }
     let count = min(Int(clamping: progress / 2 - expected), chunk.span.range.count)
     let header = results.place().load(as: ResultHeader.self)
+    var run = openRun ?? OpenRun(first: expected, stride: stride, taken: 0)
     // The worker closes a run before it claims an element of the next one, so a run that is still open here
     // holds all that `progress` counts. Anything else was published since we looked: the next look finds it.
-    guard header.kind == ResultHeader.Kind.openRun, header.sequence &+ UInt64(taken) == expected else { return }
-    guard recordSize(ResultHeader.size + (taken + count) * stride) <= Channel.ringSize else {
+    guard header.kind == ResultHeader.Kind.openRun, header.sequence == run.first,
+      run.first + UInt64(run.taken) == expected, run.stride == stride
+    else { return }
+    guard recordSize(ResultHeader.size + (run.taken + count) * stride) <= Channel.ringSize else {
       throw ChannelCorruption("a run of results is longer than the ring")
     }
-    let all = taken + count
-    takeRun(count, stride, &finished)
-    taken = all
+    takeRun(from: run.taken, count, stride, &finished)
+    run.taken += count
+    openRun = run
   }
 
-  /// Takes `count` values of the run at the read position, from the first one not taken on.
-  private func takeRun(_ count: Int, _ stride: Int, _ finished: inout Int) {
+  /// Takes `count` values of the run at the read position, from its value `start` on.
+  private func takeRun(from start: Int, _ count: Int, _ stride: Int, _ finished: inout Int) {
     guard count > 0, let chunk = chunks.first else { return }
     let job = chunk.job
-    var source = UnsafeRawPointer(results.place(ResultHeader.size + taken * stride))
-    guard let destination = job.destination, stop == nil, !job.isCancelled else {
-      for _ in 0..<count {
-        let bytes = UnsafeRawBufferPointer(start: source, count: stride)
-        let index = chunks.first!.span.base + chunks.first!.span.range.lowerBound
-        finish(1, &finished) {
-          if job.isCancelled { return .stopped(.cancelled) }
-          guard let destination = job.destination else { return .value(job.store(bytes)) }
-          (destination + index * stride).copyMemory(from: source, byteCount: stride)
-          return .placed
-        }
-        source += stride
-      }
-      return
-    }
+    let source = UnsafeRawPointer(results.place(ResultHeader.size + start * stride))
     let index = chunk.span.base + chunk.span.range.lowerBound
-    (destination + index * stride).copyMemory(from: source, byteCount: count * stride)
-    finish(count, &finished) { .placed }
+    if let destination = job.destination, stop == nil, !job.isCancelled {
+      (destination + index * stride).copyMemory(from: source, byteCount: count * stride)
+      return finish(count, &finished) { .placed }
+    }
+    for offset in 0..<count {
+      finish(1, &finished) {
+        if job.isCancelled { return .stopped(.cancelled) }
+        let value = source + offset * stride
+        guard let destination = job.destination else {
+          return .value(job.store(UnsafeRawBufferPointer(start: value, count: stride)))
+        }
+        (destination + (index + offset) * stride).copyMemory(from: value, byteCount: stride)
+        return .placed
+      }
+    }
   }
 
   private func receivePiece(_ finished: inout Int) throws(ChannelCorruption) -> Bool {

@@ -22,6 +22,13 @@ final class EngineWorker {
     var first: UInt64
   }
 
+  struct OpenRun {
+    /// The sequence number of its first value, bytes between two of them, and how many were taken.
+    let first: UInt64
+    let stride: Int
+    var taken: Int
+  }
+
   let slot: Int
   let process: ChildProcess
   let control: OwnedDescriptor
@@ -51,8 +58,8 @@ final class EngineWorker {
   @exclusivity(unchecked) var results: RingReader
   /// The sequence number of the next result.
   @exclusivity(unchecked) var expected: UInt64 = 0
-  /// How many values of the run that is not published yet were taken already.
-  @exclusivity(unchecked) var taken = 0
+  /// The run at the read position of which some values were taken before it was published.
+  @exclusivity(unchecked) var openRun: OpenRun?
   /// A large value that is on its way.
   @exclusivity(unchecked) var incoming: (bytes: ByteBuffer, length: Int)?
   /// When the worker began with what it is at, as far as the parent saw.
@@ -82,18 +89,16 @@ final class EngineWorker {
 
   /// Whether something came back since the last look. Cheap: for spinning.
   func hasNews() -> Bool {
-    if let available = try? results.available(), available == 0 {
-      guard inFlight > 0 else { return state == .starting && isReady }
-      return channel.progress.pointee.load(ordering: .acquiring) / 2 > expected || wantsToSend
-    }
-    return true
+    guard let available = try? results.available(), available == 0 else { return true }
+    if state == .starting { return isReady }
+    if outgoing != nil, canPush { return true }
+    return inFlight > 0 && channel.progress.pointee.load(ordering: .acquiring) / 2 > expected
   }
 
   var isReady: Bool { channel.ready.pointee.load(ordering: .acquiring) == Channel.magic }
 
-  private var wantsToSend: Bool {
-    guard outgoing != nil else { return false }
-    return (try? tasks.space(atLeast: ChannelLimit.piece)) ?? Channel.ringSize >= ChannelLimit.piece
+  private var canPush: Bool {
+    (try? tasks.space(atLeast: ChannelLimit.piece)) ?? Channel.ringSize >= ChannelLimit.piece
   }
 
   // MARK: Asking to be woken

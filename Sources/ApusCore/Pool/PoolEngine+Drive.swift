@@ -22,6 +22,8 @@ extension PoolEngine {
 
   /// Suspends until the job's caller has something to do. A cancelled task cancels the job.
   package func wait(suspendingFor job: EngineJob) async {
+    if Task.isCancelled { return cancel(job) }
+    if isSoon(job) { return }
     await withTaskCancellationHandler {
       await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
         lock.lock()
@@ -30,6 +32,7 @@ extension PoolEngine {
           return continuation.resume()
         }
         job.waiter = .continuation(continuation)
+        suspended += 1
         callEngineThread()
         lock.unlock()
       }
@@ -38,8 +41,23 @@ extension PoolEngine {
     }
   }
 
+  /// Drives for a few microseconds: a short task is over sooner than two changes of thread, to the engine's and
+  /// back, would take. Not longer, because this may be a thread of the cooperative pool.
+  private func isSoon(_ job: EngineJob) -> Bool {
+    lock.lock()
+    if driver == nil {
+      driver = job
+      drive(yieldingFor: 10_000, thenSleep: false) { job.isSignalled }
+      driver = nil
+      handOver()
+    }
+    let isSignalled = job.isSignalled
+    unlockAndTell()
+    return isSignalled
+  }
+
   /// Looks after the pool until `isDone`. Called with the lock, which is free while nothing happens.
-  func drive(until isDone: () -> Bool) {
+  func drive(yieldingFor limit: UInt64 = 50_000, thenSleep: Bool = true, until isDone: () -> Bool) {
     var backoff = Backoff()
     while !isDone() {
       if pump() {
@@ -47,9 +65,10 @@ extension PoolEngine {
         continue
       }
       unlockAndTell()
-      let goesOn = backoff.pause()
+      let goesOn = backoff.pause(yieldingFor: limit)
       lock.lock()
       if goesOn { continue }
+      guard thenSleep else { return }
       if rebalance() {
         backoff = Backoff()
         continue
@@ -62,25 +81,27 @@ extension PoolEngine {
   /// Another thread drives: sleeps until this job is told, or the driver leaves.
   private func follow(_ job: EngineJob) {
     followers.append(job)
-    job.wake.pointee.store(0, ordering: .relaxed)
+    let wake = job.wakeWord()
+    wake.pointee.store(0, ordering: .relaxed)
     unlockAndTell()
     var backoff = Backoff()
-    while job.wake.pointee.load(ordering: .acquiring) == 0 {
-      if !backoff.pause() { apus_futex_wait(job.wake, 0, -1) }
+    while wake.pointee.load(ordering: .acquiring) == 0 {
+      if !backoff.pause() { apus_futex_wait(wake, 0, -1) }
     }
     lock.lock()
     followers.removeAll { $0 === job }
   }
 
   private func wakeFollower(_ job: EngineJob) {
-    job.wake.pointee.store(1, ordering: .releasing)
-    apus_futex_wake(job.wake, 1)
+    guard let wake = job.wake else { return }
+    wake.pointee.store(1, ordering: .releasing)
+    apus_futex_wake(wake, 1)
   }
 
   /// The driver leaves: the next one to drive is a follower, or else the engine thread.
   private func handOver() {
     if let next = followers.first { return wakeFollower(next) }
-    if asynchronousJobs > 0 || needsSupervision { callEngineThread() }
+    if suspended > 0 || needsSupervision { callEngineThread() }
   }
 
   /// Whether something must happen in time although nobody waits: a grace ends, a worker is to be started.
@@ -94,6 +115,7 @@ extension PoolEngine {
       case .none: break
       case .continuation(let continuation):
         job.waiter = .none
+        suspended -= 1
         continuation.resume()
       case .blocking:
         if job !== driver {
@@ -199,11 +221,11 @@ extension PoolEngine {
   func serve() {
     lock.lock()
     while !isClosed {
-      if driver == nil, asynchronousJobs > 0 {
-        drive { driver != nil || asynchronousJobs == 0 || isClosed }
+      if driver == nil, suspended > 0 {
+        drive { driver != nil || suspended == 0 || isClosed }
         // A caller that awaits one call after the other comes back in a moment: meet it awake.
         var backoff = Backoff()
-        while driver == nil, asynchronousJobs == 0, !isClosed {
+        while driver == nil, suspended == 0, !isClosed {
           unlockAndTell()
           let goesOn = backoff.pause()
           lock.lock()

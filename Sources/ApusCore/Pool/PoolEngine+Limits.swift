@@ -52,7 +52,7 @@ extension PoolEngine {
     isClosing = true
     let end = apus_now() &+ limit
     if limit > 0 {
-      driveBounded(until: end) { active.values.allSatisfy { $0.isComplete || $0.isCancelled } }
+      driveBounded(until: end) { active.allSatisfy { $0.isComplete || $0.isCancelled } }
       for case let worker? in workers where worker.isIdle { tellToStop(worker) }
     }
     for case let worker? in workers where worker.state != .leaving {

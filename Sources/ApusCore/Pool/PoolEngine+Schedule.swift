@@ -91,7 +91,7 @@ extension PoolEngine {
     var taken = 0
     for case let worker? in workers where worker.inFlight > 1 { taken += worker.revoke() }
     guard taken > 0 else { return false }
-    for job in active.values { list(job) }
+    for job in active { list(job) }
     schedule()
     return true
   }

@@ -112,7 +112,7 @@ extension PoolEngine {
         text: worker.corruption))
     bury(worker, loss)
     replace(worker, loss, now: now)
-    for job in active.values { list(job) }
+    for job in active { list(job) }
     schedule()
     announce()
   }
@@ -205,7 +205,7 @@ extension PoolEngine {
       worker.inFlight = 0
     }
     queue.removeAll()
-    for job in active.values {
+    for job in active {
       job.isListed = false
       while let span = job.queue.popFirst() {
         for local in span.range { job.deliver(.unserved(problem), index: span.base + local) }

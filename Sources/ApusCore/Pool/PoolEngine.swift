@@ -31,8 +31,9 @@ package final class PoolEngine: @unchecked Sendable {
 
   /// Jobs with queued tasks, served in turn.
   @exclusivity(unchecked) var queue = Queue<EngineJob>()
-  var active: [ObjectIdentifier: EngineJob] = [:]
-  var asynchronousJobs = 0
+  var active: [EngineJob] = []
+  /// How many callers have suspended: for them the engine thread must drive.
+  var suspended = 0
   /// Jobs that may have something to tell since the last look.
   let touched = TouchedJobs()
 
@@ -87,21 +88,34 @@ package final class PoolEngine: @unchecked Sendable {
 
   // MARK: Submitting
 
-  /// Takes a job on. `asynchronous`: nobody will block for it.
-  package func add(_ job: EngineJob, asynchronous: Bool) {
+  /// Takes a job on.
+  package func add(_ job: EngineJob) {
     lock.lock()
-    job.isActive = true
-    active[ObjectIdentifier(job)] = job
-    if asynchronous {
-      job.isAsynchronous = true
-      asynchronousJobs += 1
-    }
+    activate(job)
     unlockAndTell()
+  }
+
+  /// Takes on a job of one task.
+  package func add(_ job: EngineJob, only batch: InputBatch) {
+    lock.lock()
+    activate(job)
+    receive(batch, base: 0, job, isLast: true)
+    unlockAndTell()
+  }
+
+  private func activate(_ job: EngineJob) {
+    job.activeIndex = active.count
+    active.append(job)
   }
 
   /// Gives a job more tasks: a batch whose first has the index `base`.
   package func give(_ batch: InputBatch, base: Int, to job: EngineJob, isLast: Bool) {
     lock.lock()
+    receive(batch, base: base, job, isLast: isLast)
+    unlockAndTell()
+  }
+
+  private func receive(_ batch: InputBatch, base: Int, _ job: EngineJob, isLast: Bool) {
     if isLast { job.isInputClosed = true }
     if isClosed || problem != nil {
       for local in 0..<batch.count { job.deliver(.unserved(problem ?? .closed), index: base + local) }
@@ -113,8 +127,6 @@ package final class PoolEngine: @unchecked Sendable {
     }
     touched.add(job)
     announce()
-    if job.isAsynchronous { callEngineThread() }
-    unlockAndTell()
   }
 
   /// Has the job's caller look again, whatever it waits for.
@@ -176,7 +188,12 @@ package final class PoolEngine: @unchecked Sendable {
   /// their workers killed if they do not within the job's grace.
   package func cancel(_ job: EngineJob) {
     lock.lock()
-    if job.isActive, !job.isCancelled, !job.isComplete {
+    drop(job)
+    unlockAndTell()
+  }
+
+  private func drop(_ job: EngineJob) {
+    if job.activeIndex != nil, !job.isCancelled, !job.isComplete {
       job.isCancelled = true
       job.queue.removeAll()
       job.queued = 0
@@ -193,22 +210,21 @@ package final class PoolEngine: @unchecked Sendable {
       announce()
       callEngineThread()  // it sees to the grace
     }
-    unlockAndTell()
   }
 
   /// Forgets a job whose caller is through with it.
   package func remove(_ job: EngineJob) {
-    cancel(job)
     lock.lock()
-    retire(job)
+    drop(job)
+    if let index = job.activeIndex {
+      job.activeIndex = nil
+      let last = active.removeLast()
+      if last !== job {
+        active[index] = last
+        last.activeIndex = index
+      }
+    }
     unlockAndTell()
-  }
-
-  func retire(_ job: EngineJob) {
-    guard job.isActive else { return }
-    job.isActive = false
-    active[ObjectIdentifier(job)] = nil
-    if job.isAsynchronous { asynchronousJobs -= 1 }
   }
 
   func list(_ job: EngineJob) {

@@ -58,6 +58,12 @@ package final class ByteBuffer: @unchecked Sendable {
     count += MemoryLayout<T>.size
   }
 
+  /// Appends zeros until the count is a multiple of `stride`.
+  package func pad(to stride: Int) {
+    let missing = (stride - count % stride) % stride
+    if missing > 0 { memset(uninitialized(count: missing), 0, missing) }
+  }
+
   /// Makes the buffer empty, and gives its memory back unless told to keep it.
   package func removeAll(keepingCapacity: Bool = false) {
     count = 0

@@ -35,7 +35,7 @@ enum Failure: Int32, Codable, Sendable, CaseIterable {
     switch (self, status) {
     // ud2 on x86-64, brk on arm64.
     case (.trap, .signalled(let signal, _)?): signal == SIGILL || signal == SIGTRAP
-    case (.exit, .exited(let code)?): code == Int32(stress_exit_status.rawValue)
+    case (.exit, .exited(let code)?): code == Int32(stress_exit_status)
     case (.segv, .signalled(let signal, _)?): signal == SIGSEGV
     case (.kill, .signalled(let signal, _)?), (.stop, .signalled(let signal, _)?),
       (.loop, .signalled(let signal, _)?):

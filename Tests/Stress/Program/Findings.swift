@@ -12,7 +12,7 @@ final class Findings: Sendable {
       return count
     }
     // A bug repeats itself a thousandfold; the first few say it all.
-    if count <= 12 { print("VIOLATION \(text.replacingLines())") }
+    if count <= 12 { tell("VIOLATION \(text.replacingLines())") }
   }
 
   func check(_ holds: Bool, _ text: @autoclosure () -> String) {
@@ -20,21 +20,26 @@ final class Findings: Sendable {
   }
 
   /// A sound task that hit its limit: maybe only the machine was slow.
-  func slow(_ text: String) { print("SLOW \(text.replacingLines())") }
+  func slow(_ text: String) { tell("SLOW \(text.replacingLines())") }
 
   /// What was to be shown did not come about this time, by chance.
-  func missed(_ text: String) { print("MISSED \(text.replacingLines())") }
+  func missed(_ text: String) { tell("MISSED \(text.replacingLines())") }
 
-  func figure(_ name: String, _ value: some CustomStringConvertible) { print("FIGURE \(name)=\(value)") }
+  func figure(_ name: String, _ value: some CustomStringConvertible) { tell("FIGURE \(name)=\(value)") }
 
   var isClean: Bool { violations.withLock { $0 == 0 } }
 
   /// Ends the program: `_exit`, since a thread may be at an endless loop on purpose.
   func end() -> Never {
-    print("END")
-    fflush(stdout)
+    tell("END")
     _exit(isClean ? 0 : 1)
   }
+}
+
+/// Prints a line, past any buffer: it must be there even if the program is killed next.
+func tell(_ line: String) {
+  let bytes = Array((line + "\n").utf8)
+  _ = write(1, bytes, bytes.count)
 }
 
 extension String {

@@ -4,7 +4,7 @@ import PoolStressSaboteur
 import Synchronization
 
 /// The column of the table whose failure happens in a worker that has nothing to do.
-struct IdleCell {
+struct IdleCell: Scenario {
   private let findings: Findings
   private let failure = Failure(named: Settings.text("failure"))
   private let isBlocking = Settings.isBlocking

@@ -2,7 +2,7 @@ import Apus
 import Glibc
 
 /// The column of the table whose failure happens while a worker starts, in a static initialiser.
-struct StartUpCell {
+struct StartUpCell: Scenario {
   private let findings: Findings
   private let failure = Failure(named: Settings.text("failure"))
   private let isBlocking = Settings.isBlocking

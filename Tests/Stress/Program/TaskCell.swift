@@ -3,7 +3,7 @@ import Glibc
 
 /// A cell of the table whose failure happens in a worker, in a task: while the argument is decoded, in the
 /// body, while the result is encoded.
-struct Cell {
+struct TaskCell: Scenario {
   private let findings: Findings
   private let failure = Failure(named: Settings.text("failure"))
   private let moment: Moment

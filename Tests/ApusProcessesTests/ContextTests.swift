@@ -1,0 +1,99 @@
+import Apus
+import Glibc
+import Testing
+
+/// Counts in a mark how often it is encoded and decoded, and by whom.
+private struct Dictionary: Codable, Sendable {
+  let marks: Marks
+  var words: [String: Int]
+
+  init(marks: Marks, words: [String: Int]) { (self.marks, self.words) = (marks, words) }
+
+  init(from decoder: any Decoder) throws {
+    var container = try decoder.unkeyedContainer()
+    marks = try container.decode(Marks.self)
+    words = try container.decode([String: Int].self)
+    marks.set("decoded", "\(getpid())")
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.unkeyedContainer()
+    try container.encode(marks)
+    try container.encode(words)
+    marks.set("encoded", "\(getpid())")
+  }
+}
+
+extension ProcessPoolTests {
+  @Suite struct ContextTests {
+    @Test func aContextIsSentOnceToEachWorker() async throws {
+      let folder = TemporaryFolder()
+      let marks = folder.marks
+      try await withProcessPool(workers: 2) { pool in
+        let context = Dictionary(marks: marks, words: ["one": 1, "two": 2])
+        let values = try await pool.map(Array(repeating: ["one", "two", "x"], count: 500), with: context) {
+          (context, words: [String]) in words.map { context.words[$0] ?? 0 }
+        }
+        #expect(values == Array(repeating: [1, 2, 0], count: 500))
+        #expect(marks.lines("encoded") == ["\(getpid())"])
+        let decoders = marks.lines("decoded")
+        #expect(decoders.count <= 2 && Set(decoders).count == decoders.count)
+        #expect(Set(decoders).isSubset(of: pool.processIdentifiers.map { "\($0)" }))
+      }
+    }
+
+    @Test func aStoredFunctionSendsItsContextOnceForAllCalls() async throws {
+      let folder = TemporaryFolder()
+      let marks = folder.marks
+      try await withProcessPool(workers: 1) { pool in
+        let lookUp = RemoteFunction<String, Int>(with: Dictionary(marks: marks, words: ["one": 1])) {
+          $0.words[$1] ?? 0
+        }
+        for _ in 0..<10 { #expect(try await pool.map(["one", "two"], lookUp) == [1, 0]) }
+        #expect(marks.lines("decoded").count == 1)
+        #expect(marks.lines("encoded").count == 1)
+      }
+    }
+
+    @Test func everyCallHasOne() async throws {
+      try await withProcessPool(workers: 2) { pool in
+        #expect(try await pool.map([1, 2], with: 10) { $0 + $1 } == [11, 12])
+        #expect(await pool.outcomes(of: [1, 2], with: 10) { $0 + $1 }.map { try? $0.get() } == [11, 12])
+        #expect(try await pool.run(1, with: "a") { $0 + "\($1)" } == "a1")
+        #expect(try await pool.submit(1, with: [5]) { $0 + [$1] }.value == [5, 1])
+        #expect(try await pool.first(in: 0..<100, with: 50) { $1 > $0 } == 51)
+        #expect(try await pool.results(of: 0..<3, with: 2) { $0 * $1 }.reduce(into: []) { $0.append($1) } == [0, 2, 4])
+      }
+    }
+
+    @Test func asynchronousBodiesHaveOneToo() async throws {
+      try await withProcessPool(workers: 2) { pool in
+        let values = try await pool.map([1, 2], with: 10) { (context: Int, n: Int) in
+          await Task.yield()
+          return context * n
+        }
+        #expect(values == [10, 20])
+      }
+    }
+
+    /// More of them than a worker keeps.
+    @Test func manyDifferentOnes() async throws {
+      try await withProcessPool(workers: 2) { pool in
+        let functions = (0..<20).map { number in RemoteFunction<Int, Int>(with: number) { $0 * $1 } }
+        for _ in 0..<3 {
+          for (number, function) in functions.enumerated() {
+            #expect(try await pool.map([1, 2, 3], function) == [number, 2 * number, 3 * number])
+          }
+        }
+      }
+    }
+
+    @Test func aLargeOneArrives() async throws {
+      try await withProcessPool(workers: 2) { pool in
+        let table = (0..<1_000_000).map { $0 ^ 5 }
+        let values = try await pool.map([0, 999_999, 77], with: table) { $0[$1] }
+        #expect(values == [table[0], table[999_999], table[77]])
+      }
+    }
+  }
+}

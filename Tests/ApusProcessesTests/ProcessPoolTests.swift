@@ -1,0 +1,18 @@
+import ApusCore
+import Testing
+
+/// Swift Testing has a type of this name too; a declaration in this module comes first.
+typealias ExitStatus = ApusCore.ExitStatus
+
+/// The tests of the pool, one after the other: each starts processes of its own, and a few of them at a time are
+/// what a small machine can run.
+@Suite(.serialized) enum ProcessPoolTests {}
+
+/// Waits until something is so, without a word about how long that takes: a minute is for ever.
+func eventually(_ condition: () -> Bool) async -> Bool {
+  for _ in 0..<30_000 {
+    if condition() { return true }
+    try? await Task.sleep(for: .milliseconds(2))
+  }
+  return condition()
+}

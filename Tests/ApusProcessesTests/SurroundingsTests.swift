@@ -1,0 +1,91 @@
+import Glibc
+import Testing
+
+extension ProcessPoolTests {
+  /// Programs in odd surroundings, each a child of its own.
+  @Suite struct SurroundingsTests {
+    private func expectError(_ run: ProgramRun, _ words: [String]) {
+      #expect(!run.timedOut)
+      #expect(run.status == .exited(0))
+      for word in words { #expect(run.output.contains(word), "\(run.output) \(run.errors)") }
+    }
+
+    @Test func noDescriptorsAreLeft() async throws {
+      let run = try await runScenario("no descriptors")
+      expectError(run, ["noResources", "Too many open files", "again [2, 4]"])
+    }
+
+    /// Some workers can be had, not all: their tasks are done.
+    @Test func fewDescriptorsAreLeft() async throws {
+      let run = try await runScenario("few descriptors")
+      #expect(!run.timedOut)
+      #expect(run.output == "sum 4950\n", "\(run.errors)")
+    }
+
+    @Test func sharedMemoryIsFull() async throws {
+      let run = try await runScenario("no shared memory")
+      expectError(run, ["noResources", "shared memory", "again [2, 4]"])
+    }
+
+    @Test func startedThroughTheLoader() async throws {
+      let loader = "/lib64/ld-linux-x86-64.so.2"
+      try #require(access(loader, X_OK) == 0)
+      let run = try await runProgram(loader, [loader, programFolder + "/PoolScenarios", "start"])
+      expectError(run, ["startUpFailed", "loader"])
+    }
+
+    @Test(.enabled(if: access("/usr/bin/valgrind", X_OK) == 0))
+    func startedUnderValgrind() async throws {
+      let valgrind = "/usr/bin/valgrind"
+      let run = try await runProgram(
+        valgrind, [valgrind, "--quiet", "--tool=none", programFolder + "/PoolScenarios", "start"], seconds: 120)
+      expectError(run, ["startUpFailed", "valgrind"])
+    }
+
+    @Test(arguments: ["deleted", "replaced"])
+    func theProgramsFileIsGone(how: String) async throws {
+      let folder = TemporaryFolder()
+      let copy = folder.path + "/program"
+      let copied = try await runProgram("/bin/cp", ["cp", programFolder + "/PoolScenarios", copy])
+      #expect(copied.status == .exited(0))
+      let run = try await runProgram(copy, [copy, how])
+      #expect(run.output == "[2, 4] [nil, 4]\n", "\(run.errors)")
+    }
+
+    @Test func theEnvironmentIsCleared() async throws {
+      let run = try await runScenario("cleared environment")
+      #expect(run.output == "[2, 4] [nil, 4]\n", "\(run.errors)")
+    }
+
+    /// The kernel reaps children by itself then; how they ended is not known, that they ended is.
+    @Test func childSignalsAreIgnored() async throws {
+      let run = try await runScenario("ignored SIGCHLD")
+      #expect(!run.timedOut)
+      #expect(run.output == "[2, 4] [nil, 4]\nunknown exit status\n", "\(run.errors)")
+    }
+
+    /// A program that reaps any child takes the statuses away.
+    @Test func theProgramReapsEveryChild() async throws {
+      let run = try await runScenario("waitpid")
+      #expect(!run.timedOut)
+      #expect(run.output == "[2, 4] [nil, 4]\n", "\(run.errors)")
+    }
+
+    /// A worker is no worker for the programs that it starts.
+    @Test func whatAWorkerStartsIsNoWorker() async throws {
+      let run = try await runScenario("worker's child")
+      #expect(!run.timedOut)
+      #expect(run.output == "nil\n")
+    }
+
+    /// Waiting costs no processor time, whatever is waited for.
+    @Test(arguments: ["map", "window", "inputs", "first", "idle", "handle", "blocking"])
+    func waitingIsFree(what: String) async throws {
+      let run = try await runScenario("processor time", arguments: [what])
+      #expect(!run.timedOut)
+      // Of one second; what is measured is the time of the process itself.
+      let spent = try #require(Int(run.output.filter { $0.isNumber }))
+      #expect(spent < 200, "\(spent) ms")
+    }
+  }
+}

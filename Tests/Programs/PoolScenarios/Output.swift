@@ -1,0 +1,71 @@
+import Apus
+import Glibc
+
+/// What tasks print, and what is there for them to read.
+enum Output {
+  static func speak(_ n: Int) {
+    print("T\(n) a")
+    print("T\(n)", terminator: "")
+    print(" b")
+    // No newline at the end, and longer than the kernel keeps together in a pipe by itself… but for one.
+    print("T\(n) \(String(repeating: "c", count: 3000))")
+  }
+
+  static func results(kind: String) async throws {
+    try await withProcessPool(workers: 2) { pool in
+      switch kind {
+      case "sync":
+        let results = pool.results(of: (0..<200).map { "\($0)" }, order: .completion) { (n: String) -> String in
+          speak(Int(n)!)
+          return n
+        }
+        for try await n in results { print("R\(n)") }
+      case "async":
+        let results = pool.results(of: 0..<200, order: .completion) { (n: Int) async -> Int in
+          speak(n)
+          return n
+        }
+        for try await n in results { print("R\(n)") }
+      default:
+        let results = pool.results(of: 0..<200, order: .completion) { (n: Int) -> Int in
+          speak(n)
+          return n
+        }
+        for try await n in results { print("R\(n)") }
+      }
+    }
+  }
+
+  static func errors() async throws {
+    try await withProcessPool(workers: 2) { pool in
+      _ = try await pool.map(0..<20) { (n: Int) -> Int in
+        fputs("E\(n)\n", stderr)
+        return n
+      }
+    }
+  }
+
+  static func input() async throws {
+    try await withProcessPool(workers: 1) { pool in
+      for _ in 0..<2 {
+        print("worker", try await pool.run(0) { (_: Int) in readLine() ?? "nil" })
+        print("program", readLine() ?? "nil")
+      }
+    }
+  }
+
+  /// Nobody reads what the tasks print.
+  static func closed() async throws {
+    let pipe = UnsafeMutablePointer<Int32>.allocate(capacity: 2)
+    guard Glibc.pipe(pipe) == 0 else { exit(3) }
+    dup2(pipe[1], 1)
+    close(pipe[0])
+    try await withProcessPool(workers: 2) { pool in
+      let values = try await pool.map(0..<100) { (n: Int) -> Int in
+        speak(n)
+        return n
+      }
+      fputs("sum \(values.reduce(0, +))\n", stderr)
+    }
+  }
+}

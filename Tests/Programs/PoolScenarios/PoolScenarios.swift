@@ -1,0 +1,40 @@
+// A program for tests: `PoolScenarios NAME [ARGUMENT…]` plays one scenario and prints what a user would see.
+import Apus
+import Glibc
+
+func double(_ x: Int) -> Int { x * 2 }
+
+/// Doubles, but for 1, which ends the worker.
+func doubleOrDie(_ x: Int) -> Int { x == 1 ? Int(exit(1)) : 2 * x }
+
+@main
+enum PoolScenarios {
+  static let all: [String: ([String]) async throws -> Void] = [
+    "width": { _ in print(Processors.available, try ProcessPool().workerCount) },
+    "output": { try await Output.results(kind: $0[0]) },
+    "errors": { _ in try await Output.errors() },
+    "input": { _ in try await Output.input() },
+    "closed output": { _ in try await Output.closed() },
+    "no descriptors": { _ in try await Limits.noDescriptors() },
+    "few descriptors": { _ in try await Limits.fewDescriptors() },
+    "no shared memory": { _ in try await Limits.noSharedMemory() },
+    "start": { _ in try await Surroundings.start() },
+    "deleted": { _ in try await Surroundings.deleted() },
+    "replaced": { _ in try await Surroundings.replaced() },
+    "cleared environment": { _ in try await Surroundings.clearedEnvironment() },
+    "ignored SIGCHLD": { _ in try await Surroundings.ignoredChildSignals() },
+    "waitpid": { _ in try await Surroundings.reapingEverything() },
+    "worker's child": { _ in try await Surroundings.childOfAWorker() },
+    "trapping context": { _ in try await TrappingContext.play() },
+    "processor time": { try await ProcessorTime.play($0[0]) },
+  ]
+
+  static func main() async throws {
+    setvbuf(stdout, nil, _IONBF, 0)
+    guard CommandLine.arguments.count > 1, let scenario = all[CommandLine.arguments[1]] else {
+      print("scenarios:", all.keys.sorted().joined(separator: ", "))
+      exit(2)
+    }
+    try await scenario(Array(CommandLine.arguments.dropFirst(2)))
+  }
+}

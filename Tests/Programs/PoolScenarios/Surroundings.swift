@@ -1,0 +1,62 @@
+import Apus
+import Glibc
+
+/// Odd things that a program does or suffers.
+enum Surroundings {
+  static func start() async throws { await Limits.report { _ = try ProcessPool(workers: 1) } }
+
+  /// A pool that loses a worker and has it replaced.
+  static func play() async throws {
+    try await withProcessPool(workers: 1) { pool in
+      let values = try await pool.map([1, 2], double)
+      let outcomes = await pool.outcomes(of: [1, 2], doubleOrDie)
+      print(values, "[\(outcomes.map { (try? $0.get()).map { "\($0)" } ?? "nil" }.joined(separator: ", "))]")
+    }
+  }
+
+  static func deleted() async throws {
+    unlink(CommandLine.arguments[0])
+    try await play()
+  }
+
+  /// As a build does that runs meanwhile.
+  static func replaced() async throws {
+    let path = CommandLine.arguments[0]
+    unlink(path)
+    guard let file = fopen(path, "w") else { exit(3) }
+    fputs("#!/bin/sh\nexit 1\n", file)
+    fclose(file)
+    chmod(path, 0o700)
+    try await play()
+  }
+
+  static func clearedEnvironment() async throws {
+    clearenv()
+    try await play()
+  }
+
+  static func ignoredChildSignals() async throws {
+    signal(SIGCHLD, SIG_IGN)
+    try await play()
+    try await withProcessPool(workers: 1) { pool in
+      do { _ = try await pool.run(1, doubleOrDie) } catch let error as TaskError { print(error.status!) }
+    }
+  }
+
+  /// Another part of the program waits for any child, all the time.
+  static func reapingEverything() async throws {
+    let thread = UnsafeMutablePointer<pthread_t>.allocate(capacity: 1)
+    pthread_create(
+      thread, nil,
+      { _ in
+        while true { if waitpid(-1, nil, 0) < 0 { usleep(1000) } }
+      }, nil)
+    try await play()
+  }
+
+  static func childOfAWorker() async throws {
+    try await withProcessPool(workers: 1) { pool in
+      print(try await pool.run(0) { (_: Int) in getenv("APUS_WORKER").map { String(cString: $0) } ?? "nil" })
+    }
+  }
+}

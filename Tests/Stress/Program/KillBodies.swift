@@ -1,0 +1,36 @@
+// The tasks of the kill scenario: each says when it begins and when it returns.
+import Glibc
+
+enum KillBodies {
+  /// Plain memory both ways; some nanoseconds to some microseconds.
+  static func plain(_ task: Int) -> Int {
+    Counters.shared.begin(task)
+    if task & 15 == 0 {
+      Counters.shared.announceBody()
+      spin(nanoseconds: 20_000)
+    }
+    Counters.shared.return(task)
+    return value(of: task)
+  }
+
+  /// Through the coder both ways.
+  static func text(_ task: String) throws -> String {
+    guard let task = Int(task) else { throw Failure.Sabotage(text: "no number: \(task)") }
+    Counters.shared.begin(task)
+    if task & 3 == 0 { Counters.shared.announceBody() }
+    spin(nanoseconds: 10_000)
+    Counters.shared.return(task)
+    return "the answer to \(task) is \(value(of: task))"
+  }
+
+  /// A result of a megabyte or more: long enough under way to be killed in the middle.
+  static func large(_ task: Int) -> [UInt8] {
+    Counters.shared.begin(task)
+    let bytes = Freight.make(task, count: size(of: task))
+    Counters.shared.return(task)
+    Counters.shared.announceResult()
+    return bytes
+  }
+
+  static func size(of task: Int) -> Int { (1 << 20) + (task % 97) * 20_000 }
+}
