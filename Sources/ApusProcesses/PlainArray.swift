@@ -12,7 +12,10 @@ final class PlainArray<Element: Codable & Sendable> {
   init?(count: Int) {
     guard count > 0, case .raw = WireFormat.of(Element.self) else { return nil }
     array = Array(unsafeUninitializedCapacity: count) { $1 = count }
-    base = array.withUnsafeMutableBytes { $0.baseAddress! }
+    base = array.withUnsafeMutableBytes {
+      willFill($0)
+      return $0.baseAddress!
+    }
   }
 
   func take() -> [Element] { array }

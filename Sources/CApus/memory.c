@@ -58,6 +58,14 @@ void apus_memory_unmap(void *base, size_t head, size_t ring, int count) {
   munmap(base, head + 2 * ring * (size_t)count);
 }
 
+void apus_memory_will_fill(void *start, size_t size) {
+  const uintptr_t huge = 2 << 20;
+  if (size < 2 * huge) return;
+  uintptr_t first = ((uintptr_t)start + huge - 1) & ~(huge - 1);
+  uintptr_t last = ((uintptr_t)start + size) & ~(huge - 1);
+  if (first < last) madvise((void *)first, last - first, MADV_HUGEPAGE);
+}
+
 size_t apus_stdout_pending(void) { return __fpending(stdout); }
 void apus_stdout_line_buffered(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
 void apus_stdout_flush(void) { fflush(stdout); }

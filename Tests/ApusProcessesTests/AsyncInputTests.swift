@@ -16,7 +16,7 @@ extension ProcessPoolTests {
 
     @Test(arguments: [0, 1, 500])
     func allOfThem(count: Int) async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         var results: [Int] = []
         for try await value in pool.results(of: numbers(count), double) { results.append(value) }
         #expect(results == (0..<count).map { $0 * 2 })
@@ -24,7 +24,7 @@ extension ProcessPoolTests {
     }
 
     @Test func aSequenceThatThrowsEndsTheResultsWithItsError() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         var results: [Int] = []
         let error = await #expect(throws: TaskError.self) {
           for try await value in pool.results(of: numbers(3, thenThrow: true), double) { results.append(value) }
@@ -44,7 +44,7 @@ extension ProcessPoolTests {
           continuation.finish()
         }
       }
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         var results: [Int] = []
         for try await value in pool.results(of: slow, order: .completion, double) { results.append(value) }
         #expect(results.sorted() == [0, 2, 4, 6, 8])
@@ -54,7 +54,7 @@ extension ProcessPoolTests {
     /// The result of an input is handed out while the next input is not there yet.
     @Test func aResultDoesNotWaitForTheNextInput() async throws {
       let (stream, continuation) = AsyncStream<Int>.makeStream()
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let results = pool.results(of: stream, double)
         for number in 0..<10 {
           continuation.yield(number)
@@ -68,7 +68,7 @@ extension ProcessPoolTests {
     @Test func anEndlessOneCanBeBrokenOff() async throws {
       let counted = Counted()
       let endless = AsyncStream<Int>(unfolding: { counted.next() })
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         var received = 0
         for try await value in pool.results(of: endless, window: 4, double) {
           #expect(value == 2 * received)
@@ -82,7 +82,7 @@ extension ProcessPoolTests {
     }
 
     @Test func theBlockingFormTakesThemToo() throws {
-      try withProcessPool(workers: 1) { pool in
+      try withProcessPool(workers: 1) { (pool) throws in
         let results = pool.results(of: numbers(20), double)
         var seen: [Int] = []
         while let value = try results.next() { seen.append(value) }

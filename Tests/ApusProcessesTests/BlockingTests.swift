@@ -8,7 +8,7 @@ extension ProcessPoolTests {
   /// The blocking forms, and many callers of both forms at once.
   @Suite struct BlockingTests {
     @Test func everyCallHasABlockingForm() throws {
-      try withProcessPool(workers: 2) { pool in
+      try withProcessPool(workers: 2) { (pool) throws in
         #expect(try pool.map(0..<1000, double) == (0..<1000).map { 2 * $0 })
         #expect(try pool.map(["a"]) { $0 + "b" } == ["ab"])
         #expect(try pool.map([1, 2], with: 5) { $0 * $1 } == [5, 10])
@@ -23,8 +23,8 @@ extension ProcessPoolTests {
     }
 
     @Test func aCrashIsNothingSpecial() throws {
-      try withProcessPool(workers: 2) { pool in
-        let outcomes = pool.outcomes(of: 0..<20) { (n: Int) -> Int in n == 11 ? Int(exit(3)) : n }
+      try withProcessPool(workers: 2) { (pool) throws in
+        let outcomes = pool.outcomes(of: 0..<20) { (n: Int) -> Int in n == 11 ? leave(3) : n }
         #expect(outcomes.count == 20)
         for (index, outcome) in outcomes.enumerated() {
           if case .failure(let error) = outcome {
@@ -75,7 +75,7 @@ extension ProcessPoolTests {
     @Test func aShortCallIsDoneWhileALongOneRuns() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let long = pool.submit(0, with: marks) { (marks, n: Int) in marks.wait(for: "go on") }
         for number in 0..<50 { #expect(try await pool.run(number, double) == 2 * number) }
         marks.set("go on")

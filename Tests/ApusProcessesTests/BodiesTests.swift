@@ -41,7 +41,7 @@ extension ProcessPoolTests {
   /// What a body can be.
   @Suite struct BodiesTests {
     @Test func functionsOfEveryKind() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         #expect(try await pool.map([1.0, 2.0], Geometry.area) == [1, 4])
         #expect(try await pool.map([1.0, 2.0], Geometry.half) == [0.5, 1])
         #expect(try await pool.map([[1, 3, 2]], largest) == [3])
@@ -57,7 +57,7 @@ extension ProcessPoolTests {
     }
 
     @Test func closuresOfSeveralStatements() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let values = try await pool.map([3, 4]) { (n: Int) -> [Int] in
           var divisors: [Int] = []
           for candidate in 1...n where n % candidate == 0 { divisors.append(candidate) }
@@ -68,7 +68,7 @@ extension ProcessPoolTests {
     }
 
     @Test func asynchronousBodies() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         #expect(try await pool.map(0..<20, later) == (1..<21).map { $0 })
         let both = try await pool.map([1, 2]) { (n: Int) async in
           async let a = later(n)
@@ -82,13 +82,13 @@ extension ProcessPoolTests {
     }
 
     @Test func bodiesOnTheMainActor() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         #expect(try await pool.map([1, 2, 3]) { await onTheMainActor($0) } == [101, 102, 103])
       }
     }
 
     @Test func bodiesThatUseDispatch() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let values = try await pool.map([10, 20]) { (n: Int) -> Int in
           DispatchQueue(label: "one").sync { n + 1 } + DispatchQueue.global().sync { 1 }
         }
@@ -97,13 +97,13 @@ extension ProcessPoolTests {
     }
 
     @Test func closuresInActors() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         #expect(try await Keeper().mapped(pool) == [15, 6])
       }
     }
 
     @Test func storedFunctionsThroughAWrapperOfTheUser() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         #expect(try await Batch(function: RemoteFunction(double))([1, 2], in: pool) == [2, 4])
         #expect(try await Batch(function: RemoteFunction(later))([1, 2], in: pool) == [2, 3])
         let table: [String: RemoteFunction<Int, Int>] = [
@@ -119,7 +119,7 @@ extension ProcessPoolTests {
     }
 
     @Test func aWorkerKnowsThatItIsOne() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         #expect(try await pool.run(0) { (_: Int) in PoolTask.isInWorker })
         #expect(try await pool.run(0) { (_: Int) in getpid() } == pool.processIdentifiers[0])
         #expect(!PoolTask.isInWorker)

@@ -10,7 +10,7 @@ extension ProcessPoolTests {
     ) async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let task = Task { try await call(pool, marks) }
         #expect(await eventually { marks.isSet("running") }, "\(name)")
         task.cancel()
@@ -45,7 +45,7 @@ extension ProcessPoolTests {
     @Test func nextOutcomeEnds() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let task = Task {
           let results = pool.results(of: 0..<100, with: marks, CancellationTests.untilCancelled)
           return await results.nextOutcome() == nil
@@ -70,7 +70,7 @@ extension ProcessPoolTests {
     @Test func aBodyThatDoesNotStopIsKilled() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let before = pool.processIdentifiers
         let task = Task {
           try await pool.run(0, with: marks) { (marks, n: Int) -> Int in
@@ -90,7 +90,7 @@ extension ProcessPoolTests {
     @Test func aTaskThatWasCancelledBeforeCallsNothing() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let busy = pool.submit(0, with: marks) { (marks, _: Int) in marks.wait(for: "go on") }
         let task = Task {
           withUnsafeCurrentTask { $0?.cancel() }
@@ -108,7 +108,7 @@ extension ProcessPoolTests {
     @Test func otherCallsGoOn() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let cancelled = Task { try await pool.map(0..<100_000, with: marks) { (_, n: Int) in n } }
         let other = Task { try await pool.map((0..<20_000).map { "\($0)" }) { $0 + "!" } }
         cancelled.cancel()
@@ -121,7 +121,7 @@ extension ProcessPoolTests {
     @Test func aFailedMapKeepsItsWorkers() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         #expect(try await pool.map(0..<100, double).count == 100)
         let before = Set(pool.processIdentifiers)
         await #expect(throws: TaskError.self) {

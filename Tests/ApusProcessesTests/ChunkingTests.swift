@@ -39,7 +39,7 @@ extension ProcessPoolTests {
     func neighbouringLongTasksRunSideBySide(count: Int) async throws {
       let longs = [20_000, 20_001]
       let folder = TemporaryFolder()
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let spans = try await pool.map(Array(0..<max(count, 20_002)), with: folder.marks) { (marks, n: Int) in
           mixed(marks, n, [20_000, 20_001])
         }
@@ -49,7 +49,7 @@ extension ProcessPoolTests {
 
     @Test func thoseThatAreCodedToo() async throws {
       let folder = TemporaryFolder()
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let inputs = (0..<20_000).map { "\($0)" }
         let spans = try await pool.map(inputs, with: folder.marks) { (marks, n: String) in
           let span = mixed(marks, Int(n)!, [10_000, 10_001])
@@ -62,7 +62,7 @@ extension ProcessPoolTests {
 
     /// With a body that takes no context the elements go through the specialised loop.
     @Test func inTheLoopOverPlainMemoryToo() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let spans = try await pool.map(Array(0..<30_000)) { (n: Int) -> Span in
           guard n == 20_000 || n == 20_001 else { return Span(start: 0, end: 0) }
           let start = now()
@@ -75,7 +75,7 @@ extension ProcessPoolTests {
 
     @Test(arguments: [1, 2, 7, 1000, 100_000])
     func fixedChunksGiveTheSameResults(size: Int) async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         #expect(try await pool.map(0..<3000, chunking: .fixed(size), double) == (0..<3000).map { 2 * $0 })
         let strings = try await pool.map((0..<300).map { "\($0)" }, chunking: .fixed(size)) { $0 + "x" }
         #expect(strings == (0..<300).map { "\($0)x" })
@@ -87,14 +87,14 @@ extension ProcessPoolTests {
 
     /// Tasks of a fixed chunk run one after the other in one worker, as long as no worker is idle.
     @Test func aFixedChunkStaysTogether() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let order = try await pool.map((0..<40).map { "\($0)" }, chunking: .fixed(10)) { (_: String) in now() }
         #expect(order == order.sorted())
       }
     }
 
     @Test func tasksAreSpreadOverTheWorkers() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let workers = try await pool.map(0..<40) { (_: Int) in
           usleep(5000)
           return getpid()

@@ -77,7 +77,7 @@ extension ProcessPoolTests {
     }
 
     @Test func argumentsThatThrow() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let encoding = try errorOfTwo(await pool.outcomes(of: inputs(.encode)) { $0 })
         #expect(encoding.code == .argumentNotEncodable)
         #expect(encoding.underlyingError as? Delicate.Broken == .init(moment: .encode))
@@ -92,7 +92,7 @@ extension ProcessPoolTests {
     }
 
     @Test func resultsThatThrow() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let encoding = try errorOfTwo(
           await pool.outcomes(of: 0..<5) { $0 == 2 ? Delicate($0, .encode) : Delicate($0) })
         #expect(encoding.code == .resultNotEncodable)
@@ -106,7 +106,7 @@ extension ProcessPoolTests {
 
     /// In the worker, that is; in this process it ends the program, as a trap does.
     @Test func codersThatTrapInTheWorker() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let decoding = try errorOfTwo(await pool.outcomes(of: inputs(.decode, .trapping)) { Delicate($0.number) })
         #expect(decoding.code == .workerDied)
         #expect(decoding.standardError.contains("a coder trapped"))
@@ -118,7 +118,7 @@ extension ProcessPoolTests {
     }
 
     @Test func errorsThatTravel() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         func error(_ call: () async throws -> Int) async -> TaskError? {
           do { _ = try await call() } catch { return error as? TaskError }
           return nil
@@ -146,7 +146,7 @@ extension ProcessPoolTests {
     }
 
     @Test func aLongDescriptionIsCut() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         struct Wordy: Error, CustomStringConvertible {
           var description: String { String(repeating: "word ", count: 1_000_000) }
         }
@@ -159,7 +159,7 @@ extension ProcessPoolTests {
     }
 
     @Test func contextsThatThrow() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let encoding = await #expect(throws: TaskError.self) {
           try await pool.map([1, 2], with: Delicate(0, .encode)) { $0.number + $1 }
         }

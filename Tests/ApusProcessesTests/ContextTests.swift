@@ -29,7 +29,7 @@ extension ProcessPoolTests {
     @Test func aContextIsSentOnceToEachWorker() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let context = Dictionary(marks: marks, words: ["one": 1, "two": 2])
         let values = try await pool.map(Array(repeating: ["one", "two", "x"], count: 500), with: context) {
           (context, words: [String]) in words.map { context.words[$0] ?? 0 }
@@ -45,7 +45,7 @@ extension ProcessPoolTests {
     @Test func aStoredFunctionSendsItsContextOnceForAllCalls() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let lookUp = RemoteFunction<String, Int>(with: Dictionary(marks: marks, words: ["one": 1])) {
           $0.words[$1] ?? 0
         }
@@ -56,7 +56,7 @@ extension ProcessPoolTests {
     }
 
     @Test func everyCallHasOne() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         #expect(try await pool.map([1, 2], with: 10) { $0 + $1 } == [11, 12])
         #expect(await pool.outcomes(of: [1, 2], with: 10) { $0 + $1 }.map { try? $0.get() } == [11, 12])
         #expect(try await pool.run(1, with: "a") { $0 + "\($1)" } == "a1")
@@ -67,7 +67,7 @@ extension ProcessPoolTests {
     }
 
     @Test func asynchronousBodiesHaveOneToo() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let values = try await pool.map([1, 2], with: 10) { (context: Int, n: Int) in
           await Task.yield()
           return context * n
@@ -78,7 +78,7 @@ extension ProcessPoolTests {
 
     /// More of them than a worker keeps.
     @Test func manyDifferentOnes() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let functions = (0..<20).map { number in RemoteFunction<Int, Int>(with: number) { $0 * $1 } }
         for _ in 0..<3 {
           for (number, function) in functions.enumerated() {
@@ -89,7 +89,7 @@ extension ProcessPoolTests {
     }
 
     @Test func aLargeOneArrives() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let table = (0..<1_000_000).map { $0 ^ 5 }
         let values = try await pool.map([0, 999_999, 77], with: table) { $0[$1] }
         #expect(values == [table[0], table[999_999], table[77]])

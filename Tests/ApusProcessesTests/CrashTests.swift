@@ -51,7 +51,7 @@ extension ProcessPoolTests {
   @Suite struct CrashTests {
     @Test(arguments: Ending.allCases)
     func aCrashIsOneTasksError(ending: Ending) async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let before = pool.processIdentifiers
         let outcomes = await pool.outcomes(of: 0..<40, with: ending) { (ending, n: Int) in
           if n == 17 { ending.happen() }
@@ -81,7 +81,7 @@ extension ProcessPoolTests {
     @Test func everyTaskRunsOnce() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let outcomes = await pool.outcomes(of: 0..<300, with: marks, chunking: .fixed(20)) { (marks, n: Int) in
           marks.set("ran", "\(n)")
           if n % 50 == 25 { raise(SIGKILL) }
@@ -93,9 +93,9 @@ extension ProcessPoolTests {
     }
 
     @Test func mapThrowsIt() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let error = await #expect(throws: TaskError.self) {
-          try await pool.map(0..<10) { (n: Int) -> Int in n == 5 ? Int(exit(9)) : n }
+          try await pool.map(0..<10) { (n: Int) -> Int in n == 5 ? leave(9) : n }
         }
         #expect(error?.code == .workerDied && error?.task == 5 && error?.status == .exited(9))
         let single = await #expect(throws: TaskError.self) { try await pool.run(1) { (_: Int) -> Int in exit(8) } }
@@ -104,7 +104,7 @@ extension ProcessPoolTests {
     }
 
     @Test func anAsynchronousBodyMayCrashToo() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let outcomes = await pool.outcomes(of: 0..<10) { (n: Int) async -> Int in
           await Task.yield()
           if n == 4 { fatalError("in a task") }
@@ -118,10 +118,10 @@ extension ProcessPoolTests {
     }
 
     @Test func onlyTheEndOfALongErrorOutputIsKept() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let error = await #expect(throws: TaskError.self) {
           try await pool.run(0) { (_: Int) -> Int in
-            for line in 0..<5000 { fputs("line \(line)\n", stderr) }
+            for line in 0..<5000 { printError("line \(line)") }
             exit(1)
           }
         }
@@ -132,7 +132,7 @@ extension ProcessPoolTests {
 
     /// An idle worker that dies costs nothing: no task fails.
     @Test func idleWorkersMayDie() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         #expect(try await pool.map(0..<10, double).count == 10)
         let before = Set(pool.processIdentifiers)
         for process in before { kill(process, SIGKILL) }
@@ -146,7 +146,7 @@ extension ProcessPoolTests {
     @Test func theChildrenOfATaskEndWithItsWorker() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         _ = try? await pool.run(0, with: marks) { (marks, _: Int) -> Int in
           let request = SpawnRequest(
             path: "/bin/sleep", arguments: ["sleep", "1000"], newProcessGroup: false, diesWithParent: false)

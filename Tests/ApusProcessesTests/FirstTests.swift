@@ -6,7 +6,7 @@ extension ProcessPoolTests {
   @Suite struct FirstTests {
     @Test func theFirstInTheOrderOfTheInputsIsFound() async throws {
       let folder = TemporaryFolder()
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         // 5 is true earlier than 3, which waits for it.
         let found = try await pool.first(in: [1, 3, 5, 7], with: folder.marks) { (marks, n: Int) in
           if n == 5 { marks.set("five") }
@@ -18,7 +18,7 @@ extension ProcessPoolTests {
     }
 
     @Test func anEndlessSequenceEndsAtTheMatch() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let inputs = Counted()
         #expect(try await pool.first(in: inputs, where: { $0 * $0 > 1_000_000 }) == 1001)
         #expect(inputs.drawn < 1001 + 1000)
@@ -26,7 +26,7 @@ extension ProcessPoolTests {
     }
 
     @Test func nothingIsFoundWhereThereIsNothing() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         #expect(try await pool.first(in: 0..<1000, where: { $0 < 0 }) == nil)
         #expect(try await pool.first(in: [Int](), where: { $0 == 0 }) == nil)
       }
@@ -35,7 +35,7 @@ extension ProcessPoolTests {
     @Test func theRestIsStopped() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let found = try await pool.first(in: 0..<1000, with: marks) { (marks, n: Int) in
           if n == 0 { return marks.wait(for: "began") }
           marks.set("began", "\(n)")
@@ -51,7 +51,7 @@ extension ProcessPoolTests {
 
     @Test func aFailureBeforeTheMatchIsThrownAndOneAfterItIsNot() async throws {
       let folder = TemporaryFolder()
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let found = try await pool.first(in: [2, 1, 4], with: folder.marks) { (marks, n: Int) in
           if n == 2 { return marks.wait(for: "thrown") }
           marks.set("thrown")

@@ -13,7 +13,7 @@ extension ProcessPoolTests {
   @Suite struct GlobalsTests {
     @Test func globalsAreThereAndEvaluatedAnew() async throws {
       counter = 100
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         #expect(try await pool.run(0) { (_: Int) in lazyGlobal } == [1, 2, 3])
         #expect(try await pool.run(3) { Constants.table[$0] } == 9)
         #expect(try await pool.run(0) { (_: Int) in counter } == 7)
@@ -29,13 +29,13 @@ extension ProcessPoolTests {
 
     @Test func staticsOfCPlusPlusAreInitialised() async throws {
       #expect(static_initialiser_count() == 3)
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         #expect(try await pool.run(0) { (_: Int) in static_initialiser_count() } == 3)
       }
     }
 
     @Test func theEnvironmentAndTheArgumentsAreTheProgramsOwn() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let path = getenv("PATH").map { String(cString: $0) }
         #expect(try await pool.run(0) { (_: Int) in getenv("PATH").map { String(cString: $0) } } == path)
         // What makes a worker is gone, so that nothing it starts becomes one.

@@ -6,7 +6,7 @@ extension ProcessPoolTests {
   /// `workers: 0`: everything runs in the caller.
   @Suite struct InlineTests {
     private func withInlinePool(_ body: (ProcessPool) async throws -> Void) async throws {
-      try await withProcessPool(workers: 0) { pool in
+      try await withProcessPool(workers: 0) { (pool) async throws in
         #expect(pool.workerCount == 0 && pool.processIdentifiers.isEmpty)
         try await body(pool)
       }
@@ -33,7 +33,7 @@ extension ProcessPoolTests {
     }
 
     @Test func everyBlockingCallWorks() throws {
-      try withProcessPool(workers: 0) { pool in
+      try withProcessPool(workers: 0) { (pool) throws in
         #expect(try pool.map(0..<100, double) == (0..<100).map { 2 * $0 })
         #expect(try pool.map([1, 2]) { (n: Int) async in n + 1 } == [2, 3])
         #expect(pool.outcomes(of: 0..<4, halve).map { try? $0.get() } == [0, nil, 1, nil])
@@ -70,8 +70,8 @@ extension ProcessPoolTests {
     @Test func asynchronousInputsForABlockingCaller() async {
       await #expect(processExitsWith: .success) {
         let results = try ProcessPool(workers: 0).results(of: AsyncStream<Int> { $0.finish() }, double)
-        let end = results.nextBlocking
-        precondition(try end() == nil)
+        let end = try results.nextBlocking()
+        precondition(end == nil)
       }
     }
 

@@ -12,7 +12,7 @@ extension ProcessPoolTests {
     @Test func numbersOfWorkers() async {
       await expectInvalid("-1") { _ = try ProcessPool(workers: -1) }
       await expectInvalid("1000000") { _ = try ProcessPool(workers: 1_000_000) }
-      await expectInvalid("\(Int.min)") { try await withProcessPool(workers: .min) { _ in } }
+      await expectInvalid("\(Int.min)") { try await withProcessPool(workers: .min) { (_) async in } }
     }
 
     @Test func configurations() async {
@@ -30,7 +30,7 @@ extension ProcessPoolTests {
     }
 
     @Test func arguments() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         await expectInvalid("chunk") { _ = try await pool.map([1], chunking: .fixed(0), double) }
         await expectInvalid("chunk") { _ = try await pool.map(["1"], chunking: .fixed(-7)) { $0 } }
         await expectInvalid("retries") { _ = try await pool.map([1], retries: -1, double) }
@@ -58,7 +58,7 @@ extension ProcessPoolTests {
       configuration.startUpLimit = nil
       configuration.retries = .max
       configuration.maximumRestarts = .max
-      try await withProcessPool(workers: 1, configuration: configuration) { pool in
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
         #expect(try await pool.map([1, 2], chunking: .fixed(.max), double) == [2, 4])
         #expect(try await pool.run(3, timeLimit: .seconds(Int64.max), double) == 6)
         #expect(try await pool.results(of: [1], window: .max, double).nextOutcome()?.result.get() == 2)

@@ -6,7 +6,7 @@ extension ProcessPoolTests {
   @Suite struct LargeValueTests {
     @Test(arguments: [100, 32 << 10, 64 << 10, 65_504, 65_536, 300_000, 20 << 20])
     func bytesThereAndBack(size: Int) async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         let results = try await pool.map([bytes, [], bytes]) { $0.map { $0 ^ 0xff } }
         #expect(results.map(\.count) == [size, 0, size])
@@ -16,7 +16,7 @@ extension ProcessPoolTests {
 
     @Test(arguments: [1, 1 << 12, 1 << 20])
     func codedValuesThereAndBack(count: Int) async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let words = (0..<count).map { "word number \($0)" }
         let results = try await pool.map([words, ["x"]]) { ["first"] + $0 }
         #expect(results == [["first"] + words, ["first", "x"]])
@@ -24,7 +24,7 @@ extension ProcessPoolTests {
     }
 
     @Test func aSmallArgumentWithALargeResultAndTheOtherWayRound() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let large = try await pool.map([1 << 20, 5, 1 << 21]) { [Double](repeating: 1, count: $0) }
         #expect(large.map(\.count) == [1 << 20, 5, 1 << 21])
         #expect(try await pool.map(large) { $0.reduce(0, +) } == [1_048_576, 5, 2_097_152])
@@ -33,7 +33,7 @@ extension ProcessPoolTests {
 
     /// Among them small ones of another call, which are not held up for good.
     @Test func manyAtATime() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let small = Task { try await pool.map(0..<20_000, double) }
         let sums = try await pool.map((0..<20).map { [Int](repeating: $0, count: 100_000) }) { $0.reduce(0, +) }
         #expect(sums == (0..<20).map { $0 * 100_000 })
@@ -42,7 +42,7 @@ extension ProcessPoolTests {
     }
 
     @Test func aWorkerThatDiesInTheMiddleOfOne() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let outcomes = await pool.outcomes(of: 0..<6) { (n: Int) -> [UInt8] in
           if n == 3 {
             // While the result is being sent: the parent has to make room for it again and again.
@@ -59,7 +59,7 @@ extension ProcessPoolTests {
     /// `APUS_LONG_TESTS=1`: needs some 10 GiB of memory.
     @Test(.enabled(if: getenv("APUS_LONG_TESTS") != nil))
     func threeGibibytes() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let count = 3 << 27
         let numbers = [UInt64](unsafeUninitializedCapacity: count) { buffer, size in
           for index in 0..<count { buffer[index] = UInt64(index) }

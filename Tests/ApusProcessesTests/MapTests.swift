@@ -1,20 +1,11 @@
 import Apus
 import Testing
 
-func double(_ x: Int) -> Int { x * 2 }
-
-struct OddNumber: Error, Codable, Equatable { let number: Int }
-
-func halve(_ x: Int) throws -> Int {
-  if x % 2 == 1 { throw OddNumber(number: x) }
-  return x / 2
-}
-
 extension ProcessPoolTests {
   @Suite struct MapTests {
     @Test(arguments: [0, 1, 2, 3, 1000, 100_000])
     func resultsComeInTheOrderOfTheInputs(count: Int) async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let raw = try await pool.map(0..<count, double)
         #expect(raw == (0..<count).map { $0 * 2 })
         let array = try await pool.map(Array(0..<count), double)
@@ -26,7 +17,7 @@ extension ProcessPoolTests {
 
     @Test func oneWorkerAndMoreWorkersThanInputs() async throws {
       for workers in [1, 5] {
-        try await withProcessPool(workers: workers) { pool in
+        try await withProcessPool(workers: workers) { (pool) async throws in
           #expect(try await pool.map([1, 2, 3], double) == [2, 4, 6])
         }
       }
@@ -34,7 +25,7 @@ extension ProcessPoolTests {
 
     @Test func anyTypesThatAreCodable() async throws {
       struct Point: Codable, Sendable, Equatable { var x: Double, name: String? }
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let lengths: [Int] = try await pool.map(["a", "bc", ""], \.count)
         #expect(lengths == [1, 2, 0])
         let points = try await pool.map([1.5, 2.5]) { Point(x: $0, name: $0 > 2 ? "big" : nil) }
@@ -47,14 +38,14 @@ extension ProcessPoolTests {
     }
 
     @Test func inputsMayComeFromALazySequence() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let results = try await pool.map((0..<5000).lazy.filter { $0 % 3 == 0 }.map { "\($0)" }) { Int($0)! }
         #expect(results == stride(from: 0, to: 5000, by: 3).map { $0 })
       }
     }
 
     @Test func anErrorIsThrownWithItsTasksIndex() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let error = await #expect(throws: TaskError.self) { try await pool.map([0, 2, 4, 7, 8], halve) }
         #expect(error?.code == .thrown)
         #expect(error?.task == 3)
@@ -67,7 +58,7 @@ extension ProcessPoolTests {
     @Test func theFirstErrorCancelsTheRest() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let error = await #expect(throws: TaskError.self) {
           try await pool.map(0..<1000, with: marks) { (marks, n: Int) in
             marks.set("began", "\(n)")

@@ -27,7 +27,7 @@ extension ProcessPoolTests {
     @Test func capturedValuesAreRefused() async throws {
       let (factor, offset) = (Int(getpid()), Int(getppid()))
       let words = ["\(factor)", "b"]
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         await expectRefused(["captures", "1 value ", "with:"]) { _ = try await pool.map([1]) { $0 * factor } }
         await expectRefused(["captures", "2 values", "with:"]) {
           _ = try await pool.map([1]) { $0 * factor + offset }
@@ -50,7 +50,7 @@ extension ProcessPoolTests {
     }
 
     @Test func aFunctionThatWasHandedOnIsRefused() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         // In debug and in release; where the optimiser sees through the wrapper it may name it after all.
         do {
           let values = try await Forwarding(pool: pool).twice([1, 2], double)
@@ -67,7 +67,7 @@ extension ProcessPoolTests {
 
     /// Debug refuses it, with an error that says why; in release the compiler may know the type.
     @Test func genericSurroundings() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         #if DEBUG
           await expectRefused(["generic"]) { _ = try await sizes([1, 2], pool) }
         #else
@@ -86,7 +86,7 @@ extension ProcessPoolTests {
     /// The pool is as good as before.
     @Test func othersAreNotAffected() async throws {
       let factor = Int(getpid())
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let before = pool.processIdentifiers
         _ = try? await pool.map([1]) { $0 * factor }
         #expect(try await pool.map([1, 2], double) == [2, 4])

@@ -6,7 +6,7 @@ extension ProcessPoolTests {
   /// Pools inside workers, and how wide pools are.
   @Suite struct NestedTests {
     @Test func aTaskMayUseAPoolOfItsOwn() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let sums = try await pool.map(1...4) { (n: Int) async throws -> Int in
           try await withProcessPool(workers: 2) { inner in
             try await inner.map(0..<n) { $0 * 10 }.reduce(0, +)
@@ -17,7 +17,7 @@ extension ProcessPoolTests {
     }
 
     @Test func blockingBodiesToo() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let inner = try await pool.map([1, 2]) { (n: Int) throws -> [Int32] in
           try withProcessPool(workers: 1) { inner in [getpid(), try inner.run(n) { (_: Int) in getppid() }] }
         }
@@ -28,7 +28,7 @@ extension ProcessPoolTests {
     @Test func anInnerPoolEndsWithItsWorker() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let error = await #expect(throws: TaskError.self) {
           try await pool.run(0, with: marks) { (marks, _: Int) throws -> Int in
             let inner = try ProcessPool(workers: 2)
@@ -47,7 +47,7 @@ extension ProcessPoolTests {
     @Test func thePoolsShareTheWidth() async throws {
       let width = Processors.available
       for workers in [1, 2, 3 * width] {
-        try await withProcessPool(workers: workers) { pool in
+        try await withProcessPool(workers: workers) { (pool) async throws in
           let inner = try await pool.run(0) { (_: Int) in
             [Processors.available, try ProcessPool().workerCount]
           }
@@ -58,7 +58,7 @@ extension ProcessPoolTests {
     }
 
     @Test func withoutANumberThereAreAsManyAsProcessors() async throws {
-      try await withProcessPool { pool in
+      try await withProcessPool { (pool) async in
         #expect(pool.workerCount == Processors.available)
         #expect(pool.processIdentifiers.count == pool.workerCount)
       }

@@ -5,7 +5,7 @@ import Testing
 extension ProcessPoolTests {
   @Suite struct OutcomesTests {
     @Test func everyTaskHasItsOwnOutcome() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let outcomes = await pool.outcomes(of: 0..<100, halve)
         #expect(outcomes.count == 100)
         for (index, outcome) in outcomes.enumerated() {
@@ -21,7 +21,7 @@ extension ProcessPoolTests {
     }
 
     @Test func ofNothingThereAreNone() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         #expect(await pool.outcomes(of: [Int](), double).isEmpty)
         #expect(await pool.outcomes(of: [String]()) { $0 + "" }.isEmpty)
       }
@@ -32,7 +32,7 @@ extension ProcessPoolTests {
     func cancellationKeepsWhatIsDone(plain: Bool) async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let body = RemoteFunction<Int, Int>(with: marks) { marks, n in
           if n == 5 {
             marks.set("five")

@@ -1,3 +1,4 @@
+import ApusCore
 import Testing
 
 extension ProcessPoolTests {

@@ -16,7 +16,7 @@ extension ProcessPoolTests {
   /// Types whose mangled names hold an address, so that another process can't look them up.
   @Suite struct PrivateTypesTests {
     @Test func privateStructsAndEnumerationsWork() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let points = try await pool.map([Point(x: 1, y: "a")]) { Point(x: $0.x + 1, y: $0.y + "b") }
         #expect(points == [Point(x: 2, y: "ab")])
         #expect(try await pool.map([Colour.red]) { $0 == .red ? Colour.green : .red } == [.green])
@@ -27,7 +27,7 @@ extension ProcessPoolTests {
     }
 
     @Test func arraysAndOptionalsOfThemToo() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let arrays = try await pool.map([[Point(x: 1, y: "a")], []]) { $0.reversed() + [Point(x: 0, y: "")] }
         #expect(arrays == [[Point(x: 1, y: "a"), Point(x: 0, y: "")], [Point(x: 0, y: "")]])
         let optionals: [Point?] = try await pool.map([1, 2]) { $0 == 1 ? Point(x: $0, y: "one") : nil }
@@ -42,14 +42,14 @@ extension ProcessPoolTests {
     @Test func localTypesToo() async throws {
       struct Local: Codable, Sendable, Equatable { var n: Int }
       enum Kind: Int, Codable, Sendable { case one, two }
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         #expect(try await pool.map([Local(n: 1)]) { Local(n: $0.n + 1) } == [Local(n: 2)])
         #expect(try await pool.map([[Kind.one]]) { $0 + [.two] } == [[.one, .two]])
       }
     }
 
     @Test func privateErrorsComeBackAsThemselves() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let error = await #expect(throws: TaskError.self) {
           try await pool.run(1) { (_: Int) -> Int in throw Refused(reason: "no") }
         }
@@ -59,7 +59,7 @@ extension ProcessPoolTests {
     }
 
     @Test func privateGenericTypesAndClassesAreRefusedByName() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         func expectRefused(_ name: String, _ call: () async throws -> Void) async {
           let error = await #expect(throws: TaskError.self) { try await call() }
           #expect(error?.code == .functionNotNameable)

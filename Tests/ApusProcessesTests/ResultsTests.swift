@@ -6,7 +6,7 @@ extension ProcessPoolTests {
   @Suite struct ResultsTests {
     @Test(arguments: [ResultOrder.input, .completion])
     func allResultsComeOnce(order: ResultOrder) async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         var results: [Int] = []
         for try await value in pool.results(of: 0..<2000, order: order, double) { results.append(value) }
         #expect((order == .input ? results : results.sorted()) == (0..<2000).map { $0 * 2 })
@@ -18,7 +18,7 @@ extension ProcessPoolTests {
     func theOrderIsTheOneAskedFor(order: ResultOrder) async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let results = pool.results(of: 0..<2, with: marks, order: order) { (marks, n: Int) in
           if n == 0 { marks.wait(for: "handed out") }
           return n
@@ -35,7 +35,7 @@ extension ProcessPoolTests {
 
     @Test(arguments: [1, 4, 1000], [ResultOrder.input, .completion])
     func noMoreInputsAreDrawnThanTheWindowAllows(window: Int, order: ResultOrder) async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let inputs = Counted()
         var received = 0
         for try await _ in pool.results(of: inputs, order: order, window: window, double) {
@@ -47,7 +47,7 @@ extension ProcessPoolTests {
     }
 
     @Test func theUsualWindowIsAFewAWorker() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let inputs = Counted()
         var received = 0
         for try await _ in pool.results(of: inputs, double) {
@@ -60,7 +60,7 @@ extension ProcessPoolTests {
 
     /// A consumer that takes its time holds nothing up but itself.
     @Test func aSlowConsumerBoundsWhatIsDrawn() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let inputs = Counted()
         let results = pool.results(of: inputs, window: 3, double)
         for index in 0..<20 {
@@ -72,7 +72,7 @@ extension ProcessPoolTests {
     }
 
     @Test func anEndlessSequenceCanBeBrokenOff() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let endless = sequence(first: 0) { $0 + 1 }
         var sum = 0
         for try await value in pool.results(of: endless, order: .completion, double) {
@@ -86,7 +86,7 @@ extension ProcessPoolTests {
     @Test func breakingOffStopsWhatRuns() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         for try await value in pool.results(
           of: 0..<1000, with: marks, order: .completion,
           { (marks, n: Int) in
@@ -108,7 +108,7 @@ extension ProcessPoolTests {
     }
 
     @Test func theLoopEndsAtTheFirstFailure() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         var seen: [Int] = []
         let error = await #expect(throws: TaskError.self) {
           for try await value in pool.results(of: [0, 2, 4, 5, 6], halve) { seen.append(value) }
@@ -119,7 +119,7 @@ extension ProcessPoolTests {
     }
 
     @Test func nextOutcomeGoesOnAfterAFailure() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let results = pool.results(of: [0, 1, 2, 3], halve)
         var codes: [TaskError.Code?] = []
         while let (index, result) = await results.nextOutcome() {
@@ -132,7 +132,7 @@ extension ProcessPoolTests {
     }
 
     @Test func theBlockingFormGivesTheSame() throws {
-      try withProcessPool(workers: 2) { pool in
+      try withProcessPool(workers: 2) { (pool) throws in
         let results = pool.results(of: sequence(first: 0) { $0 + 1 }, double)
         for index in 0..<500 { #expect(try results.next() == 2 * index) }
         let failing = pool.results(of: [0, 1, 2], halve)

@@ -15,7 +15,7 @@ extension ProcessPoolTests {
     @Test func aTaskIsTriedAgainIfThatIsAskedFor() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let values = try await pool.map(0..<6, with: marks, retries: 2, Self.crashesTwice)
         #expect(values == Array(0..<6))
         #expect(marks.lines("tries of 3").count == 3)
@@ -26,7 +26,7 @@ extension ProcessPoolTests {
     @Test func notMoreOftenThanAsked() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let outcomes = await pool.outcomes(of: 0..<6, with: marks, retries: 1, Self.crashesTwice)
         let error = try #require(throws: TaskError.self) { try outcomes[3].get() }
         #expect(error.code == .workerDied)
@@ -37,7 +37,7 @@ extension ProcessPoolTests {
     @Test func notAtAllUnlessAsked() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let outcomes = await pool.outcomes(of: 0..<6, with: marks, Self.crashesTwice)
         #expect(throws: TaskError.self) { try outcomes[3].get() }
         #expect(marks.lines("tries of 3").count == 1)
@@ -49,7 +49,7 @@ extension ProcessPoolTests {
       let marks = folder.marks
       var configuration = ProcessPool.Configuration()
       configuration.retries = 5
-      try await withProcessPool(workers: 1, configuration: configuration) { pool in
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
         #expect(try await pool.run(3, with: marks, Self.crashesTwice) == 3)
         #expect(marks.lines("tries of 3").count == 3)
         // The call's own word goes before it.
@@ -63,7 +63,7 @@ extension ProcessPoolTests {
     @Test func aTaskThatThrowsIsNotTriedAgain() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let error = await #expect(throws: TaskError.self) {
           try await pool.run(1, with: marks, retries: 3) { (marks, n: Int) -> Int in
             marks.set("tries", "x")
@@ -78,7 +78,7 @@ extension ProcessPoolTests {
     @Test func aTaskPastItsLimitIsNotTriedAgain() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let error = await #expect(throws: TaskError.self) {
           try await pool.run(1, with: marks, timeLimit: .milliseconds(50), retries: 3) { (marks, n: Int) -> Int in
             marks.set("tries", "x")
@@ -94,8 +94,8 @@ extension ProcessPoolTests {
     @Test func theBudgetOfRestartsIsKept() async throws {
       var configuration = ProcessPool.Configuration()
       configuration.maximumRestarts = 2
-      try await withProcessPool(workers: 1, configuration: configuration) { pool in
-        let outcomes = await pool.outcomes(of: 0..<10) { (n: Int) -> Int in n % 2 == 1 ? Int(exit(4)) : n }
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
+        let outcomes = await pool.outcomes(of: 0..<10) { (n: Int) -> Int in n % 2 == 1 ? leave(4) : n }
         let codes = outcomes.map { outcome -> TaskError.Code? in
           if case .failure(let error) = outcome { error.code } else { nil }
         }
@@ -112,8 +112,8 @@ extension ProcessPoolTests {
     @Test func thePoolGoesOnWithTheWorkersThatAreLeft() async throws {
       var configuration = ProcessPool.Configuration()
       configuration.maximumRestarts = 0
-      try await withProcessPool(workers: 2, configuration: configuration) { pool in
-        let outcomes = await pool.outcomes(of: 0..<20) { (n: Int) -> Int in n == 5 ? Int(exit(4)) : n }
+      try await withProcessPool(workers: 2, configuration: configuration) { (pool) async throws in
+        let outcomes = await pool.outcomes(of: 0..<20) { (n: Int) -> Int in n == 5 ? leave(4) : n }
         #expect(outcomes.filter { (try? $0.get()) != nil }.count == 19)
         #expect(await eventually { pool.processIdentifiers.count == 1 })
         #expect(try await pool.map(0..<10, double).count == 10)

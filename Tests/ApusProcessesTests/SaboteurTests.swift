@@ -54,7 +54,7 @@ extension ProcessPoolTests {
       await #expect(processExitsWith: .success) {
         try startWatchdog(seconds: 50)
         for how in Sabotage.allCases {
-          try await withProcessPool(workers: 2) { pool in
+          try await withProcessPool(workers: 2) { (pool) async throws in
             let outcomes = await pool.outcomes(of: 0..<60, with: how, chunking: .fixed(1)) { (how, n: Int) -> String in
               if n == 33 { sabotage(how) }
               return "\(n)"
@@ -84,7 +84,7 @@ extension ProcessPoolTests {
         configuration.startUpLimit = 20_000_000_000
         let engine = try PoolEngine(configuration)
         let job = EngineJob(try RemoteFunction(double).source.definition())
-        engine.add(job, asynchronous: true)
+        engine.add(job)
         let numbers = [1, 2, 3]
         numbers.withUnsafeBytes { bytes in
           let buffer = ByteBuffer()
@@ -117,7 +117,7 @@ extension ProcessPoolTests {
         let command = SpawnRequest(path: "/bin/sh", arguments: ["sh", "-c", "echo no worker here >&2; exit 5"])
         let engine = try PoolEngine(EngineConfiguration(workers: 2, command: command))
         let job = EngineJob(try RemoteFunction(double).source.definition())
-        engine.add(job, asynchronous: true)
+        engine.add(job)
         let buffer = ByteBuffer()
         buffer.append(1)
         engine.give(InputBatch(raw: buffer.baseAddress, stride: 8, count: 1, owner: buffer), base: 0, to: job, isLast: true)

@@ -130,13 +130,13 @@ extension ProcessPoolTests {
     }
 
     @Test func theScopeEndsThem() async throws {
-      let workers = try await withProcessPool(workers: 2) { $0.processIdentifiers }
+      let workers = try await withProcessPool(workers: 2) { (pool) async in pool.processIdentifiers }
       #expect(workers.count == 2)
       for worker in workers { #expect(kill(worker, 0) != 0) }
 
       var others: [Int32] = []
       await #expect(throws: OddNumber.self) {
-        try await withProcessPool(workers: 2) { pool in
+        try await withProcessPool(workers: 2) { (pool) async throws in
           others = pool.processIdentifiers
           _ = pool.submit(0) { (_: Int) in sleep(1000) }
           throw OddNumber(number: 1)
@@ -150,7 +150,7 @@ extension ProcessPoolTests {
     @Test func workersThatAreIdleExitInOrder() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         _ = try await pool.run(0, with: marks) { (marks, _: Int) -> Int in
           exitMarks = marks
           atexit { exitMarks?.set("at exit") }

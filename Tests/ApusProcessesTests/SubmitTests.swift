@@ -5,7 +5,7 @@ import Testing
 extension ProcessPoolTests {
   @Suite struct SubmitTests {
     @Test func aHandleHasTheValue() async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let handles = (0..<50).map { pool.submit($0, double) }
         for (index, handle) in handles.enumerated() { #expect(try await handle.value == 2 * index) }
         // Again and again.
@@ -16,7 +16,7 @@ extension ProcessPoolTests {
     }
 
     @Test func aHandleHasTheError() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let handle = pool.submit(7, halve)
         let error = await #expect(throws: TaskError.self) { try await handle.value }
         #expect(error?.underlyingError as? OddNumber == OddNumber(number: 7))
@@ -25,7 +25,7 @@ extension ProcessPoolTests {
     }
 
     @Test func threadsCanWaitForIt() throws {
-      try withProcessPool(workers: 1) { pool in
+      try withProcessPool(workers: 1) { (pool) throws in
         let handle = pool.submit(21, double)
         #expect(try handle.wait() == 42)
         #expect(try handle.wait() == 42)
@@ -37,7 +37,7 @@ extension ProcessPoolTests {
     @Test func theStateFollowsTheTask() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let first = pool.submit(1, with: marks) { (marks, n: Int) in
           marks.set("running")
           marks.wait(for: "go on")
@@ -57,7 +57,7 @@ extension ProcessPoolTests {
     @Test func aTaskThatWaitsIsCancelledAndNeverRuns() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let first = pool.submit(1, with: marks) { (marks, n: Int) in
           marks.wait(for: "go on")
           return n
@@ -81,7 +81,7 @@ extension ProcessPoolTests {
     @Test func aTaskThatCooperatesKeepsItsWorker() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let handle = pool.submit(1, with: marks) { (marks, n: Int) in
           marks.set("running")
           while !PoolTask.isCancelled { usleep(500) }
@@ -103,7 +103,7 @@ extension ProcessPoolTests {
     @Test func aTaskThatDoesNotCooperateIsKilled() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let handle = pool.submit(1, with: marks) { (marks, n: Int) in
           marks.set("running")
           while true { usleep(500) }
@@ -121,7 +121,7 @@ extension ProcessPoolTests {
     @Test func aHandleMayBeDropped() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         _ = pool.submit(1, with: marks) { (marks, n: Int) in
           marks.set("ran")
           return n

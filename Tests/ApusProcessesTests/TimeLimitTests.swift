@@ -19,7 +19,7 @@ extension ProcessPoolTests {
 
     @Test(arguments: Stall.allCases)
     func aTaskPastItsLimitFailsAndNoOther(how: Stall) async throws {
-      try await withProcessPool(workers: 2) { pool in
+      try await withProcessPool(workers: 2) { (pool) async throws in
         let limit = Duration.milliseconds(200)
         let outcomes = await pool.outcomes(of: 0..<20, with: how, timeLimit: limit) { (how, n: Int) in
           if n == 7 { try TimeLimitTests.stall(how) }
@@ -41,7 +41,7 @@ extension ProcessPoolTests {
     }
 
     @Test func asynchronousBodiesAreCancelled() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let before = try await pool.run(0) { (_: Int) async in getpid() }
         let error = await #expect(throws: TaskError.self) {
           try await pool.run(0, timeLimit: .milliseconds(100)) { (_: Int) async throws -> Int in
@@ -56,7 +56,7 @@ extension ProcessPoolTests {
 
     /// The clock starts with the task, not with the call: together these take longer than each may.
     @Test func waitingDoesNotCount() async throws {
-      try await withProcessPool(workers: 1) { pool in
+      try await withProcessPool(workers: 1) { (pool) async throws in
         let values = try await pool.map(0..<6, chunking: .fixed(3), timeLimit: .seconds(2)) { (n: Int) in
           usleep(500_000)
           return n
@@ -69,7 +69,7 @@ extension ProcessPoolTests {
       var configuration = ProcessPool.Configuration()
       configuration.timeLimit = .milliseconds(50)
       configuration.gracePeriod = .zero
-      try await withProcessPool(workers: 1, configuration: configuration) { pool in
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
         let error = await #expect(throws: TaskError.self) {
           try await pool.run(0) { (_: Int) in sleep(1000) }
         }
@@ -85,7 +85,7 @@ extension ProcessPoolTests {
       configuration.gracePeriod = .seconds(30)
       let folder = TemporaryFolder()
       let marks = folder.marks
-      try await withProcessPool(workers: 1, configuration: configuration) { pool in
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
         let error = await #expect(throws: TaskError.self) {
           try await pool.run(0, with: marks, timeLimit: .milliseconds(50)) { (marks, n: Int) -> Int in
             while !PoolTask.isCancelled { usleep(500) }
@@ -100,7 +100,7 @@ extension ProcessPoolTests {
     }
 
     @Test func blockingCallsHaveOneToo() throws {
-      try withProcessPool(workers: 1) { pool in
+      try withProcessPool(workers: 1) { (pool) throws in
         let outcomes = pool.outcomes(of: 0..<4, timeLimit: .milliseconds(100)) { (n: Int) in
           if n == 2 { raise(SIGSTOP) }
           return n

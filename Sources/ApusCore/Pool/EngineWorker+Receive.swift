@@ -47,7 +47,9 @@ extension EngineWorker {
     switch header.kind {
     case ResultHeader.Kind.value where size > ChannelLimit.record:
       results.consume(ResultHeader.size)
-      incoming = (ByteBuffer(capacity: min(length, Self.trustedLength)), length)
+      let buffer = ByteBuffer(capacity: min(length, Self.trustedLength))
+      willFill(UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: min(length, Self.trustedLength)))
+      incoming = (buffer, length)
     case ResultHeader.Kind.value:
       try needPublished(size)
       let bytes = UnsafeRawBufferPointer(start: results.place(ResultHeader.size), count: length)

@@ -68,7 +68,9 @@ extension Array: RawArrayOnWire where Element: RawCodable {
     let elements = byteCount / elementStride
     return try Self(unsafeUninitializedCapacity: elements) { buffer, count in
       // The capacity may be larger than asked for.
-      try fill(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<byteCount]))
+      let bytes = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<byteCount])
+      willFill(bytes)
+      try fill(bytes)
       count = elements
     }
   }
@@ -89,7 +91,9 @@ extension ContiguousArray: RawArrayOnWire where Element: RawCodable {
   ) throws -> Self {
     let elements = byteCount / elementStride
     return try Self(unsafeUninitializedCapacity: elements) { buffer, count in
-      try fill(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<byteCount]))
+      let bytes = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<byteCount])
+      willFill(bytes)
+      try fill(bytes)
       count = elements
     }
   }

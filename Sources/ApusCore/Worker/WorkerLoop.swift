@@ -179,12 +179,17 @@ package final class WorkerLoop: @unchecked Sendable {
     do { try runner.run(run) } catch { failure = FailureReport(.call, error) }
     flushOutput()
     let done = stoppedBefore ?? channel.progress.pointee.load(ordering: .relaxed) / 2
-    result.kind = ResultHeader.Kind.run
-    result.count = UInt32(done - first)
-    result.length = UInt64(Int(done - first) * strides.output)
-    record.storeBytes(of: result, as: ResultHeader.self)
-    results.publish(recordSize(ResultHeader.size + Int(result.length)))
-    notify()
+    if done > first {
+      result.kind = ResultHeader.Kind.run
+      result.count = UInt32(done - first)
+      result.length = UInt64(Int(done - first) * strides.output)
+      record.storeBytes(of: result, as: ResultHeader.self)
+      results.publish(recordSize(ResultHeader.size + Int(result.length)))
+      notify()
+    } else {
+      // Nothing to publish; and what the parent may look at here is no run any more.
+      record.storeBytes(of: ResultHeader(kind: 0, count: 0, sequence: 0, length: 0), as: ResultHeader.self)
+    }
     if let failure { try fail(failure, done) }
     return max(skipTo, failure == nil ? done : done + 1)
   }

@@ -39,7 +39,7 @@ enum Output {
   static func errors() async throws {
     try await withProcessPool(workers: 2) { pool in
       _ = try await pool.map(0..<20) { (n: Int) -> Int in
-        fputs("E\(n)\n", stderr)
+        printError("E\(n)")
         return n
       }
     }
@@ -65,7 +65,7 @@ enum Output {
         speak(n)
         return n
       }
-      fputs("sum \(values.reduce(0, +))\n", stderr)
+      printError("sum \(values.reduce(0, +))")
     }
   }
 }

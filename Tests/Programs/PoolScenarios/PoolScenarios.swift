@@ -1,15 +1,24 @@
 // A program for tests: `PoolScenarios NAME [ARGUMENT…]` plays one scenario and prints what a user would see.
 import Apus
-import Glibc
+@preconcurrency import Glibc  // for `stdout`, a variable to C
 
 func double(_ x: Int) -> Int { x * 2 }
 
 /// Doubles, but for 1, which ends the worker.
-func doubleOrDie(_ x: Int) -> Int { x == 1 ? Int(exit(1)) : 2 * x }
+func doubleOrDie(_ x: Int) -> Int {
+  if x == 1 { exit(1) }
+  return 2 * x
+}
+
+/// Prints to standard error, with no buffer in between.
+func printError(_ text: String) {
+  let bytes = Array((text + "\n").utf8)
+  _ = write(2, bytes, bytes.count)
+}
 
 @main
 enum PoolScenarios {
-  static let all: [String: ([String]) async throws -> Void] = [
+  static let all: [String: @Sendable ([String]) async throws -> Void] = [
     "width": { _ in print(Processors.available, try ProcessPool().workerCount) },
     "output": { try await Output.results(kind: $0[0]) },
     "errors": { _ in try await Output.errors() },

@@ -31,8 +31,10 @@ enum Freight {
 /// Twenty times 1 MB for the coder. Throws half-way if it is told to, when encoded or when decoded.
 struct Shipment: Codable, Sendable {
   let index: Int
-  var moment: Moment?
-  var isLarge = true
+  let moment: Moment?
+  let isLarge: Bool
+  /// Whether it is on its way back.
+  var isResult = false
 
   init(_ index: Int, isLarge: Bool, throwing moment: Moment?) {
     (self.index, self.isLarge, self.moment) = (index, isLarge, moment)
@@ -41,13 +43,18 @@ struct Shipment: Codable, Sendable {
   private static let part = [UInt8](repeating: 7, count: 1 << 20)
   private var parts: Int { isLarge ? 20 : 1 }
 
+  private func act(after part: Int, _ argument: Moment, _ result: Moment) throws {
+    if part == 10, moment == (isResult ? result : argument) { throw Failure.Sabotage(text: "half-way") }
+  }
+
   func encode(to encoder: any Encoder) throws {
     var container = encoder.unkeyedContainer()
     try container.encode(index)
     try container.encode(moment?.rawValue ?? "")
     try container.encode(isLarge)
+    try container.encode(isResult)
     for number in 0..<parts {
-      if number == 10, moment == .encodeArgument || moment == .encodeResult { throw Failure.Sabotage(text: "half-way") }
+      try act(after: number, .encodeArgument, .encodeResult)
       try container.encode(isLarge ? Self.part : [7])
     }
   }
@@ -57,8 +64,9 @@ struct Shipment: Codable, Sendable {
     index = try container.decode(Int.self)
     moment = Moment(rawValue: try container.decode(String.self))
     isLarge = try container.decode(Bool.self)
+    isResult = try container.decode(Bool.self)
     for number in 0..<parts {
-      if number == 10, moment == .decodeArgument || moment == .decodeResult { throw Failure.Sabotage(text: "half-way") }
+      try act(after: number, .decodeArgument, .decodeResult)
       let part = try container.decode([UInt8].self)
       if part.last != 7 { throw Failure.Sabotage(text: "a part is wrong") }
     }
@@ -66,4 +74,8 @@ struct Shipment: Codable, Sendable {
 }
 
 /// An error as large as that.
-struct LargeError: Error, Codable { let bytes: [UInt8] }
+struct LargeError: Error, Codable, CustomStringConvertible {
+  let bytes: [UInt8]
+  // Or else the text would be five times as long, and take seconds.
+  var description: String { "large" }
+}
