@@ -26,7 +26,8 @@ let package = Package(
       name: "Fibonacci", dependencies: ["Apus"], path: "Examples/Fibonacci", swiftSettings: settings),
     .target(name: "PoolStressSaboteur", path: "Tests/Stress/Saboteur"),
     .executableTarget(
-      name: "PoolStress", dependencies: ["Apus", "ApusCore", "PoolStressSaboteur"], path: "Tests/Stress/Program",
+      name: "PoolStress", dependencies: ["Apus", "ApusCore", "PoolStressSaboteur"],
+      path: "Tests/Stress/Program",
       swiftSettings: settings),
     .testTarget(name: "ApusCoreTests", dependencies: ["ApusCore", "CApus"], swiftSettings: settings),
     // Programs that tests run as children, since what they show can't be shown in the test's own process.

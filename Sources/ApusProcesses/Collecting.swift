@@ -75,7 +75,9 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   func values(_ inputs: some Sequence<Input>) async throws -> [Output] {
     guard let engine = pool.engine else {
       var values: [Output] = []
-      for input in inputs { values.append(try await InlineCall(function: function).run(input, task: values.count).get()) }
+      for input in inputs {
+        values.append(try await InlineCall(function: function).run(input, task: values.count).get())
+      }
       return values
     }
     let (call, slots) = try begin(engine, inputs)
@@ -109,7 +111,9 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   func blockingValues(_ inputs: some Sequence<Input>) throws -> [Output] {
     guard let engine = pool.engine else {
       var values: [Output] = []
-      for input in inputs { values.append(try InlineCall(function: function).runBlocking(input, task: values.count).get()) }
+      for input in inputs {
+        values.append(try InlineCall(function: function).runBlocking(input, task: values.count).get())
+      }
       return values
     }
     let (call, slots) = try begin(engine, inputs)
@@ -120,7 +124,9 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   func blockingOutcomes(_ inputs: some Sequence<Input>) -> [Outcome] {
     guard let engine = pool.engine else {
       var outcomes: [Outcome] = []
-      for input in inputs { outcomes.append(InlineCall(function: function).runBlocking(input, task: outcomes.count)) }
+      for input in inputs {
+        outcomes.append(InlineCall(function: function).runBlocking(input, task: outcomes.count))
+      }
       return outcomes
     }
     do {

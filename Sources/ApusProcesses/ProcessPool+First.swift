@@ -1,7 +1,5 @@
 public import ApusCore
 
-
-
 extension ProcessPool {
   /// The first input, in their order, for which a function of the workers returns true; nil if there is none.
   ///
@@ -12,7 +10,9 @@ extension ProcessPool {
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
     where function: RemoteFunction<Input, Bool>
   ) async throws -> Input? {
-    try await FirstMatch(pool: self, function: function, inputs: inputs, timeLimit: timeLimit, retries: retries).find()
+    try await FirstMatch(
+      pool: self, function: function, inputs: inputs, timeLimit: timeLimit, retries: retries
+    ).find()
   }
 
   /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
@@ -41,7 +41,8 @@ extension ProcessPool {
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Bool
   ) async throws -> Input? {
-    try await first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+    try await first(
+      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
@@ -52,7 +53,8 @@ extension ProcessPool {
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Bool
   ) async throws -> Input? {
-    try await first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+    try await first(
+      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
   }
 }
 
@@ -63,7 +65,8 @@ extension ProcessPool {
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
     where function: RemoteFunction<Input, Bool>
   ) throws -> Input? {
-    try FirstMatch(pool: self, function: function, inputs: inputs, timeLimit: timeLimit, retries: retries).findBlocking()
+    try FirstMatch(pool: self, function: function, inputs: inputs, timeLimit: timeLimit, retries: retries)
+      .findBlocking()
   }
 
   /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
@@ -95,7 +98,8 @@ extension ProcessPool {
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Bool
   ) throws -> Input? {
-    try first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+    try first(
+      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
@@ -107,6 +111,7 @@ extension ProcessPool {
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Bool
   ) throws -> Input? {
-    try first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+    try first(
+      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
   }
 }

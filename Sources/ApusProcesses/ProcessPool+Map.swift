@@ -1,7 +1,5 @@
 public import ApusCore
 
-
-
 extension ProcessPool {
   /// Calls a function on every input, in the workers, and returns the results in the order of the inputs.
   ///
@@ -35,7 +33,8 @@ extension ProcessPool {
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
   ) async throws -> [Output] {
-    try await map(inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    try await map(
+      inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
   }
 
   /// Calls a body on every input, in the workers, and returns the results in the order of the inputs.
@@ -45,31 +44,42 @@ extension ProcessPool {
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
   ) async throws -> [Output] {
-    try await map(inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    try await map(
+      inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
   }
 
   /// Calls a body on every input, in the workers, and returns the results in the order of the inputs.
   ///
   /// `context` is sent once to each worker and handed to every call of the body.
   @inlinable
-  public func map<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
+  public func map<
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
     _ inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
   ) async throws -> [Output] {
-    try await map(inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    try await map(
+      inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body))
   }
 
   /// Calls a body on every input, in the workers, and returns the results in the order of the inputs.
   ///
   /// `context` is sent once to each worker and handed to every call of the body.
   @inlinable
-  public func map<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
+  public func map<
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
     _ inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
   ) async throws -> [Output] {
-    try await map(inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    try await map(
+      inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body))
   }
 }
 
@@ -119,12 +129,17 @@ extension ProcessPool {
   /// `context` is sent once to each worker and handed to every call of the body.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
-  public func map<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
+  public func map<
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
     _ inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
   ) throws -> [Output] {
-    try map(inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    try map(
+      inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body))
   }
 
   /// Calls a body on every input, in the workers, and blocks until all results are there.
@@ -132,11 +147,16 @@ extension ProcessPool {
   /// `context` is sent once to each worker and handed to every call of the body.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
-  public func map<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
+  public func map<
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
     _ inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
   ) throws -> [Output] {
-    try map(inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    try map(
+      inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body))
   }
 }

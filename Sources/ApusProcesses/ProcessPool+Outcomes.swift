@@ -1,7 +1,5 @@
 public import ApusCore
 
-
-
 extension ProcessPool {
   /// Calls a function on every input, in the workers, and returns what became of each, in the order of the inputs.
   ///
@@ -27,7 +25,8 @@ extension ProcessPool {
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
   ) async -> [Result<Output, TaskError>] {
-    await outcomes(of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    await outcomes(
+      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
   }
 
   /// Calls a body on every input, in the workers, and returns what became of each, in the order of the inputs.
@@ -37,31 +36,42 @@ extension ProcessPool {
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
   ) async -> [Result<Output, TaskError>] {
-    await outcomes(of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    await outcomes(
+      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
   }
 
   /// Calls a body on every input, in the workers, and returns what became of each, in the order of the inputs.
   ///
   /// `context` is sent once to each worker and handed to every call of the body.
   @inlinable
-  public func outcomes<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
+  public func outcomes<
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
     of inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
   ) async -> [Result<Output, TaskError>] {
-    await outcomes(of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    await outcomes(
+      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body))
   }
 
   /// Calls a body on every input, in the workers, and returns what became of each, in the order of the inputs.
   ///
   /// `context` is sent once to each worker and handed to every call of the body.
   @inlinable
-  public func outcomes<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
+  public func outcomes<
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
     of inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
   ) async -> [Result<Output, TaskError>] {
-    await outcomes(of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    await outcomes(
+      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body))
   }
 }
 
@@ -89,7 +99,8 @@ extension ProcessPool {
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
   ) -> [Result<Output, TaskError>] {
-    outcomes(of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    outcomes(
+      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
   }
 
   /// Calls a body on every input, in the workers, and blocks until it is known what became of each.
@@ -100,7 +111,8 @@ extension ProcessPool {
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
   ) -> [Result<Output, TaskError>] {
-    outcomes(of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    outcomes(
+      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
   }
 
   /// Calls a body on every input, in the workers, and blocks until it is known what became of each.
@@ -108,12 +120,17 @@ extension ProcessPool {
   /// `context` is sent once to each worker and handed to every call of the body.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
-  public func outcomes<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
+  public func outcomes<
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
     of inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
   ) -> [Result<Output, TaskError>] {
-    outcomes(of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    outcomes(
+      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body))
   }
 
   /// Calls a body on every input, in the workers, and blocks until it is known what became of each.
@@ -121,11 +138,16 @@ extension ProcessPool {
   /// `context` is sent once to each worker and handed to every call of the body.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
-  public func outcomes<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
+  public func outcomes<
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
     of inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
   ) -> [Result<Output, TaskError>] {
-    outcomes(of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    outcomes(
+      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body))
   }
 }

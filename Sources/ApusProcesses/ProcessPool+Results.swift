@@ -1,7 +1,5 @@
 public import ApusCore
 
-
-
 extension ProcessPool {
   /// Calls a function on every input, in the workers, and hands out the results as they come.
   ///
@@ -27,7 +25,8 @@ extension ProcessPool {
   ) -> TaskResults<Output> {
     TaskResults(
       pool: self, function: function, order: order,
-      options: CallOptions(chunking: chunking, timeLimit: timeLimit, retries: retries, window: window, isEager: true),
+      options: CallOptions(
+        chunking: chunking, timeLimit: timeLimit, retries: retries, window: window, isEager: true),
       inputs: inputs)
   }
 
@@ -38,7 +37,8 @@ extension ProcessPool {
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
   ) -> TaskResults<Output> {
-    results(of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
+    results(
+      of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
       retries: retries, RemoteFunction(_making: body))
   }
 
@@ -49,7 +49,8 @@ extension ProcessPool {
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
   ) -> TaskResults<Output> {
-    results(of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
+    results(
+      of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
       retries: retries, RemoteFunction(_making: body))
   }
 
@@ -57,12 +58,16 @@ extension ProcessPool {
   ///
   /// `context` is sent once to each worker and handed to every call of the body.
   @inlinable
-  public func results<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
+  public func results<
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
     of inputs: Inputs, with context: Context, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
   ) -> TaskResults<Output> {
-    results(of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
+    results(
+      of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
       retries: retries, RemoteFunction(_with: context, making: body))
   }
 
@@ -70,12 +75,16 @@ extension ProcessPool {
   ///
   /// `context` is sent once to each worker and handed to every call of the body.
   @inlinable
-  public func results<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
+  public func results<
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
     of inputs: Inputs, with context: Context, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
   ) -> TaskResults<Output> {
-    results(of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
+    results(
+      of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
       retries: retries, RemoteFunction(_with: context, making: body))
   }
 }
@@ -84,7 +93,9 @@ extension ProcessPool {
   /// Calls a function on every element of an asynchronous sequence, and hands out the results as they come.
   ///
   /// As for a synchronous sequence; a task of the caller's draws the inputs, `window` ahead at most.
-  public func results<Inputs: AsyncSequence & Sendable, Input: Codable & Sendable, Output: Codable & Sendable>(
+  public func results<
+    Inputs: AsyncSequence & Sendable, Input: Codable & Sendable, Output: Codable & Sendable
+  >(
     of inputs: Inputs, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
     _ function: RemoteFunction<Input, Output>
@@ -92,31 +103,38 @@ extension ProcessPool {
   where Inputs.Element == Input {
     TaskResults(
       pool: self, function: function, order: order,
-      options: CallOptions(chunking: chunking, timeLimit: timeLimit, retries: retries, window: window, isEager: true),
+      options: CallOptions(
+        chunking: chunking, timeLimit: timeLimit, retries: retries, window: window, isEager: true),
       asynchronousInputs: inputs)
   }
 
   /// Calls a body on every element of an asynchronous sequence, and hands out the results as they come.
   @inlinable
-  public func results<Inputs: AsyncSequence & Sendable, Input: Codable & Sendable, Output: Codable & Sendable>(
+  public func results<
+    Inputs: AsyncSequence & Sendable, Input: Codable & Sendable, Output: Codable & Sendable
+  >(
     of inputs: Inputs, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
   ) -> TaskResults<Output>
   where Inputs.Element == Input {
-    results(of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
+    results(
+      of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
       retries: retries, RemoteFunction(_making: body))
   }
 
   /// Calls a body on every element of an asynchronous sequence, and hands out the results as they come.
   @inlinable
-  public func results<Inputs: AsyncSequence & Sendable, Input: Codable & Sendable, Output: Codable & Sendable>(
+  public func results<
+    Inputs: AsyncSequence & Sendable, Input: Codable & Sendable, Output: Codable & Sendable
+  >(
     of inputs: Inputs, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
   ) -> TaskResults<Output>
   where Inputs.Element == Input {
-    results(of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
+    results(
+      of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
       retries: retries, RemoteFunction(_making: body))
   }
 
@@ -124,13 +142,17 @@ extension ProcessPool {
   ///
   /// `context` is sent once to each worker and handed to every call of the body.
   @inlinable
-  public func results<Inputs: AsyncSequence & Sendable, Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
+  public func results<
+    Inputs: AsyncSequence & Sendable, Input: Codable & Sendable, Output: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
     of inputs: Inputs, with context: Context, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
   ) -> TaskResults<Output>
   where Inputs.Element == Input {
-    results(of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
+    results(
+      of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
       retries: retries, RemoteFunction(_with: context, making: body))
   }
 
@@ -138,13 +160,17 @@ extension ProcessPool {
   ///
   /// `context` is sent once to each worker and handed to every call of the body.
   @inlinable
-  public func results<Inputs: AsyncSequence & Sendable, Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
+  public func results<
+    Inputs: AsyncSequence & Sendable, Input: Codable & Sendable, Output: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
     of inputs: Inputs, with context: Context, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
   ) -> TaskResults<Output>
   where Inputs.Element == Input {
-    results(of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
+    results(
+      of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
       retries: retries, RemoteFunction(_with: context, making: body))
   }
 }

@@ -1,7 +1,5 @@
 public import ApusCore
 
-
-
 extension ProcessPool {
   /// Calls a function once, in a worker.
   ///
@@ -63,7 +61,8 @@ extension ProcessPool {
     _ input: Input, timeLimit: Duration? = nil, retries: Int? = nil,
     _ function: RemoteFunction<Input, Output>
   ) throws -> Output {
-    try SingleCall(pool: self, function: function, timeLimit: timeLimit, retries: retries).blockingValue(input)
+    try SingleCall(pool: self, function: function, timeLimit: timeLimit, retries: retries).blockingValue(
+      input)
   }
 
   /// Calls a body once, in a worker, and blocks until it has returned.

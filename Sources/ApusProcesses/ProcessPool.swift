@@ -43,6 +43,7 @@ public final class ProcessPool: Sendable {
       settings.restarts = configuration.maximumRestarts
       settings.events = configuration.events
       engine = try PoolEngine(settings)
+      MainVariables.warnOnce()  // now, while the workers start
     } catch let error as ProcessError {
       throw TaskError(.noResources, "no worker could be started: \(error)", underlying: error)
     } catch let problem as WorkerCommand.Problem {

@@ -29,7 +29,9 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
       var bytes = try delivery.value(in: inbox, limit: limit)
       if job.function.strides != nil { bytes = .init(rebasing: bytes.prefix(MemoryLayout<Output>.size)) }
       return try withUnsafeTemporaryAllocation(of: Output.self, capacity: 1) { result in
-        do { try coders.decode(bytes, to: result.baseAddress!) } catch { throw TaskError(decoding: error, task: 0) }
+        do { try coders.decode(bytes, to: result.baseAddress!) } catch {
+          throw TaskError(decoding: error, task: 0)
+        }
         return result.moveElement(from: 0)
       }
     }

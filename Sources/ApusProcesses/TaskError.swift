@@ -12,6 +12,7 @@ public struct TaskError: Error, Sendable {
     private let value: Value
     private init(_ value: Value) { self.value = value }
 
+    /// The code's name.
     public var description: String { value.rawValue }
 
     /// The body threw an error: `underlyingError`, if it is `Codable`, and else its text.
@@ -65,6 +66,7 @@ public struct TaskError: Error, Sendable {
 }
 
 extension TaskError: CustomStringConvertible {
+  /// What happened to which task, in words, and the end of the worker's standard error.
   public var description: String {
     var text = task.map { "task \($0): \(message)" } ?? message
     if !standardError.isEmpty {
@@ -81,7 +83,8 @@ extension TaskError {
   init(_ report: FailureReport, task: Int) {
     switch report.phase {
     case .call:
-      self.init(.thrown, "the body threw \(report.typeName): \(report.text)", task: task, underlying: report.error)
+      self.init(
+        .thrown, "the body threw \(report.typeName): \(report.text)", task: task, underlying: report.error)
     case .function:
       self.init(.functionNotNameable, "the worker could not find the function: \(report.text)", task: task)
     case .decodeArgument:
@@ -98,10 +101,13 @@ extension TaskError {
   /// The death of the worker that was at a task.
   init(_ loss: WorkerLoss, task: Int?, limit: Duration?) {
     switch loss.reason {
-    case .timeLimit: self.init(.stopped(.timeLimit, limit: limit), task: task, note: ", and its worker was killed")
-    case .cancelled: self.init(.stopped(.cancelled, limit: limit), task: task, note: ", and its worker was killed")
+    case .timeLimit:
+      self.init(.stopped(.timeLimit, limit: limit), task: task, note: ", and its worker was killed")
+    case .cancelled:
+      self.init(.stopped(.cancelled, limit: limit), task: task, note: ", and its worker was killed")
     case nil:
-      let why = loss.corruption.map { "was killed, because it broke the protocol (\($0))" } ?? "died: \(loss.status)"
+      let why =
+        loss.corruption.map { "was killed, because it broke the protocol (\($0))" } ?? "died: \(loss.status)"
       self.init(.workerDied, "its worker, process \(loss.process), \(why)", task: task)
     }
     process = loss.process
@@ -139,12 +145,14 @@ extension TaskError {
     case .startUpFailed(let attempts, let loss):
       let why = loss.corruption ?? "\(loss.status)"
       self.init(
-        .startUpFailed, "workers ended before they were ready, \(attempts) times in a row; the last one: \(why)",
+        .startUpFailed,
+        "workers ended before they were ready, \(attempts) times in a row; the last one: \(why)",
         task: task)
       (process, status, standardError) = (loss.process, loss.status, loss.standardError)
     case .restartsExhausted(let limit, let loss):
       self.init(
-        .restartsExhausted, "the pool has replaced \(limit) workers, as many as it may; the last one ended with "
+        .restartsExhausted,
+        "the pool has replaced \(limit) workers, as many as it may; the last one ended with "
           + "\(loss.status)", task: task)
       (process, status, standardError) = (loss.process, loss.status, loss.standardError)
     }

@@ -47,7 +47,9 @@ public final class TaskHandle<Output: Codable & Sendable>: Sendable {
     self.completion = completion
     guard let engine = call.pool.engine else {
       task = Task.detached {
-        try await completion.finish { try await InlineCall(function: call.function).run(input, task: 0).get() }
+        try await completion.finish {
+          try await InlineCall(function: call.function).run(input, task: 0).get()
+        }
       }
       look = { [task] in task.isCancelled ? .finished : .running }
       return

@@ -4,7 +4,9 @@ import ApusCore
 ///
 /// Can be gone through once, by one task or thread at a time.
 public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
+  /// A result, as `for try await` hands it out.
   public typealias Element = Output
+  /// What became of a task, and the index of its input.
   public typealias Outcome = (index: Int, result: Result<Output, TaskError>)
 
   /// One round of the caller's work, made when the first result is asked for.
@@ -70,7 +72,8 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
   deinit { feeder?.cancel() }
 
   private func begin<Input: Codable & Sendable>(
-    _ pool: ProcessPool, _ engine: PoolEngine, _ function: RemoteFunction<Input, Output>, _ options: CallOptions,
+    _ pool: ProcessPool, _ engine: PoolEngine, _ function: RemoteFunction<Input, Output>,
+    _ options: CallOptions,
     draw: @escaping () throws -> Drawn<Input>
   ) {
     var options = options
@@ -179,6 +182,7 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
     }
   }
 
+  /// What `for try await` goes through the results with; there is one way through them, however many are made.
   public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(results: self) }
 }
 

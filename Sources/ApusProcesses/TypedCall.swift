@@ -9,7 +9,9 @@ extension CallOptions {
       settings.chunking = .fixed(count)
     }
     if let limit = timeLimit ?? defaults.timeLimit {
-      guard limit > .zero else { throw TaskError(.invalidArgument, "a time limit must be positive, not \(limit)") }
+      guard limit > .zero else {
+        throw TaskError(.invalidArgument, "a time limit must be positive, not \(limit)")
+      }
       settings.timeLimit = limit.inNanoseconds
     }
     settings.retries = retries ?? defaults.retries
@@ -28,7 +30,8 @@ extension TaskError {
     do { return try body() } catch let problem as FunctionProblem {
       throw TaskError(.functionNotNameable, problem.description)
     } catch {
-      throw TaskError(.argumentNotEncodable, "the context value could not be encoded: \(error)", underlying: error)
+      throw TaskError(
+        .argumentNotEncodable, "the context value could not be encoded: \(error)", underlying: error)
     }
   }
 }
@@ -104,7 +107,8 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   func give(plain bytes: UnsafeRawBufferPointer, owner: AnyObject) {
     drawn = bytes.count / MemoryLayout<Input>.stride
     let batch = InputBatch(
-      raw: bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 16)!, stride: MemoryLayout<Input>.stride, count: drawn,
+      raw: bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 16)!, stride: MemoryLayout<Input>.stride,
+      count: drawn,
       owner: owner)
     engine.give(batch, base: 0, to: job, isLast: true)
   }
@@ -179,7 +183,8 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
     }
     let batch =
       isPlain
-      ? InputBatch(raw: buffer.baseAddress, stride: MemoryLayout<Input>.stride, count: ends.count, owner: buffer)
+      ? InputBatch(
+        raw: buffer.baseAddress, stride: MemoryLayout<Input>.stride, count: ends.count, owner: buffer)
       : InputBatch(coded: buffer, ends: ends)
     engine.give(batch, base: base, to: job, isLast: draw == nil)
   }

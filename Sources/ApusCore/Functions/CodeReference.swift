@@ -54,8 +54,10 @@ struct CodeReference: Equatable {
     var found = apus_image()
     guard apus_image_program(&found) else { return [0, 0, 0] }
     return withUnsafeBytes(of: &found.identity) {
-      [$0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
-        UInt64($0.loadUnaligned(fromByteOffset: 16, as: UInt32.self))]
+      [
+        $0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
+        UInt64($0.loadUnaligned(fromByteOffset: 16, as: UInt32.self)),
+      ]
     }
   }
 }

@@ -59,6 +59,7 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
 
   // An autoclosure must be handed on as it is: called inside of another autoclosure, it would be captured.
 
+  /// Names a function from the closure behind an autoclosure parameter.
   @inlinable
   public init(_making body: @escaping @Sendable () -> @Sendable (Input) throws -> Output) {
     let loop: @Sendable (_RawRun, UInt) throws -> Void = { run, code in
@@ -70,11 +71,13 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
       loop: unsafeBitCast(RawLoop(loop), to: ClosureWords.self))
   }
 
+  /// Names an asynchronous function from the closure behind an autoclosure parameter.
   @inlinable
   public init(_making body: @escaping @Sendable () -> @Sendable (Input) async throws -> Output) {
     self.init(async: body, words: unsafeBitCast(AsyncBody(body), to: ClosureWords.self))
   }
 
+  /// Names a function with a context from the closure behind an autoclosure parameter.
   @inlinable
   public init<Context: Codable & Sendable>(
     _with context: Context,
@@ -84,6 +87,7 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
       context: context, plain: body, words: unsafeBitCast(ContextBody(body), to: ClosureWords.self))
   }
 
+  /// Names a function with a context from the closure behind an autoclosure parameter.
   @inlinable
   public init<Context: Codable & Sendable>(
     _with context: Context,
@@ -128,8 +132,10 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
     context: Context, async body: @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
     words: ClosureWords
   ) {
-    source = .of(.asyncContext, words, loop: .init(code: 0, context: 0), Context.self, Input.self, Output.self)
-      .binding { try ValueCodec<Context>().encode(context, into: $0) }
+    source = .of(
+      .asyncContext, words, loop: .init(code: 0, context: 0), Context.self, Input.self, Output.self
+    )
+    .binding { try ValueCodec<Context>().encode(context, into: $0) }
     local = .async {
       let function = body()
       return { try await function(context, $0) }

@@ -79,11 +79,13 @@ package final class Channel: @unchecked Sendable {
   }
   package var resultWriter: RingWriter {
     RingWriter(
-      base: base + Self.headSize + 2 * Self.ringSize, capacity: Self.ringSize, tail: resultTail, head: resultHead)
+      base: base + Self.headSize + 2 * Self.ringSize, capacity: Self.ringSize, tail: resultTail,
+      head: resultHead)
   }
   package var resultReader: RingReader {
     RingReader(
-      base: base + Self.headSize + 2 * Self.ringSize, capacity: Self.ringSize, tail: resultTail, head: resultHead)
+      base: base + Self.headSize + 2 * Self.ringSize, capacity: Self.ringSize, tail: resultTail,
+      head: resultHead)
   }
 
   // MARK: Waking the worker

@@ -37,7 +37,9 @@ extension EngineWorker {
   }
 
   private func receiveRecord(_ header: ResultHeader, _ finished: inout Int) throws(ChannelCorruption) {
-    guard header.length <= UInt64(Int.max / 2) else { throw ChannelCorruption("a result of impossible length") }
+    guard header.length <= UInt64(Int.max / 2) else {
+      throw ChannelCorruption("a result of impossible length")
+    }
     let length = Int(header.length)
     let size = recordSize(ResultHeader.size + length)
     if let run = openRun { return try closeRun(run, header, size, &finished) }
@@ -48,7 +50,8 @@ extension EngineWorker {
     case ResultHeader.Kind.value where size > ChannelLimit.record:
       results.consume(ResultHeader.size)
       let buffer = ByteBuffer(capacity: min(length, Self.trustedLength))
-      willFill(UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: min(length, Self.trustedLength)))
+      willFill(
+        UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: min(length, Self.trustedLength)))
       incoming = (buffer, length)
     case ResultHeader.Kind.value:
       try needPublished(size)

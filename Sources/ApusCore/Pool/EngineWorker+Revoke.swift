@@ -45,7 +45,9 @@ extension EngineWorker {
 
   /// Opens the gate again once the worker has passed what was taken back.
   func checkRevocation() {
-    guard isRevoking, channel.progress.pointee.load(ordering: .acquiring) >= 2 &* channel.revokedTo.pointee.load(ordering: .relaxed)
+    guard isRevoking,
+      channel.progress.pointee.load(ordering: .acquiring) >= 2
+        &* channel.revokedTo.pointee.load(ordering: .relaxed)
     else { return }
     endRevocation()
   }

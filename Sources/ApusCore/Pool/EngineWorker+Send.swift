@@ -23,7 +23,9 @@ extension EngineWorker {
     let sent = left.range.lowerBound - span.range.lowerBound
     guard sent > 0 else { return 0 }
     tasks.publish()
-    note(InputSpan(batch: span.batch, range: span.range.lowerBound..<left.range.lowerBound, base: span.base), job)
+    note(
+      InputSpan(batch: span.batch, range: span.range.lowerBound..<left.range.lowerBound, base: span.base), job
+    )
     channel.wakeWorker()
     return sent
   }
@@ -88,7 +90,8 @@ extension EngineWorker {
       guard try tasks.space(atLeast: TaskHeader.size) >= TaskHeader.size else { return }
       let oldest = contexts.removeFirst()
       functions.remove(oldest)
-      tasks.place().storeBytes(of: TaskHeader(kind: TaskHeader.Kind.forget, function: oldest), as: TaskHeader.self)
+      tasks.place().storeBytes(
+        of: TaskHeader(kind: TaskHeader.Kind.forget, function: oldest), as: TaskHeader.self)
       tasks.publish(TaskHeader.size)
     }
     let bytes = function.bytes.bytes

@@ -29,10 +29,13 @@ package struct FailureReport: Error, Sendable {
   package func append(to buffer: ByteBuffer) {
     buffer.append(phase.rawValue)
     buffer.append(string: typeName)
-    buffer.append(string: text.utf8.count > Self.textLimit ? String(text.prefix(Self.textLimit / 4)) + "…" : text)
+    buffer.append(
+      string: text.utf8.count > Self.textLimit ? String(text.prefix(Self.textLimit / 4)) + "…" : text)
     guard let error = error as? any Error & Codable else { return }
     let value = ByteBuffer(capacity: 64)
-    guard let type = TypeReference(Swift.type(of: error)), (try? encode(error, into: value)) != nil else { return }
+    guard let type = TypeReference(Swift.type(of: error)), (try? encode(error, into: value)) != nil else {
+      return
+    }
     type.append(to: buffer)
     buffer.append(contentsOf: value.bytes)
   }
@@ -54,7 +57,9 @@ package struct FailureReport: Error, Sendable {
     error = Self.decode(type, reader.remaining)
   }
 
-  private static func decode<E: Error & Codable>(_ type: E.Type, _ bytes: UnsafeRawBufferPointer) -> (any Error)? {
+  private static func decode<E: Error & Codable>(_ type: E.Type, _ bytes: UnsafeRawBufferPointer) -> (
+    any Error
+  )? {
     try? BinaryDecoder.decode(type, from: bytes)
   }
 }

@@ -46,7 +46,9 @@ package final class InputBatch: @unchecked Sendable {
     case .coded(_, let ends):
       let base = start == 0 ? 0 : ends[start - 1]
       var count = 1
-      while count < limit, TaskHeader.size + ends[start + count] - base + 4 * (count + 1) <= size { count += 1 }
+      while count < limit, TaskHeader.size + ends[start + count] - base + 4 * (count + 1) <= size {
+        count += 1
+      }
       return count
     }
   }

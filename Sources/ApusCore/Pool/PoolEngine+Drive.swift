@@ -202,8 +202,10 @@ extension PoolEngine {
     case Tag.doorbell: doorbell.silence()
     case Tag.poke: poke.silence()
     case Tag.quiet: look(at: quiet, timeout: 0)
-    case Tag.output: if let worker = workers[slot], !worker.output.drain() { quiet.remove(worker.output.descriptor) }
-    case Tag.errors: if let worker = workers[slot], !worker.errors.drain() { quiet.remove(worker.errors.descriptor) }
+    case Tag.output:
+      if let worker = workers[slot], !worker.output.drain() { quiet.remove(worker.output.descriptor) }
+    case Tag.errors:
+      if let worker = workers[slot], !worker.errors.drain() { quiet.remove(worker.errors.descriptor) }
     case Tag.death: if let worker = workers[slot] { checkDeath(worker) }
     default: break
     }

@@ -7,7 +7,9 @@ extension PoolEngine {
     var next = UInt64.max
     for vacancy in vacancies { next = min(next, vacancy.at) }
     for case let worker? in workers {
-      if worker.state == .starting, let limit = configuration.startUpLimit { next = min(next, worker.startedAt &+ limit) }
+      if worker.state == .starting, let limit = configuration.startUpLimit {
+        next = min(next, worker.startedAt &+ limit)
+      }
       if let stop = worker.stop {
         next = min(next, stop.killAt)
       } else if let limit = worker.chunks.first?.job.options.timeLimit {
@@ -28,7 +30,9 @@ extension PoolEngine {
         worker.kill(nil)
       }
       if let stop = worker.stop {
-        if now >= stop.killAt, worker.killedFor == nil, stop.sequence == worker.expected { worker.kill(stop.reason) }
+        if now >= stop.killAt, worker.killedFor == nil, stop.sequence == worker.expected {
+          worker.kill(stop.reason)
+        }
       } else if let job = worker.chunks.first?.job, let limit = job.options.timeLimit,
         now >= worker.headBegan(now: now) &+ limit
       {

@@ -48,7 +48,9 @@ extension PoolEngine {
     return failures
   }
 
-  private func adopt(_ process: ChildProcess, _ parts: WorkerParts, slot: Int, now: UInt64) throws(ProcessError) {
+  private func adopt(_ process: ChildProcess, _ parts: WorkerParts, slot: Int, now: UInt64)
+    throws(ProcessError)
+  {
     let worker = EngineWorker(
       slot: slot, process: process, control: parts.control.ours,
       output: try LineRelay(source: parts.output.reading, target: .standardOutput),
@@ -104,7 +106,8 @@ extension PoolEngine {
     close(worker.output)
     close(worker.errors)
     let loss = WorkerLoss(
-      process: worker.process.pid, status: status, standardError: worker.errors.tail, reason: worker.killedFor,
+      process: worker.process.pid, status: status, standardError: worker.errors.tail,
+      reason: worker.killedFor,
       corruption: worker.corruption)
     note(
       Event(
@@ -200,7 +203,9 @@ extension PoolEngine {
     for case let worker? in workers {
       while let chunk = worker.chunks.popFirst() {
         chunk.job.inFlight -= chunk.span.range.count
-        for local in chunk.span.range { chunk.job.deliver(.unserved(problem), index: chunk.span.base + local) }
+        for local in chunk.span.range {
+          chunk.job.deliver(.unserved(problem), index: chunk.span.base + local)
+        }
       }
       worker.inFlight = 0
     }

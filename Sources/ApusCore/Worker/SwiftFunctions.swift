@@ -49,7 +49,8 @@ enum SwiftFunctions {
         AsyncBridge.isNeeded.store(true, ordering: .relaxed)
         let function = cast(AsyncBody<I, O>.self).make()
         return SwiftRunner<I, O>(
-          call: { input in try AsyncBridge.run { try await function(input) } }, strides: strides, rawLoop: nil)
+          call: { input in try AsyncBridge.run { try await function(input) } }, strides: strides, rawLoop: nil
+        )
       case .context:
         let function = cast(ContextBody<C, I, O>.self).make()
         let context = try ValueCodec<C>().decode(context)

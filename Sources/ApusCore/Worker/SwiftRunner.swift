@@ -35,9 +35,12 @@ final class SwiftRunner<Input: Codable, Output: Codable>: ElementRunner {
     switch input {
     case .bytes(let bytes): return try inputs.decode(bytes)
     case .stream(let length):
-      if let array = try inputs.makeArray(byteCount: length, fill: { try stream.read(into: $0) }) { return array }
+      if let array = try inputs.makeArray(byteCount: length, fill: { try stream.read(into: $0) }) {
+        return array
+      }
       let bytes = ByteBuffer(capacity: length)
-      try stream.read(into: UnsafeMutableRawBufferPointer(start: bytes.uninitialized(count: length), count: length))
+      try stream.read(
+        into: UnsafeMutableRawBufferPointer(start: bytes.uninitialized(count: length), count: length))
       return try inputs.decode(bytes.bytes)
     }
   }

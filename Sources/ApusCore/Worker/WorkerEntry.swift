@@ -77,7 +77,8 @@ package enum WorkerEntry {
 
   private static func mainStackSize() -> Int {
     var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_STACK.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max else {
+    guard getrlimit(__rlimit_resource_t(RLIMIT_STACK.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max
+    else {
       return 8 << 20
     }
     return max(Int(limit.rlim_cur), 1 << 20)

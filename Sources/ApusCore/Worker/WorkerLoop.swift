@@ -65,8 +65,9 @@ package final class WorkerLoop: @unchecked Sendable {
   private func define(_ header: TaskHeader) throws {
     let bytes = ByteBuffer(capacity: Int(header.length))
     beginStream(header)
-    try read(into: UnsafeMutableRawBufferPointer(
-      start: bytes.uninitialized(count: Int(header.length)), count: Int(header.length)))
+    try read(
+      into: UnsafeMutableRawBufferPointer(
+        start: bytes.uninitialized(count: Int(header.length)), count: Int(header.length)))
     try endStream()
     functions[header.function] = Result { try makeRunner(bytes.bytes) }
   }
@@ -278,7 +279,9 @@ package final class WorkerLoop: @unchecked Sendable {
 
   /// Reads the next bytes of the streamed argument as they arrive.
   package func read(into buffer: UnsafeMutableRawBufferPointer) throws {
-    guard buffer.count <= streaming else { throw WorkerProtocolError("an argument is shorter than it should be") }
+    guard buffer.count <= streaming else {
+      throw WorkerProtocolError("an argument is shorter than it should be")
+    }
     var done = 0
     while done < buffer.count {
       let count = min(buffer.count - done, ChannelLimit.piece)

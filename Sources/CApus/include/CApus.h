@@ -9,5 +9,6 @@
 #include "apus_memory.h"
 #include "apus_poll.h"
 #include "apus_spawn.h"
+#include "apus_symbols.h"
 
 #endif

@@ -1,0 +1,131 @@
+#define _GNU_SOURCE
+#include "apus_symbols.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// Of Swift's runtime: the readable form of a mangled name, in memory from malloc. Weak, as CApus links alone.
+extern char *swift_demangle(const char *name, size_t length, char *out, size_t *out_size, uint32_t flags)
+    __attribute__((weak));
+
+struct table {
+  const ElfW(Sym) *symbols;
+  size_t count;
+  const char *strings;
+  size_t strings_size;
+  const ElfW(Shdr) *sections;
+  size_t section_count;
+};
+
+static bool in_file(size_t size, size_t offset, size_t length) { return offset <= size && length <= size - offset; }
+
+// The file is our own program's, but it may have been changed on disk since it was started: nothing is believed.
+static bool find_table(const char *file, size_t size, struct table *table) {
+  const ElfW(Ehdr) *header = (const void *)file;
+  if (size < sizeof *header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return false;
+  if (!in_file(size, header->e_shoff, (size_t)header->e_shnum * sizeof(ElfW(Shdr)))) return false;
+  table->sections = (const void *)(file + header->e_shoff);
+  table->section_count = header->e_shnum;
+  for (size_t i = 0; i < table->section_count; i++) {
+    const ElfW(Shdr) *section = &table->sections[i];
+    if (section->sh_type != SHT_SYMTAB || section->sh_link >= table->section_count) continue;
+    const ElfW(Shdr) *strings = &table->sections[section->sh_link];
+    if (!in_file(size, section->sh_offset, section->sh_size) || !in_file(size, strings->sh_offset, strings->sh_size) ||
+        strings->sh_size == 0 || file[strings->sh_offset + strings->sh_size - 1] != 0) {
+      return false;
+    }
+    table->symbols = (const void *)(file + section->sh_offset);
+    table->count = section->sh_size / sizeof(ElfW(Sym));
+    table->strings = file + strings->sh_offset;
+    table->strings_size = strings->sh_size;
+    return true;
+  }
+  return false;
+}
+
+static const char *name_of(const struct table *table, const ElfW(Sym) *symbol) {
+  return symbol->st_name < table->strings_size ? table->strings + symbol->st_name : "";
+}
+
+static bool has_symbol(const struct table *table, const char *prefix, size_t length, const char *suffix) {
+  for (size_t i = 0; i < table->count; i++) {
+    const char *name = name_of(table, &table->symbols[i]);
+    if (strncmp(name, prefix, length) == 0 && strcmp(name + length, suffix) == 0) return true;
+  }
+  return false;
+}
+
+// The token of a one-time initialisation is named as the variable is, without its type.
+static bool has_token(const struct table *table, const char *variable) {
+  for (size_t i = 0; i < table->count; i++) {
+    const char *name = name_of(table, &table->symbols[i]);
+    size_t length = strlen(name);
+    if (length > 3 && strcmp(name + length - 3, "_Wz") == 0 && strncmp(name, variable, length - 3) == 0) return true;
+  }
+  return false;
+}
+
+// A program with @main has no main.swift; its entry is a method named $main.
+static bool has_main_type(const struct table *table) {
+  for (size_t i = 0; i < table->count; i++) {
+    const char *name = name_of(table, &table->symbols[i]);
+    if (name[0] == '$' && strstr(name, "5$mainyy")) return true;
+  }
+  return false;
+}
+
+static bool is_global_in_bss(const struct table *table, const ElfW(Sym) *symbol) {
+  if (ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT || symbol->st_shndx >= table->section_count) return false;
+  if (table->sections[symbol->st_shndx].sh_type != SHT_NOBITS) return false;
+  const char *name = name_of(table, symbol);
+  size_t length = strlen(name);
+  // "$s…vp": a global variable; a static one of a type would end in "vpZ".
+  return length > 4 && strncmp(name, "$s", 2) == 0 && strcmp(name + length - 2, "vp") == 0;
+}
+
+static void append(char *names, size_t size, const char *mangled) {
+  char *readable = swift_demangle ? swift_demangle(mangled, strlen(mangled), NULL, NULL, 0) : NULL;
+  const char *name = readable ? readable : mangled;
+  size_t length = strcspn(name, " "), used = strlen(names);
+  if (used + length + 3 < size) {
+    if (used) strcat(names, ", ");
+    strncat(names, name, length);
+  }
+  free(readable);
+}
+
+int apus_main_variables(char *names, size_t size) {
+  names[0] = 0;
+  int descriptor = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  struct stat status;
+  if (descriptor < 0) return 0;
+  char *file = fstat(descriptor, &status) == 0
+                   ? mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0)
+                   : MAP_FAILED;
+  close(descriptor);
+  if (file == MAP_FAILED) return 0;
+  struct table table;
+  int count = 0;
+  if (find_table(file, (size_t)status.st_size, &table)) {
+    for (size_t i = 0; i < table.count; i++) {
+      if (!is_global_in_bss(&table, &table.symbols[i])) continue;
+      const char *name = name_of(&table, &table.symbols[i]);
+      size_t prefix = strlen(name) - 2;
+      // Every other global has a function that gives its address, or a token for its one-time initialisation.
+      if (has_symbol(&table, name, prefix, "vau") || has_token(&table, name)) continue;
+      if (count == 0 && has_main_type(&table)) break;
+      count++;
+      append(names, size, name);
+    }
+  }
+  munmap(file, (size_t)status.st_size);
+  return count;
+}
