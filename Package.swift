@@ -23,7 +23,11 @@ let package = Package(
     .target(name: "ApusProcesses", dependencies: ["ApusCore"], swiftSettings: settings),
     .target(name: "Apus", dependencies: ["ApusCore", "ApusProcesses"], swiftSettings: settings),
     .executableTarget(
+      name: "CrashSurvival", dependencies: ["Apus"], path: "Examples/CrashSurvival", swiftSettings: settings),
+    .executableTarget(
       name: "Fibonacci", dependencies: ["Apus"], path: "Examples/Fibonacci", swiftSettings: settings),
+    .executableTarget(
+      name: "WordCount", dependencies: ["Apus"], path: "Examples/WordCount", swiftSettings: settings),
     .target(name: "PoolStressSaboteur", path: "Tests/Stress/Saboteur"),
     .executableTarget(
       name: "PoolStress", dependencies: ["Apus", "ApusCore", "PoolStressSaboteur"],

@@ -71,6 +71,8 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   private var draw: (() throws -> Drawn<Input>)?
   private var inbox = EngineJob.Inbox()
   private let window: Int?
+  /// The last draw found no input there yet.
+  private var isHeldUp = false
   /// Inputs drawn so far.
   private(set) var drawn = 0
   /// Outcomes given to the sink so far.
@@ -128,6 +130,10 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
       if drawn == before { break }
       wanted -= drawn - before
     }
+    // With the window full, or no input there yet, hearing that the workers want more would be no use.
+    if draw != nil, isHeldUp || window.map({ drawn - settled + held >= $0 }) ?? false {
+      engine.pauseInput(of: job)
+    }
   }
 
   private func encodeBatch(_ count: Int, _ failed: (Int, Outcome) throws -> Void) rethrows {
@@ -140,6 +146,7 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
       do {
         let next = try draw?() ?? .end
         if case .end = next { draw = nil }
+        if case .notYet = next { isHeldUp = true } else { isHeldUp = false }
         guard case .input(let value) = next else { break }
         input = value
       } catch {

@@ -51,6 +51,7 @@ struct SleepModel {
       threads: programs.map { _ in Thread(registers: Array(repeating: 0, count: registers)) })
     var seen: Set<State> = [start]
     var stack = [start]
+    var ends = 0
     while let state = stack.popLast() {
       var goesOn = false
       for thread in programs.indices {
@@ -61,12 +62,13 @@ struct SleepModel {
         }
       }
       if !goesOn {
+        ends += 1
         let ended = programs.indices.map { state.threads[$0].place >= programs[$0].count }
         if let problem = verdict(state, ended) { return (seen.count, problem) }
       }
       if seen.count > limit { return (seen.count, "more than \(limit) states") }
     }
-    return (seen.count, nil)
+    return (seen.count, ends == 0 ? "it goes round for ever" : nil)
   }
 
   /// The oldest store of a thread reaches memory.

@@ -71,7 +71,7 @@ import Testing
     return program + [
       .label("run"),
       .compute {
-        // The fourth digit of a task says that it ran once more than it should.
+        // A bit from the 16th on says that a task ran once more than it should.
         if $0[2] & (1 << $0[1]) != 0 { $0[2] |= 1 << ($0[1] + 16) }
         $0[2] |= 1 << $0[1]
       },
@@ -136,7 +136,6 @@ import Testing
     #expect(result.states > 30)
   }
 
-  /// A loop that never ends is no state in which nothing can go on, so a variant shows itself in one of these.
   @Test(arguments: Omission.allCases)
   func eachStepIsNeeded(omission: Omission) {
     let problems = [[2], [4], [2, 4]].compactMap { revoke(batches: $0, without: omission).problem }

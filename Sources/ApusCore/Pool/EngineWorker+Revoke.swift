@@ -39,6 +39,11 @@ extension EngineWorker {
     }
     inFlight -= count
     expected = chunks.first?.first ?? nextSequence
+    if let stop, stop.sequence != expected {
+      // The task that was asked to stop had not begun, and is elsewhere now.
+      self.stop = nil
+      channel.cancelled.pointee.store(0, ordering: .relaxed)
+    }
     if count == 0 { endRevocation() }
     return count
   }

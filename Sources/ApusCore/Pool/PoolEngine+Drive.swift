@@ -11,12 +11,13 @@ extension PoolEngine {
         driver = job
         drive { job.isSignalled }
         driver = nil
-        handOver()
       } else {
         follow(job)
       }
     }
     job.waiter = .none
+    // Also as a follower: the one that was woken to drive next may find that it needs not wait any more.
+    if driver == nil { handOver() }
     unlockAndTell()
   }
 
@@ -142,6 +143,10 @@ extension PoolEngine {
         finished += try worker.receive(now: now)
         _ = try worker.pushOutgoing()
         worker.checkRevocation()
+        // A task of a cancelled job that could not be taken back in time.
+        if let job = worker.chunks.first?.job, job.isCancelled {
+          worker.askToStop(.cancelled, killAt: now &+ job.options.grace)
+        }
       } catch { condemn(worker, error) }
     }
     guard isNews else { return false }

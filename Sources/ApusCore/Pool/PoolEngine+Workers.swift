@@ -51,19 +51,25 @@ extension PoolEngine {
   private func adopt(_ process: ChildProcess, _ parts: WorkerParts, slot: Int, now: UInt64)
     throws(ProcessError)
   {
-    let worker = EngineWorker(
-      slot: slot, process: process, control: parts.control.ours,
-      output: try LineRelay(source: parts.output.reading, target: .standardOutput),
-      errors: try LineRelay(source: parts.errors.reading, target: .standardError), channel: parts.channel,
-      touched: touched, now: now)
-    workers[slot] = worker
-    worker.openGate()
-    // Without a pidfd (an old kernel) the end of the control socket is the death notice.
-    let death = process.pidfd >= 0 ? process.pidfd : worker.control.number
-    try quiet.add(death, tag: Tag.death | UInt64(slot))
-    try quiet.add(worker.output.descriptor, tag: Tag.output | UInt64(slot))
-    try quiet.add(worker.errors.descriptor, tag: Tag.errors | UInt64(slot))
-    if sleepers > 0 { worker.requestAttention() }
+    do {
+      let worker = EngineWorker(
+        slot: slot, process: process, control: parts.control.ours,
+        output: try LineRelay(source: parts.output.reading, target: .standardOutput),
+        errors: try LineRelay(source: parts.errors.reading, target: .standardError), channel: parts.channel,
+        touched: touched, now: now)
+      // Without a pidfd (an old kernel) the end of the control socket is the death notice.
+      let death = process.pidfd >= 0 ? process.pidfd : worker.control.number
+      try quiet.add(death, tag: Tag.death | UInt64(slot))
+      try quiet.add(worker.output.descriptor, tag: Tag.output | UInt64(slot))
+      try quiet.add(worker.errors.descriptor, tag: Tag.errors | UInt64(slot))
+      worker.openGate()
+      if sleepers > 0 { worker.requestAttention() }
+      workers[slot] = worker
+    } catch {
+      process.signalGroup(SIGKILL)
+      _ = process.wait()
+      throw error
+    }
     note(Event(.workerStarted, from: eventSource, worker: slot, process: process.pid))
   }
 

@@ -158,6 +158,11 @@ package final class PoolEngine: @unchecked Sendable {
     }
   }
 
+  /// The caller has no more tasks to give until something comes back, or it is nudged.
+  package func pauseInput(of job: EngineJob) {
+    lock.withLock { job.refillBelow = 0 }
+  }
+
   /// What has come back since the last time. The caller gives the emptied inbox back for reuse.
   package func collect(_ job: EngineJob, into inbox: inout EngineJob.Inbox) {
     inbox.deliveries.removeAll(keepingCapacity: true)

@@ -16,18 +16,18 @@ package final class WorkerLoop: @unchecked Sendable {
   package typealias MakeRunner = (UnsafeRawBufferPointer) throws -> any ElementRunner
 
   let channel: Channel
-  @exclusivity(unchecked) private var tasks: RingReader
-  @exclusivity(unchecked) private var results: RingWriter
+  @exclusivity(unchecked) var tasks: RingReader
+  @exclusivity(unchecked) var results: RingWriter
   private let doorbell: Int32
   private let makeRunner: MakeRunner
   @exclusivity(unchecked) private var functions: [UInt32: Result<any ElementRunner, any Error>] = [:]
   /// Elements before this one were taken back by the parent.
-  @exclusivity(unchecked) private var skipTo: UInt64 = 0
+  @exclusivity(unchecked) var skipTo: UInt64 = 0
   /// The element that the run in hand stopped before because it was taken back.
-  private var stoppedBefore: UInt64?
+  var stoppedBefore: UInt64?
   /// Bytes of a streamed argument that are not read yet.
-  private var streaming = 0
-  private let scratch = ByteBuffer(capacity: 4096)
+  var streaming = 0
+  let scratch = ByteBuffer(capacity: 4096)
   /// The Swift task that runs an asynchronous body, and its element's number.
   private let asyncTask = Mutex<(sequence: UInt64, cancel: @Sendable () -> Void)?>(nil)
 
@@ -72,7 +72,7 @@ package final class WorkerLoop: @unchecked Sendable {
     functions[header.function] = Result { try makeRunner(bytes.bytes) }
   }
 
-  private func runner(_ header: TaskHeader) throws -> any ElementRunner {
+  func runner(_ header: TaskHeader) throws -> any ElementRunner {
     guard let runner = functions[header.function] else {
       throw FailureReport(.function, WorkerProtocolError("the worker was not told of the function"))
     }
@@ -117,7 +117,7 @@ package final class WorkerLoop: @unchecked Sendable {
   }
 
   /// Says that `sequence` is being worked on, unless it was taken back.
-  private func claim(_ sequence: UInt64) -> Bool {
+  func claim(_ sequence: UInt64) -> Bool {
     guard sequence >= skipTo else { return false }
     channel.progress.pointee.store(sequence &* 2 &+ 1, ordering: .relaxed)
     // See `_RawRun.forEach` for why the two do not change places.
@@ -138,61 +138,6 @@ package final class WorkerLoop: @unchecked Sendable {
     stoppedBefore = sequence
     channel.progress.pointee.store(to &* 2, ordering: .releasing)
     return false
-  }
-
-  private func runRawChunk(_ header: TaskHeader) throws {
-    let size = recordSize(TaskHeader.size + Int(header.length))
-    try waitForTasks(size)
-    let end = header.first + UInt64(header.count)
-    var next = max(header.first, skipTo)
-    while next < end {
-      // With a time limit, each element's beginning must be noted: one at a time.
-      next = try runRaw(header, from: next, to: header.isTimed != 0 ? next + 1 : end)
-    }
-    tasks.consume(size)
-  }
-
-  /// Runs elements until one fails, or all are done or taken back. Returns the one to go on with.
-  private func runRaw(_ header: TaskHeader, from first: UInt64, to end: UInt64) throws -> UInt64 {
-    let runner: any ElementRunner
-    let strides: (input: Int, output: Int)
-    do {
-      runner = try self.runner(header)
-      guard let known = runner.strides else {
-        throw FailureReport(.function, WorkerProtocolError("the function does not take plain memory"))
-      }
-      strides = known
-    } catch let report as FailureReport {
-      if claim(first) { try fail(report, first) }
-      return max(skipTo, first + 1)
-    }
-    try waitForSpace(recordSize(ResultHeader.size + Int(end - first) * strides.output))
-    let record = results.place()
-    var result = ResultHeader(kind: ResultHeader.Kind.openRun, count: 0, sequence: first, length: 0)
-    record.storeBytes(of: result, as: ResultHeader.self)
-    let run = _RawRun(
-      inputs: tasks.place(TaskHeader.size + Int(first - header.first) * strides.input),
-      outputs: record + ResultHeader.size, count: Int(end - first), first: first,
-      progress: channel.progress, gate: channel.gate)
-    if header.isTimed != 0 { channel.begun.pointee.store(apus_now(), ordering: .relaxed) }
-    stoppedBefore = nil
-    var failure: FailureReport?
-    do { try runner.run(run) } catch { failure = FailureReport(.call, error) }
-    flushOutput()
-    let done = stoppedBefore ?? channel.progress.pointee.load(ordering: .relaxed) / 2
-    if done > first {
-      result.kind = ResultHeader.Kind.run
-      result.count = UInt32(done - first)
-      result.length = UInt64(Int(done - first) * strides.output)
-      record.storeBytes(of: result, as: ResultHeader.self)
-      results.publish(recordSize(ResultHeader.size + Int(result.length)))
-      notify()
-    } else {
-      // Nothing to publish; and what the parent may look at here is no run any more.
-      record.storeBytes(of: ResultHeader(kind: 0, count: 0, sequence: 0, length: 0), as: ResultHeader.self)
-    }
-    if let failure { try fail(failure, done) }
-    return max(skipTo, failure == nil ? done : done + 1)
   }
 
   // MARK: Cancellation
@@ -217,94 +162,6 @@ package final class WorkerLoop: @unchecked Sendable {
     if let task, task.sequence &+ 1 == cancelled { task.cancel() }
   }
 
-  // MARK: Results
-
-  /// Gives the value of the element that is being worked on to the parent. The runner calls it once.
-  package func emit(_ value: UnsafeRawBufferPointer) throws {
-    // What the body printed is in the pipe before its result can be seen.
-    flushOutput()
-    try write(
-      ResultHeader(
-        kind: ResultHeader.Kind.value, count: 1,
-        sequence: channel.progress.pointee.load(ordering: .relaxed) / 2, length: UInt64(value.count)), value)
-  }
-
-  private func fail(_ report: FailureReport, _ sequence: UInt64) throws {
-    flushOutput()
-    scratch.removeAll(keepingCapacity: true)
-    report.append(to: scratch)
-    let bytes = scratch.bytes
-    try write(
-      ResultHeader(
-        kind: ResultHeader.Kind.failure, count: 1, sequence: sequence, length: UInt64(bytes.count)), bytes)
-    channel.progress.pointee.store(sequence &* 2 &+ 2, ordering: .releasing)
-  }
-
-  private func write(_ header: ResultHeader, _ bytes: UnsafeRawBufferPointer) throws {
-    let size = recordSize(ResultHeader.size + bytes.count)
-    if size <= ChannelLimit.record {
-      try waitForSpace(size)
-      results.place().storeBytes(of: header, as: ResultHeader.self)
-      if let source = bytes.baseAddress {
-        results.place(ResultHeader.size).copyMemory(from: source, byteCount: bytes.count)
-      }
-      results.publish(size)
-      return notify()
-    }
-    try waitForSpace(ResultHeader.size)
-    results.place().storeBytes(of: header, as: ResultHeader.self)
-    results.publish(ResultHeader.size)
-    notify()
-    var rest = bytes
-    while !rest.isEmpty {
-      let count = min(rest.count, ChannelLimit.piece)
-      try waitForSpace(recordSize(count))
-      results.place().copyMemory(from: rest.baseAddress!, byteCount: count)
-      results.publish(recordSize(count))
-      notify()
-      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-    }
-  }
-
-  private func flushOutput() {
-    if apus_stdout_pending() != 0 { apus_stdout_flush() }
-  }
-
-  // MARK: Streamed arguments
-
-  private func beginStream(_ header: TaskHeader) {
-    tasks.consume(TaskHeader.size)
-    streaming = Int(header.length)
-  }
-
-  /// Reads the next bytes of the streamed argument as they arrive.
-  package func read(into buffer: UnsafeMutableRawBufferPointer) throws {
-    guard buffer.count <= streaming else {
-      throw WorkerProtocolError("an argument is shorter than it should be")
-    }
-    var done = 0
-    while done < buffer.count {
-      let count = min(buffer.count - done, ChannelLimit.piece)
-      try waitForTasks(recordSize(count))
-      (buffer.baseAddress! + done).copyMemory(from: tasks.place(), byteCount: count)
-      tasks.consume(recordSize(count))
-      notify()
-      done += count
-    }
-    streaming -= done
-  }
-
-  /// Skips what nobody read.
-  private func endStream() throws {
-    while streaming > 0 {
-      let count = min(streaming, ChannelLimit.piece)
-      try waitForTasks(recordSize(count))
-      tasks.consume(recordSize(count))
-      notify()
-      streaming -= count
-    }
-  }
-
   // MARK: Waiting
 
   /// Rings the doorbell if the parent asked for it, after anything that it may be waiting for.
@@ -320,11 +177,11 @@ package final class WorkerLoop: @unchecked Sendable {
     _ = Glibc.write(doorbell, &one, 8)
   }
 
-  private func waitForTasks(_ count: Int) throws {
+  func waitForTasks(_ count: Int) throws {
     try wait { try tasks.available(atLeast: count) >= count }
   }
 
-  private func waitForSpace(_ count: Int) throws {
+  func waitForSpace(_ count: Int) throws {
     try wait { try results.space(atLeast: count) >= count }
   }
 

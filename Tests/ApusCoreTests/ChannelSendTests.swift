@@ -1,0 +1,76 @@
+import CApus
+import Synchronization
+import Testing
+
+@testable import ApusCore
+
+/// The parent's side of a channel when the worker is slow, and taking tasks back from it.
+@Suite struct ChannelSendTests {
+  /// The ring is full to the last byte, and another function's tasks are to be sent.
+  @Test func aNewFunctionWaitsForRoomInAFullRing() throws {
+    let fake = try FakeWorker()
+    let job = makeJob(strides: (8, 8))
+    let other = makeJob(strides: (8, 8))
+    try fake.give(job, 1)
+    while try fake.give(job, ChannelLimit.record / 8) > 0 {}
+    // What is left is filled up with ever smaller records.
+    for count in [4096, 1024, 256, 64, 16, 4] { while try fake.give(job, count) > 0 {} }
+    #expect(try fake.worker.tasks.space(atLeast: Channel.ringSize) < 2 * TaskHeader.size)
+    #expect(try fake.give(other, 1) == 0)
+    fake.tasks.consume(Channel.ringSize - 64)
+    #expect(try fake.give(other, 1) == 1)
+  }
+
+  /// A task is at most in the worker's hands or in the queue, whatever is taken back.
+  @Test func whatWasNotBegunIsTakenBack() throws {
+    for begun in 0...6 {
+      let fake = try FakeWorker()
+      let job = makeJob()
+      try fake.give(job, 6)
+      fake.theirs.progress.pointee.store(begun == 0 ? 0 : UInt64(2 * begun - 1), ordering: .releasing)
+      #expect(fake.worker.revoke() == 6 - begun)
+      #expect(job.queued == 6 - begun && job.inFlight == begun && fake.worker.inFlight == begun)
+      #expect(fake.theirs.revokedFrom.pointee.load(ordering: .relaxed) == UInt64(begun))
+      #expect(fake.theirs.revokedTo.pointee.load(ordering: .relaxed) == 6)
+    }
+  }
+
+  /// The worker finishes its task, and only after the parent has taken the result does it pass what was taken
+  /// back. The next tasks can be taken back from it again.
+  @Test func aWorkerThatPassesLateCanBeRevokedAgain() throws {
+    let fake = try FakeWorker()
+    let job = makeJob()
+    try fake.give(job, 3)
+    fake.theirs.progress.pointee.store(1, ordering: .releasing)
+    #expect(fake.worker.revoke() == 2)
+    fake.theirs.progress.pointee.store(2, ordering: .releasing)
+    fake.answer(ResultHeader(kind: ResultHeader.Kind.value, count: 1, sequence: 0, length: 0))
+    #expect(try fake.worker.receive(now: apus_now()) == 1)
+    fake.worker.checkRevocation()
+    // Now it claims task 1, waits at the gate and is told.
+    fake.theirs.progress.pointee.store(6, ordering: .releasing)
+    // A chunk of three more, of which the first is long.
+    try fake.give(job, 3)
+    fake.theirs.progress.pointee.store(7, ordering: .releasing)
+    if fake.worker.hasNews() { fake.worker.checkRevocation() }
+    #expect(fake.worker.revoke() == 2)
+  }
+
+  /// Where the kernel gives the worker no barrier the gate stays shut from the beginning, or a task that is
+  /// taken back could have been begun a moment before without anybody seeing it.
+  @Test func withoutABarrierTheGateIsShutAsSoonAsTheWorkerIsReady() throws {
+    let fake = try FakeWorker()
+    let engine = try PoolEngine(
+      EngineConfiguration(workers: 1, command: SpawnRequest(path: "/bin/sleep", arguments: ["sleep", "1000"])))
+    defer { engine.shutDown(within: 0) }
+    fake.worker.state = .starting
+    fake.worker.openGate()  // as the engine does when the process has been started
+    fake.theirs.needsFences.pointee.store(1, ordering: .relaxed)
+    for (part, word) in CodeReference.programIdentity().enumerated() {
+      fake.theirs.identity(part).pointee.store(word, ordering: .relaxed)
+    }
+    engine.lock.withLock { engine.becomeReady(fake.worker, now: apus_now()) }
+    #expect(fake.worker.state == .ready)
+    #expect(fake.theirs.gate.pointee.load(ordering: .relaxed) == 0)
+  }
+}
