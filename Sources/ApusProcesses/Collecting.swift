@@ -82,7 +82,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
     }
     let (call, slots) = try begin(engine, inputs)
     while try !step(call, slots, stopAtFailure: true) {
-      await engine.wait(suspendingFor: call.job)
+      if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
       try Task.checkCancellation()
     }
     return try slots.values()
@@ -99,7 +99,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
     do {
       let (call, slots) = try begin(engine, inputs)
       while try !step(call, slots, stopAtFailure: false) {
-        await engine.wait(suspendingFor: call.job)
+        if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
         if Task.isCancelled { return cancelled(call, slots) }
       }
       return slots.outcomes(call.drawn)

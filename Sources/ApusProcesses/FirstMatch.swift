@@ -65,7 +65,7 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable> {
     let search = Search()
     let call = try begin(engine, search)
     while try !step(call, search) {
-      await engine.wait(suspendingFor: call.job)
+      if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
       try Task.checkCancellation()
     }
     return search.found

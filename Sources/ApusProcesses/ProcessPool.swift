@@ -110,6 +110,7 @@ public func withProcessPool<Result>(
 }
 
 /// The blocking form of `withProcessPool`.
+@_disfavoredOverload  // a body without `await` does not make an awaited call mean this one
 @available(*, noasync, message: "await the asynchronous form")
 public func withProcessPool<Result>(
   workers: Int? = nil, configuration: ProcessPool.Configuration = .init(),

@@ -81,7 +81,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
 
   func value(of begun: Begun) async throws -> Output {
     defer { begun.end() }
-    await begun.engine.wait(suspendingFor: begun.job)
+    if !begun.engine.isSoon(begun.job) { await begun.engine.suspend(for: begun.job) }
     try Task.checkCancellation()
     return try begun.value()
   }

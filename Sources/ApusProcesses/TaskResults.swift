@@ -114,7 +114,7 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
         let isFinished = (try? step(buffer)) ?? true
         if let outcome = buffer.take() { return outcome }
         if !isFinished {
-          await engine.wait(suspendingFor: job)
+          if !engine.isSoon(job) { await engine.suspend(for: job) }
           continue
         }
       }
@@ -173,7 +173,10 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
 
     /// The next result; nil after the last. Throws the error of a task that failed, and
     /// `CancellationError` if the caller's task was cancelled.
-    public mutating func next() async throws -> Output? {
+    public mutating func next() async throws -> Output? { try await next(isolation: #isolation) }
+
+    /// The same on the caller's actor, where lazy inputs may have to be drawn: what `for try await` calls.
+    public mutating func next(isolation actor: isolated (any Actor)?) async throws -> Output? {
       guard let outcome = await results.nextOutcome() else {
         try Task.checkCancellation()
         return nil

@@ -12,13 +12,14 @@ import Testing
   private static let canary: UInt8 = 0x55
 
   @Test func nothingThatAWorkerWritesHarmsTheParent() throws {
+    try #require(Self.iterations > 0)
     for iteration in 0..<Self.iterations { try Self.play(seed: UInt64(iteration)) }
   }
 
   private static func play(seed: UInt64) throws {
     var dice = Dice(seed)
     let fake = try FakeWorker()
-    let size = 1 << 16
+    let size = 1 << 14
     let memory = UnsafeMutableRawPointer.allocate(byteCount: 2 * size, alignment: 32)
     defer { memory.deallocate() }
     memset(memory, Int32(canary), 2 * size)
@@ -49,9 +50,10 @@ import Testing
       #expect(told.count + job.inFlight + job.queued == given, "seed \(seed)")
       #expect(job.inbox.bytes.count <= Channel.ringSize, "seed \(seed)")
     }
+    let untouched = [UInt8](repeating: canary, count: size)
     let harmed =
-      (given[2]..<size).contains { memory.load(fromByteOffset: $0, as: UInt8.self) != canary }
-      || (size + given[3] * 16..<2 * size).contains { memory.load(fromByteOffset: $0, as: UInt8.self) != canary }
+      memcmp(memory + given[2], untouched, size - given[2]) != 0
+      || memcmp(memory + size + given[3] * 16, untouched, size - given[3] * 16) != 0
     #expect(!harmed, "seed \(seed)")
   }
 
@@ -100,7 +102,7 @@ import Testing
       FailureReport(.call, WorkerProtocolError("sound")).append(to: sound)
       FailureReport(phase: .call, typeName: "E", text: "t", error: TravellingError(text: "travels")).append(to: sound)
       var dice = Dice(1)
-      for _ in 0..<20_000 {
+      for _ in 0..<5000 {
         var bytes = Array(sound.bytes)
         for _ in 0..<Int.random(in: 1...6, using: &dice) {
           bytes[Int.random(in: 0..<bytes.count, using: &dice)] = UInt8.random(in: 0...255, using: &dice)

@@ -22,9 +22,8 @@ extension PoolEngine {
   }
 
   /// Suspends until the job's caller has something to do. A cancelled task cancels the job.
-  package func wait(suspendingFor job: EngineJob) async {
+  package func suspend(for job: EngineJob) async {
     if Task.isCancelled { return cancel(job) }
-    if isSoon(job) { return }
     await withTaskCancellationHandler {
       await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
         lock.lock()
@@ -42,9 +41,9 @@ extension PoolEngine {
     }
   }
 
-  /// Drives for a few microseconds: a short task is over sooner than two changes of thread, to the engine's and
+  /// Drives for a few microseconds, and says whether the job's caller has something to do by then: a short task is over sooner than two changes of thread, to the engine's and
   /// back, would take. Not longer, because this may be a thread of the cooperative pool.
-  private func isSoon(_ job: EngineJob) -> Bool {
+  package func isSoon(_ job: EngineJob) -> Bool {
     lock.lock()
     if driver == nil {
       driver = job

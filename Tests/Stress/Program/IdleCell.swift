@@ -1,7 +1,6 @@
 import Apus
 import Glibc
 import PoolStressSaboteur
-import Synchronization
 
 /// The column of the table whose failure happens in a worker that has nothing to do.
 struct IdleCell: Scenario {
@@ -12,30 +11,33 @@ struct IdleCell: Scenario {
   init(_ findings: Findings) { self.findings = findings }
 
   func run() async throws {
-    let ended = Mutex<[Int32: ExitStatus]>([:])
+    // The next tasks come after the failure, or at once, or in a moment.
+    for (round, label) in ["after it", "at once", "a moment later"].enumerated() {
+      try await one(round, label)
+    }
+  }
+
+  // A pool a round: a worker that was stopped and then never given a task with a limit would stay.
+  private func one(_ round: Int, _ label: String) async throws {
     var configuration = ProcessPool.Configuration()
     configuration.events = EventStream()
+    let ended = Deaths()
     let subscription = configuration.events.subscribe { event in
-      guard event.kind == .workerExited, let process = event.process, let status = event.status else { return }
-      ended.withLock { $0[process] = status }
+      if event.kind == .workerExited { ended.add(event.process ?? 0, event.status) }
     }
     let pool = try ProcessPool(workers: 2, configuration: configuration)
-    for round in 0..<3 {
-      // The next tasks come after the failure, or at once, or in a moment.
-      let label = ["after it", "at once", "a moment later"][round]
-      let before = Batch(base: round * 1000)
-      before.check(try await before.outcomes(pool, blocking: isBlocking), findings, "before it")
-      let victim = try await act(on: pool, milliseconds: round == 0 ? 20 : 1)
-      if round == 0 { await waitUntilFailed(victim, ended) }
-      if round == 2 { usleep(1000) }
-      try await tasksAfter(round, pool, label)
-      if failure.isDeadly {
-        findings.check(
-          eventually { ended.withLock { failure.explains($0[victim]) } },
-          "\(label): the death of \(victim) is not told or told wrongly: \(ended.withLock { $0 })")
-      }
+    let before = Batch(base: round * 1000)
+    before.check(try await before.outcomes(pool, blocking: isBlocking), findings, "before it")
+    let victim = try await act(on: pool, milliseconds: round == 0 ? 20 : 1)
+    if round == 0 { waitUntilFailed(victim, ended) }
+    if round == 2 { usleep(1000) }
+    try await tasksAfter(round, pool, label)
+    if failure.isDeadly {
+      let isTold = eventually { ended.status(of: victim) != nil }
+      findings.check(
+        isTold && failure.explains(ended.status(of: victim)), "\(label): the death of \(victim) is told wrongly: \(ended)")
     }
-    findings.check(eventually { pool.processIdentifiers.count == 2 }, "the pool has lost its width")
+    findings.check(eventually { pool.processIdentifiers.count == 2 }, "\(label): the pool has lost its width")
     await pool.shutdown()
     subscription.cancel()
   }
@@ -52,9 +54,9 @@ struct IdleCell: Scenario {
     }
   }
 
-  private func waitUntilFailed(_ victim: Int32, _ ended: borrowing Mutex<[Int32: ExitStatus]>) async {
+  private func waitUntilFailed(_ victim: Int32, _ ended: Deaths) {
     if failure.isDeadly {
-      findings.check(eventually { ended.withLock { $0[victim] != nil } }, "\(victim) did not end")
+      findings.check(eventually { ended.status(of: victim) != nil }, "\(victim) did not end")
     } else if failure == .stop {
       findings.check(eventually { state(of: victim) == "T" }, "\(victim) did not stop")
     } else {

@@ -23,6 +23,11 @@ final class Deaths: Sendable, CustomStringConvertible {
   func add(_ process: Int32, _ status: ExitStatus?) { all.withLock { $0.append((process, status)) } }
 
   var count: Int { all.withLock { $0.count } }
+  /// How this one ended, if it has: with several of the number, the last.
+  func status(of process: Int32) -> ExitStatus? {
+    all.withLock { all in all.last { $0.process == process }?.status ?? nil }
+  }
+
   var processes: [Int32] { all.withLock { $0.map(\.process) } }
   var allBySIGKILL: Bool { all.withLock { $0.allSatisfy { Failure.kill.explains($0.status) } } }
   var description: String {

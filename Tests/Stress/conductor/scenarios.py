@@ -1,0 +1,35 @@
+"""The sections that are one run of the program each."""
+
+from .actor import Actor, judge
+
+
+def one(program, seed, label, seconds, **settings):
+    """Runs it, prints its figures, returns its violations. `seconds` is for hangs only."""
+    with Actor(program, seed, **settings) as actor:
+        violations = judge(actor, seconds)
+        figures = actor.figures
+    print(f"  {label}: " + (", ".join(f"{name} {value}" for name, value in figures.items()) or "no figures"))
+    return [f"{label}: {problem}" for problem in violations]
+
+
+def kills(program, seed, long):
+    settings = {"tasks": 3_000_000, "kills": 600, "each": 110} if long else {"tasks": 200_000, "kills": 60, "each": 20}
+    return one(program, seed, "tasks while workers are killed", 900 if long else 180, scenario="kills", **settings)
+
+
+def laziness(program, seed, long):
+    inputs = 10_000_000 if long else 500_000
+    return one(
+        program, seed, "lazy inputs", 600, scenario="laziness", inputs=200_000,
+    ) + one(program, seed, f"memory over {inputs:,} inputs", 900 if long else 180, scenario="memory", inputs=inputs)
+
+
+def descriptors(program, seed, long):
+    return one(
+        program, seed, "pools made and ended", 300, scenario="descriptors", pools=1000 if long else 200)
+
+
+def concurrency(program, seed, long):
+    return one(
+        program, seed, "callers at one pool", 900 if long else 300, scenario="concurrency", tasks=200, threads=16,
+        steps=100 if long else 5)
