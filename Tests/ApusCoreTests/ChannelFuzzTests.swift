@@ -86,11 +86,16 @@ import Testing
     default: fake.results.publish(recordSize(ResultHeader.size + bytes.count))
     }
     if Bool.random(using: &dice) {
-      let progress = 2 &* (worker.expected &+ UInt64.random(in: 0...120, using: &dice)) &+ UInt64.random(in: 0...1, using: &dice)
+      let progress =
+        2 &* (worker.expected &+ UInt64.random(in: 0...120, using: &dice))
+        &+ UInt64.random(in: 0...1, using: &dice)
       fake.theirs.progress.pointee.store(odd(progress), ordering: .releasing)
     }
     if Int.random(in: 0..<10, using: &dice) == 0 {
-      let words = [fake.theirs.gate, fake.theirs.begun, fake.theirs.revocation, fake.theirs.revokedTo, fake.theirs.sleeping]
+      let words = [
+        fake.theirs.gate, fake.theirs.begun, fake.theirs.revocation, fake.theirs.revokedTo,
+        fake.theirs.sleeping,
+      ]
       words.randomElement(using: &dice)!.pointee.store(odd(1), ordering: .relaxed)
     }
   }
@@ -100,7 +105,8 @@ import Testing
     await #expect(processExitsWith: .success) {
       let sound = ByteBuffer()
       FailureReport(.call, WorkerProtocolError("sound")).append(to: sound)
-      FailureReport(phase: .call, typeName: "E", text: "t", error: TravellingError(text: "travels")).append(to: sound)
+      FailureReport(phase: .call, typeName: "E", text: "t", error: TravellingError(text: "travels")).append(
+        to: sound)
       var dice = Dice(1)
       for _ in 0..<5000 {
         var bytes = Array(sound.bytes)

@@ -14,7 +14,8 @@ import Testing
     let job = makeJob()
     #expect(try fake.give(job, 3) == 3)
     for number in 0..<3 {
-      fake.answer(ResultHeader(kind: Kind.value, count: 1, sequence: UInt64(number), length: 2), [UInt8(number), 9])
+      fake.answer(
+        ResultHeader(kind: Kind.value, count: 1, sequence: UInt64(number), length: 2), [UInt8(number), 9])
     }
     #expect(try fake.worker.receive(now: apus_now()) == 3)
     #expect(job.inbox.deliveries.map(\.index) == [0, 1, 2])
@@ -66,7 +67,8 @@ import Testing
 
   @Test func resultsForNoTaskAreCorruption() throws {
     let fake = try FakeWorker()
-    fake.answer(ResultHeader(kind: Kind.value, count: 1, sequence: 0, length: 8), Array(repeating: 1, count: 8))
+    fake.answer(
+      ResultHeader(kind: Kind.value, count: 1, sequence: 0, length: 8), Array(repeating: 1, count: 8))
     #expect(throws: ChannelCorruption.self) { try fake.worker.receive(now: apus_now()) }
   }
 

@@ -61,7 +61,8 @@ import Testing
   @Test func withoutABarrierTheGateIsShutAsSoonAsTheWorkerIsReady() throws {
     let fake = try FakeWorker()
     let engine = try PoolEngine(
-      EngineConfiguration(workers: 1, command: SpawnRequest(path: "/bin/sleep", arguments: ["sleep", "1000"])))
+      EngineConfiguration(
+        workers: 1, command: SpawnRequest(path: "/bin/sleep", arguments: ["sleep", "1000"])))
     defer { engine.shutDown(within: 0) }
     fake.worker.state = .starting
     fake.worker.openGate()  // as the engine does when the process has been started

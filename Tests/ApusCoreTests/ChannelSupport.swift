@@ -72,13 +72,17 @@ final class FakeWorker {
   func place(_ header: ResultHeader, _ bytes: [UInt8] = []) {
     results.place().storeBytes(of: header, as: ResultHeader.self)
     bytes.withUnsafeBytes {
-      if let base = $0.baseAddress { results.place(ResultHeader.size).copyMemory(from: base, byteCount: $0.count) }
+      if let base = $0.baseAddress {
+        results.place(ResultHeader.size).copyMemory(from: base, byteCount: $0.count)
+      }
     }
   }
 }
 
 /// A job of a function that nobody calls.
-func makeJob(strides: (input: Int, output: Int)? = nil, destination: UnsafeMutableRawPointer? = nil) -> EngineJob {
+func makeJob(strides: (input: Int, output: Int)? = nil, destination: UnsafeMutableRawPointer? = nil)
+  -> EngineJob
+{
   let bytes = ByteBuffer()
   bytes.append(UInt64(0))
   return EngineJob(

@@ -32,7 +32,9 @@ struct Dice: RandomNumberGenerator {
 /// The ring between two threads, for the thread sanitizer as well: `swift test --sanitize=thread --filter RingTests`.
 @Suite struct RingTests {
   /// What the byte at a position of the stream is.
-  private static func byte(_ position: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: position &* 7 &+ position >> 11) }
+  private static func byte(_ position: UInt64) -> UInt8 {
+    UInt8(truncatingIfNeeded: position &* 7 &+ position >> 11)
+  }
 
   @Test(arguments: [32, 4096, Channel.ringSize]) func bytesArriveAsTheyWereSent(largest: Int) async throws {
     let ring = try TestRing()
@@ -54,7 +56,9 @@ struct Dice: RandomNumberGenerator {
         space = try writer.space(atLeast: wanted)
       }
       let place = writer.place()
-      for offset in 0..<wanted { place.storeBytes(of: byte(writer.position + UInt64(offset)), toByteOffset: offset, as: UInt8.self) }
+      for offset in 0..<wanted {
+        place.storeBytes(of: byte(writer.position + UInt64(offset)), toByteOffset: offset, as: UInt8.self)
+      }
       writer.publish(wanted)
     }
   }
@@ -90,7 +94,9 @@ struct Dice: RandomNumberGenerator {
         let count = Int.random(in: 0...(Channel.ringSize - model.count), using: &dice)
         #expect(try writer.space(atLeast: count) >= count)
         let bytes = (0..<min(count, 3000)).map { _ in UInt8.random(in: 0...255, using: &dice) }
-        bytes.withUnsafeBytes { if let base = $0.baseAddress { writer.place().copyMemory(from: base, byteCount: $0.count) } }
+        bytes.withUnsafeBytes {
+          if let base = $0.baseAddress { writer.place().copyMemory(from: base, byteCount: $0.count) }
+        }
         writer.publish(bytes.count)
         model += bytes
       } else {

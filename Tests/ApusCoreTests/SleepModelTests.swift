@@ -6,7 +6,9 @@ import Testing
   typealias Instruction = SleepModel.Instruction
 
   /// Steps of the protocol that a variant leaves out.
-  enum Omission: CaseIterable { case fenceOfTheParent, fenceOfTheWorker, secondLook, waking, clearingBeforeWaking }
+  enum Omission: CaseIterable {
+    case fenceOfTheParent, fenceOfTheWorker, secondLook, waking, clearingBeforeWaking
+  }
 
   // MARK: The worker sleeps: `Channel.sleepAsWorker` and `Channel.wakeWorker`
 
@@ -53,7 +55,8 @@ import Testing
       registers: 2,
       verdict: { state, ended in
         if ended.allSatisfy({ $0 }) { return nil }
-        return "the worker sleeps although \(state.words[Word.tail] - state.threads[0].registers[1]) tasks wait"
+        return
+          "the worker sleeps although \(state.words[Word.tail] - state.threads[0].registers[1]) tasks wait"
       }
     ).explore()
   }

@@ -27,7 +27,9 @@ extension ProcessPoolTests {
       try await withProcessPool(workers: 2) { (pool) async throws in
         var results: [Int] = []
         let error = await #expect(throws: TaskError.self) {
-          for try await value in pool.results(of: numbers(3, thenThrow: true), double) { results.append(value) }
+          for try await value in pool.results(of: numbers(3, thenThrow: true), double) {
+            results.append(value)
+          }
         }
         #expect(results == [0, 2, 4])
         #expect(error?.underlyingError as? SourceFailed == SourceFailed())

@@ -71,6 +71,13 @@ extension ProcessPoolTests {
       await pool.shutdown()
     }
 
+    /// A wake-up that is lost, however rarely, would end this in the middle.
+    @Test func noWakeUpIsLost() async throws {
+      let run = try await runScenario("rounds", seconds: 60)
+      #expect(!run.timedOut)
+      #expect(run.output == "done\n", "\(run.errors)")
+    }
+
     /// A caller whose tasks are long does not keep another's short ones waiting when a worker is free.
     @Test func aShortCallIsDoneWhileALongOneRuns() async throws {
       let folder = TemporaryFolder()

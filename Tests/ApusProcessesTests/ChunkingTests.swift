@@ -80,7 +80,9 @@ extension ProcessPoolTests {
         let strings = try await pool.map((0..<300).map { "\($0)" }, chunking: .fixed(size)) { $0 + "x" }
         #expect(strings == (0..<300).map { "\($0)x" })
         var sum = 0
-        for try await value in pool.results(of: 0..<300, window: 50, chunking: .fixed(size), double) { sum += value }
+        for try await value in pool.results(of: 0..<300, window: 50, chunking: .fixed(size), double) {
+          sum += value
+        }
         #expect(sum == 300 * 299)
       }
     }
@@ -88,7 +90,8 @@ extension ProcessPoolTests {
     /// Tasks of a fixed chunk run one after the other in one worker, as long as no worker is idle.
     @Test func aFixedChunkStaysTogether() async throws {
       try await withProcessPool(workers: 1) { (pool) async throws in
-        let order = try await pool.map((0..<40).map { "\($0)" }, chunking: .fixed(10)) { (_: String) in now() }
+        let order = try await pool.map((0..<40).map { "\($0)" }, chunking: .fixed(10)) { (_: String) in now()
+        }
         #expect(order == order.sorted())
       }
     }

@@ -66,7 +66,9 @@ extension ProcessPoolTests {
       _ outcomes: [Result<Delicate, TaskError>]
     ) throws -> TaskError {
       #expect(outcomes.count == 5)
-      for (index, outcome) in outcomes.enumerated() where index != 2 { #expect(try outcome.get().number == index) }
+      for (index, outcome) in outcomes.enumerated() where index != 2 {
+        #expect(try outcome.get().number == index)
+      }
       let error = try #require(throws: TaskError.self) { try outcomes[2].get() }
       #expect(error.task == 2)
       return error
@@ -107,7 +109,8 @@ extension ProcessPoolTests {
     /// In the worker, that is; in this process it ends the program, as a trap does.
     @Test func codersThatTrapInTheWorker() async throws {
       try await withProcessPool(workers: 2) { (pool) async throws in
-        let decoding = try errorOfTwo(await pool.outcomes(of: inputs(.decode, .trapping)) { Delicate($0.number) })
+        let decoding = try errorOfTwo(
+          await pool.outcomes(of: inputs(.decode, .trapping)) { Delicate($0.number) })
         #expect(decoding.code == .workerDied)
         #expect(decoding.standardError.contains("a coder trapped"))
         let encoding = try errorOfTwo(
@@ -140,7 +143,9 @@ extension ProcessPoolTests {
         #expect(decoding?.code == .thrown && decoding?.underlyingError == nil)
         #expect(decoding?.message.contains("WontDecode") == true)
 
-        let cancellation = await error { try await pool.run(7) { (_: Int) -> Int in throw CancellationError() } }
+        let cancellation = await error {
+          try await pool.run(7) { (_: Int) -> Int in throw CancellationError() }
+        }
         #expect(cancellation?.code == .thrown)
       }
     }

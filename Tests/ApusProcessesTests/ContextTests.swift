@@ -62,7 +62,10 @@ extension ProcessPoolTests {
         #expect(try await pool.run(1, with: "a") { $0 + "\($1)" } == "a1")
         #expect(try await pool.submit(1, with: [5]) { $0 + [$1] }.value == [5, 1])
         #expect(try await pool.first(in: 0..<100, with: 50) { $1 > $0 } == 51)
-        #expect(try await pool.results(of: 0..<3, with: 2) { $0 * $1 }.reduce(into: []) { $0.append($1) } == [0, 2, 4])
+        #expect(
+          try await pool.results(of: 0..<3, with: 2) { $0 * $1 }.reduce(into: []) { $0.append($1) } == [
+            0, 2, 4,
+          ])
       }
     }
 

@@ -58,7 +58,9 @@ extension ProcessPoolTests {
           return n
         }
         #expect(outcomes.count == 40)
-        for (index, outcome) in outcomes.enumerated() where index != 17 { #expect(try outcome.get() == index) }
+        for (index, outcome) in outcomes.enumerated() where index != 17 {
+          #expect(try outcome.get() == index)
+        }
         let error = try #require(throws: TaskError.self) { try outcomes[17].get() }
         #expect(error.code == .workerDied)
         #expect(error.task == 17)
@@ -82,7 +84,8 @@ extension ProcessPoolTests {
       let folder = TemporaryFolder()
       let marks = folder.marks
       try await withProcessPool(workers: 2) { (pool) async throws in
-        let outcomes = await pool.outcomes(of: 0..<300, with: marks, chunking: .fixed(20)) { (marks, n: Int) in
+        let outcomes = await pool.outcomes(of: 0..<300, with: marks, chunking: .fixed(20)) {
+          (marks, n: Int) in
           marks.set("ran", "\(n)")
           if n % 50 == 25 { raise(SIGKILL) }
           return n
@@ -98,7 +101,9 @@ extension ProcessPoolTests {
           try await pool.map(0..<10) { (n: Int) -> Int in n == 5 ? leave(9) : n }
         }
         #expect(error?.code == .workerDied && error?.task == 5 && error?.status == .exited(9))
-        let single = await #expect(throws: TaskError.self) { try await pool.run(1) { (_: Int) -> Int in exit(8) } }
+        let single = await #expect(throws: TaskError.self) {
+          try await pool.run(1) { (_: Int) -> Int in exit(8) }
+        }
         #expect(single?.code == .workerDied && single?.status == .exited(8))
       }
     }
@@ -171,5 +176,6 @@ func isZombie(_ process: Int32) -> Bool {
   defer { fclose(file) }
   var line = [CChar](repeating: 0, count: 512)
   guard fgets(&line, 512, file) != nil else { return true }
-  return String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).contains(") Z ")
+  return String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).contains(
+    ") Z ")
 }

@@ -35,12 +35,18 @@ extension ProcessPoolTests {
         await expectInvalid("chunk") { _ = try await pool.map(["1"], chunking: .fixed(-7)) { $0 } }
         await expectInvalid("retries") { _ = try await pool.map([1], retries: -1, double) }
         await expectInvalid("time limit") { _ = try await pool.run(1, timeLimit: .zero, double) }
-        await expectInvalid("time limit") { _ = try await pool.first(in: [1], timeLimit: .seconds(-1)) { $0 > 0 } }
+        await expectInvalid("time limit") {
+          _ = try await pool.first(in: [1], timeLimit: .seconds(-1)) { $0 > 0 }
+        }
         await expectInvalid("retries") { _ = try await pool.submit(1, retries: -1, double).value }
         for window in [0, -5] {
-          await expectInvalid("window") { for try await _ in pool.results(of: [1], window: window, double) {} }
+          await expectInvalid("window") {
+            for try await _ in pool.results(of: [1], window: window, double) {}
+          }
         }
-        await expectInvalid("chunk") { for try await _ in pool.results(of: [1], chunking: .fixed(0), double) {} }
+        await expectInvalid("chunk") {
+          for try await _ in pool.results(of: [1], chunking: .fixed(0), double) {}
+        }
         let outcomes = await pool.outcomes(of: [1, 2], retries: -1, double)
         #expect(outcomes.count == 2)
         for (index, outcome) in outcomes.enumerated() {

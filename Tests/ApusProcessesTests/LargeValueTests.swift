@@ -35,7 +35,9 @@ extension ProcessPoolTests {
     @Test func manyAtATime() async throws {
       try await withProcessPool(workers: 2) { (pool) async throws in
         let small = Task { try await pool.map(0..<20_000, double) }
-        let sums = try await pool.map((0..<20).map { [Int](repeating: $0, count: 100_000) }) { $0.reduce(0, +) }
+        let sums = try await pool.map((0..<20).map { [Int](repeating: $0, count: 100_000) }) {
+          $0.reduce(0, +)
+        }
         #expect(sums == (0..<20).map { $0 * 100_000 })
         #expect(try await small.value == (0..<20_000).map { 2 * $0 })
       }
@@ -51,7 +53,9 @@ extension ProcessPoolTests {
           }
           return [UInt8](repeating: UInt8(n), count: 100 << 20)
         }
-        for (index, outcome) in outcomes.enumerated() where index != 3 { #expect(try outcome.get().count == 100 << 20) }
+        for (index, outcome) in outcomes.enumerated() where index != 3 {
+          #expect(try outcome.get().count == 100 << 20)
+        }
         #expect(throws: TaskError.self) { try outcomes[3].get() }
       }
     }

@@ -68,7 +68,9 @@ extension ProcessPoolTests {
         }
         await expectRefused("Box<Int>") { _ = try await pool.map([Box(content: 1)]) { $0.content } }
         await expectRefused("Node") { _ = try await pool.run(1) { Node(name: "\($0)") }.name }
-        await expectRefused("Node") { _ = try await pool.map([1], with: Node(name: "n")) { $0.name + "\($1)" } }
+        await expectRefused("Node") {
+          _ = try await pool.map([1], with: Node(name: "n")) { $0.name + "\($1)" }
+        }
         #expect(try await pool.run(1, double) == 2)
       }
     }

@@ -80,7 +80,8 @@ extension ProcessPoolTests {
       let marks = folder.marks
       try await withProcessPool(workers: 1) { (pool) async throws in
         let error = await #expect(throws: TaskError.self) {
-          try await pool.run(1, with: marks, timeLimit: .milliseconds(50), retries: 3) { (marks, n: Int) -> Int in
+          try await pool.run(1, with: marks, timeLimit: .milliseconds(50), retries: 3) {
+            (marks, n: Int) -> Int in
             marks.set("tries", "x")
             while true { usleep(1000) }
           }

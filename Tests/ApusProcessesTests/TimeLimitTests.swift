@@ -99,6 +99,18 @@ extension ProcessPoolTests {
       }
     }
 
+    /// The limit of a worker's start-up says nothing of a pool that is made long before its first task.
+    @Test func aPoolMayWaitForItsFirstTask() async throws {
+      var configuration = ProcessPool.Configuration()
+      configuration.startUpLimit = .seconds(1)
+      try await withProcessPool(workers: 2, configuration: configuration) { (pool) async throws in
+        let before = pool.processIdentifiers
+        try await Task.sleep(for: .milliseconds(1500))
+        #expect(pool.processIdentifiers == before)
+        #expect(try await pool.map([1, 2], double) == [2, 4])
+      }
+    }
+
     @Test func blockingCallsHaveOneToo() throws {
       try withProcessPool(workers: 1) { (pool) throws in
         let outcomes = pool.outcomes(of: 0..<4, timeLimit: .milliseconds(100)) { (n: Int) in

@@ -106,8 +106,9 @@ extension EngineWorker {
     var run = openRun ?? OpenRun(first: expected, stride: stride, taken: 0)
     // The worker closes a run before it claims an element of the next one, so a run that is still open here
     // holds all that `progress` counts. Anything else was published since we looked: the next look finds it.
-    guard header.kind == ResultHeader.Kind.openRun, header.sequence == run.first,
-      run.first + UInt64(run.taken) == expected, run.stride == stride
+    // A dead worker may have closed it and not come to publish it.
+    guard header.kind == ResultHeader.Kind.openRun || (isDead && header.kind == ResultHeader.Kind.run),
+      header.sequence == run.first, run.first + UInt64(run.taken) == expected, run.stride == stride
     else { return }
     guard recordSize(ResultHeader.size + (run.taken + count) * stride) <= Channel.ringSize else {
       throw ChannelCorruption("a run of results is longer than the ring")

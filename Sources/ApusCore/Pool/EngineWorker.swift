@@ -73,6 +73,7 @@ final class EngineWorker {
   var killedFor: StopReason?
   var corruption: String?
   @exclusivity(unchecked) var isRevoking = false
+  var isDead = false
 
   init(
     slot: Int, process: ChildProcess, control: OwnedDescriptor, output: LineRelay, errors: LineRelay,

@@ -204,7 +204,7 @@ extension PoolEngine {
     let slot = Int(tag & 0xffff_ffff)
     switch tag & ~0xffff_ffff {
     case Tag.doorbell: doorbell.silence()
-    case Tag.poke: poke.silence()
+    case Tag.poke: break  // the engine thread silences it: taken by a driver, the call would be lost
     case Tag.quiet: look(at: quiet, timeout: 0)
     case Tag.output:
       if let worker = workers[slot], !worker.output.drain() { quiet.remove(worker.output.descriptor) }
@@ -223,15 +223,19 @@ extension PoolEngine {
     poke.ring()
   }
 
+  /// Whether there is something to do for the engine thread: callers that have suspended, or workers that are
+  /// on their way, which tell it by the doorbell when they are ready.
+  private var needsDriver: Bool { suspended > 0 || workers.contains { $0?.state == .starting } }
+
   /// Drives for callers that suspend, and watches over an idle pool.
   func serve() {
     lock.lock()
     while !isClosed {
-      if driver == nil, suspended > 0 {
-        drive { driver != nil || suspended == 0 || isClosed }
+      if driver == nil, needsDriver {
+        drive { driver != nil || !needsDriver || isClosed }
         // A caller that awaits one call after the other comes back in a moment: meet it awake.
         var backoff = Backoff()
-        while driver == nil, suspended == 0, !isClosed {
+        while driver == nil, !needsDriver, !isClosed {
           unlockAndTell()
           let goesOn = backoff.pause()
           lock.lock()
@@ -243,6 +247,7 @@ extension PoolEngine {
       let timeout = driver == nil ? nextDeadline(now: apus_now()) : nil
       waitUnlocked(on: quiet, timeout)
       isEngineThreadAsleep = false
+      poke.silence()
       if driver == nil { enforceLimits(now: apus_now()) }
       announce()
     }

@@ -25,7 +25,7 @@ extension PoolEngine {
   func enforceLimits(now: UInt64) {
     nextLimitCheck = now &+ 1_000_000
     for case let worker? in workers {
-      if worker.state == .starting, let limit = configuration.startUpLimit, now &- worker.startedAt >= limit {
+      if worker.state == .starting, let limit = configuration.startUpLimit, now >= worker.startedAt &+ limit {
         worker.corruption = "it was not ready after \(Duration.nanoseconds(limit))"
         worker.kill(nil)
       }

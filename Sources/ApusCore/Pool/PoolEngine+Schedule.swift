@@ -91,8 +91,13 @@ extension PoolEngine {
     var taken = 0
     for case let worker? in workers where worker.inFlight > 1 { taken += worker.revoke() }
     guard taken > 0 else { return false }
+    scheduleAgain()
+    return true
+  }
+
+  /// Hands out after tasks may have come back to the queues of any jobs.
+  func scheduleAgain() {
     for job in active { list(job) }
     schedule()
-    return true
   }
 }

@@ -103,6 +103,7 @@ extension PoolEngine {
   func checkDeath(_ worker: EngineWorker) {
     guard let status = worker.process.reap() else { return }
     workers[worker.slot] = nil
+    worker.isDead = true
     quiet.remove(worker.control.number)
     // What it finished before it died counts.
     let now = apus_now()
@@ -121,8 +122,7 @@ extension PoolEngine {
         text: worker.corruption))
     bury(worker, loss)
     replace(worker, loss, now: now)
-    for job in active { list(job) }
-    schedule()
+    scheduleAgain()
     announce()
   }
 

@@ -210,7 +210,7 @@ package final class PoolEngine: @unchecked Sendable {
           worker.askToStop(.cancelled, killAt: now &+ job.options.grace)
         }
       }
-      schedule()
+      scheduleAgain()
       touched.add(job)
       announce()
       callEngineThread()  // it sees to the grace

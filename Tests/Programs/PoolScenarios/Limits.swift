@@ -4,7 +4,9 @@ import Glibc
 /// Too little of what the system gives.
 enum Limits {
   /// Sets a limit of the process for as long as `body` runs.
-  static func with(_ resource: __rlimit_resource, _ value: Int, _ body: () async throws -> Void) async rethrows {
+  static func with(_ resource: __rlimit_resource, _ value: Int, _ body: () async throws -> Void)
+    async rethrows
+  {
     var before = rlimit()
     getrlimit(__rlimit_resource_t(resource.rawValue), &before)
     var changed = before

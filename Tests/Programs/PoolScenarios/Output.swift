@@ -15,7 +15,8 @@ enum Output {
     try await withProcessPool(workers: 2) { pool in
       switch kind {
       case "sync":
-        let results = pool.results(of: (0..<200).map { "\($0)" }, order: .completion) { (n: String) -> String in
+        let results = pool.results(of: (0..<200).map { "\($0)" }, order: .completion) {
+          (n: String) -> String in
           speak(Int(n)!)
           return n
         }

@@ -35,11 +35,13 @@ enum PoolScenarios {
     "waitpid": { _ in try await Surroundings.reapingEverything() },
     "worker's child": { _ in try await Surroundings.childOfAWorker() },
     "trapping context": { _ in try await TrappingContext.play() },
+    "sabotage": { try await Sabotage.play($0[0]) },
+    "rounds": { _ in try await Rounds.play() },
     "processor time": { try await ProcessorTime.play($0[0]) },
   ]
 
   static func main() async throws {
-    setvbuf(stdout, nil, _IONBF, 0)
+    setvbuf(stdout, nil, _IOLBF, 0)
     guard CommandLine.arguments.count > 1, let scenario = all[CommandLine.arguments[1]] else {
       print("scenarios:", all.keys.sorted().joined(separator: ", "))
       exit(2)

@@ -6,6 +6,8 @@ enum Calls {
     case right(Int)
     case wrong(Int, String)
     case lost(Int, TaskError)
+
+    var isLost: Bool { if case .lost = self { true } else { false } }
   }
 
   static func plain(_ pool: ProcessPool, _ tasks: Range<Int>, _ isBlocking: Bool) async throws -> [Outcome] {

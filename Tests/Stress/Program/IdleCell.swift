@@ -21,10 +21,8 @@ struct IdleCell: Scenario {
   private func one(_ round: Int, _ label: String) async throws {
     var configuration = ProcessPool.Configuration()
     configuration.events = EventStream()
-    let ended = Deaths()
-    let subscription = configuration.events.subscribe { event in
-      if event.kind == .workerExited { ended.add(event.process ?? 0, event.status) }
-    }
+    let ended = Lives()
+    let subscription = configuration.events.subscribe { ended.note($0) }
     let pool = try ProcessPool(workers: 2, configuration: configuration)
     let before = Batch(base: round * 1000)
     before.check(try await before.outcomes(pool, blocking: isBlocking), findings, "before it")
@@ -35,7 +33,7 @@ struct IdleCell: Scenario {
     if failure.isDeadly {
       let isTold = eventually { ended.status(of: victim) != nil }
       findings.check(
-        isTold && failure.explains(ended.status(of: victim)), "\(label): the death of \(victim) is told wrongly: \(ended)")
+        isTold && failure.explains(ended.status(of: victim)), "\(label): the death of \(victim) is told wrongly")
     }
     findings.check(eventually { pool.processIdentifiers.count == 2 }, "\(label): the pool has lost its width")
     await pool.shutdown()
@@ -54,7 +52,7 @@ struct IdleCell: Scenario {
     }
   }
 
-  private func waitUntilFailed(_ victim: Int32, _ ended: Deaths) {
+  private func waitUntilFailed(_ victim: Int32, _ ended: Lives) {
     if failure.isDeadly {
       findings.check(eventually { ended.status(of: victim) != nil }, "\(victim) did not end")
     } else if failure == .stop {

@@ -2,12 +2,12 @@
 import Glibc
 
 enum KillBodies {
-  /// Plain memory both ways; some nanoseconds to some microseconds.
+  /// Plain memory both ways; most take nanoseconds, some long enough to be killed in.
   static func plain(_ task: Int) -> Int {
     Counters.shared.begin(task)
-    if task & 15 == 0 {
+    if task & 255 == 0 {
       Counters.shared.announceBody()
-      spin(nanoseconds: 20_000)
+      spin(nanoseconds: 200_000)
     }
     Counters.shared.return(task)
     return value(of: task)
@@ -17,8 +17,8 @@ enum KillBodies {
   static func text(_ task: String) throws -> String {
     guard let task = Int(task) else { throw Failure.Sabotage(text: "no number: \(task)") }
     Counters.shared.begin(task)
-    if task & 3 == 0 { Counters.shared.announceBody() }
-    spin(nanoseconds: 10_000)
+    if task & 31 == 0 { Counters.shared.announceBody() }
+    spin(nanoseconds: task & 31 == 0 ? 200_000 : 5000)
     Counters.shared.return(task)
     return "the answer to \(task) is \(value(of: task))"
   }

@@ -13,7 +13,8 @@ final class Killer: Sendable {
   }
 
   enum Aim: Sendable {
-    /// Whichever worker, whatever it does.
+    /// Whichever worker, whatever it does. One that is starting is not meant: a pool gives up when several of
+    /// those end in a row.
     case any
     /// The worker that began a body last.
     case body
@@ -21,10 +22,10 @@ final class Killer: Sendable {
     case result
   }
 
-  private let pool: ProcessPool
+  private let lives: Lives
   private let killed = Mutex<Set<Victim>>([])
 
-  init(_ pool: ProcessPool) { self.pool = pool }
+  init(_ lives: Lives) { self.lives = lives }
 
   var count: Int { killed.withLock { $0.count } }
   var processes: [Int32] { killed.withLock { $0.map(\.process) } }
@@ -49,7 +50,7 @@ final class Killer: Sendable {
       switch aim {
       case .any:
         usleep(UInt32(delay / 1000))
-        let workers = pool.processIdentifiers
+        let workers = lives.ready
         if !workers.isEmpty { kill(workers[choice % workers.count]) }
       case .body, .result:
         usleep(UInt32(delay / 10_000))

@@ -1,6 +1,5 @@
 import Apus
 import Glibc
-import Synchronization
 
 /// Tasks by the million while workers are killed: every result is right or its task is known to be lost, none
 /// runs twice, and every death is accounted for.
@@ -24,38 +23,22 @@ struct Kills: Scenario {
   mutating func run() async throws {
     var configuration = ProcessPool.Configuration()
     configuration.events = EventStream()
-    let (starts, warnings) = (Counter(), Counter())
-    let deaths = Deaths()
-    let subscription = configuration.events.subscribe { event in
-      switch event.kind {
-      case .workerStarted: starts.add()
-      case .workerExited: deaths.add(event.process ?? 0, event.status)
-      case .warning: warnings.add()
-      default: break
-      }
-    }
+    let lives = Lives()
+    let subscription = configuration.events.subscribe { lives.note($0) }
     let pool = try ProcessPool(workers: 4, configuration: configuration)
-    let killer = Killer(pool)
+    let killer = Killer(lives)
     // A fixed bound on the rounds, far above what is needed: a bug must not make this endless.
     for round in 0..<40 * wantedKills {
       if next >= wantedTasks, killer.count >= wantedKills, min(idle, inBody, writing) >= wantedEach { break }
-      guard next + 20_000 < Counters.capacity else { break }
-      try await one(round, pool, killer, deaths)
-      if !findings.isClean { break }
+      guard next + 20_000 < Counters.capacity, findings.isClean else { break }
+      try await one(round, pool, killer, lives)
     }
-    let isSettled = eventually { deaths.count == killer.count && pool.processIdentifiers.count == 4 }
-    findings.check(
-      isSettled, "\(killer.count) kills, \(deaths.count) deaths told, \(pool.processIdentifiers.count) workers of 4")
-    findings.check(deaths.processes.sorted() == killer.processes.sorted(), "those that died are not those killed")
-    findings.check(starts.value == 4 + killer.count, "\(starts.value) workers were started for \(killer.count) kills")
-    findings.check(deaths.allBySIGKILL, "a worker ended otherwise: \(deaths)")
-    findings.check(warnings.value == 0, "there were \(warnings.value) warnings")
+    let isSettled = eventually { lives.ended == killer.count && pool.processIdentifiers.count == 4 }
+    account(killer, lives, isSettled)
+    settle(try await Calls.plain(pool, take(1000), true), [])
     for task in 0..<next where Counters.shared.begins(task) > 1 {
       findings.violation("task \(task) ran \(Counters.shared.begins(task)) times")
     }
-    findings.check(
-      min(idle, inBody, writing) >= wantedEach && next >= wantedTasks && killer.count >= wantedKills,
-      "not enough was shown: \(next) tasks, \(killer.count) kills, \(idle) idle, \(inBody) in a body, \(writing) writing")
     await pool.shutdown()
     subscription.cancel()
     for (name, value) in [
@@ -64,36 +47,48 @@ struct Kills: Scenario {
     ] { findings.figure(name, value) }
   }
 
-  /// One call or several while one worker is killed, or two idle ones just before.
-  private mutating func one(_ round: Int, _ pool: ProcessPool, _ killer: Killer, _ deaths: Deaths) async throws {
-    let isBlocking = round % 2 == 0
+  /// Every death was a kill, every kill was a death, and each was made good.
+  private func account(_ killer: Killer, _ lives: Lives, _ isSettled: Bool) {
+    findings.check(
+      isSettled, "\(killer.count) kills, \(lives.ended) deaths told, or the pool has lost its width")
+    for event in lives.unexplained(killed: killer.processes) {
+      findings.violation("a worker that nobody killed has ended: \(event)")
+    }
+    findings.check(
+      lives.started == 4 + killer.count, "\(lives.started) workers were started for \(killer.count) kills")
+    findings.check(lives.warnings == 0, "there were \(lives.warnings) warnings")
+    findings.check(
+      min(idle, inBody, writing) >= wantedEach && next >= wantedTasks && killer.count >= wantedKills,
+      "not enough was shown: \(next) tasks, \(killer.count) kills, \(idle) idle, \(inBody) in a body, \(writing) writing")
+  }
+
+  /// One call while one worker is killed, or after one or two idle ones were.
+  private mutating func one(_ round: Int, _ pool: ProcessPool, _ killer: Killer, _ lives: Lives) async throws {
+    let isBlocking = random.below(2) == 0
     let before = killer.count
-    if idle < wantedEach || next >= wantedTasks, random.below(4) == 0 {
+    if round % 4 == 0 {
       // Nothing is under way: the workers are idle, whichever of them is hit.
-      let workers = pool.processIdentifiers
-      for _ in 0...random.below(2) { killer.kill(workers[random.below(workers.count)]) }
+      let workers = lives.ready
+      for _ in 0...random.below(2) where !workers.isEmpty { killer.kill(workers[random.below(workers.count)]) }
       idle += killer.count - before
+      // The first tasks after that come before or after the pool has seen it. None of them is lost.
       usleep(UInt32(random.below(3) * random.below(1000)))
-      // The first tasks after that come before or after the pool has seen it.
-      settle(try await Calls.plain(pool, take(50), isBlocking), [], deaths)
-      return
+      return settle(try await Calls.plain(pool, take(50), isBlocking), [])
     }
     let isOver = Flag()
-    let kind = writing < wantedEach && random.below(2) == 0 ? 2 : random.below(3)
-    let aim: Killer.Aim = kind == 2 ? .result : random.below(3) == 0 ? .any : .body
+    let aim: Killer.Aim = round % 4 == 1 ? .result : round % 4 == 2 ? .body : .any
     let shot = try killer.shoot(aim, delay: random.below(4_000_000), choice: random.below(4)) { isOver.isSet }
-    let outcomes: [Calls.Outcome]
-    switch kind {
-    case 0: outcomes = try await Calls.plain(pool, take(8000), isBlocking)
-    case 1: outcomes = try await Calls.text(pool, take(600), isBlocking)
-    default: outcomes = try await Calls.large(pool, take(16), isBlocking)
-    }
+    let outcomes =
+      switch aim == .result ? 2 : random.below(aim == .body ? 2 : 3) {
+      case 0: try await Calls.plain(pool, take(6000), isBlocking)
+      case 1: try await Calls.text(pool, take(600), isBlocking)
+      default: try await Calls.large(pool, take(16), isBlocking)
+      }
     isOver.set()
     findings.check(eventually { shot.isDone }, "the killer hangs")
-    settle(outcomes, Set(killer.processes), deaths)
-    let isNew = killer.count > before
+    settle(outcomes, Set(killer.processes))
     // A kill that cost no task hit a worker between two tasks, or after the last.
-    if isNew, !outcomes.contains(where: { if case .lost = $0 { true } else { false } }) { between += 1 }
+    if killer.count > before, !outcomes.contains(where: \.isLost) { between += 1 }
   }
 
   private mutating func take(_ count: Int) -> Range<Int> {
@@ -102,7 +97,7 @@ struct Kills: Scenario {
   }
 
   /// Holds outcomes against what the bodies themselves have written down.
-  private mutating func settle(_ outcomes: [Calls.Outcome], _ killed: Set<Int32>, _ deaths: Deaths) {
+  private mutating func settle(_ outcomes: [Calls.Outcome], _ killed: Set<Int32>) {
     var blamed: Set<Int32> = []
     for outcome in outcomes {
       switch outcome {

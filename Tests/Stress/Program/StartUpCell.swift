@@ -35,6 +35,18 @@ struct StartUpCell: Scenario {
     try await firstStarts(workers: 4, spoilt: 3, base: 1000, "three of the first four starts")
     try await replacement()
     try await all()
+    if failure == .throw { try await sound() }
+  }
+
+  /// A worker that nobody asks for anything is not taken for one that never came up.
+  private func sound() async throws {
+    var configuration = ProcessPool.Configuration()
+    configuration.startUpLimit = Settings.limit
+    let pool = try ProcessPool(workers: 2, configuration: configuration)
+    let workers = pool.processIdentifiers
+    try await Task.sleep(for: Settings.limit * 2)
+    if pool.processIdentifiers != workers { findings.slow("idle workers were replaced when the limit had passed") }
+    await pool.shutdown()
   }
 
   /// Some of the first starts fail: all tasks are done all the same.

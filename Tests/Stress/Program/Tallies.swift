@@ -16,24 +16,50 @@ final class Flag: Sendable {
   var isSet: Bool { word.load(ordering: .acquiring) }
 }
 
-/// The workers that ended, as the pool's events tell it.
-final class Deaths: Sendable, CustomStringConvertible {
-  private let all = Mutex<[(process: Int32, status: ExitStatus?)]>([])
+/// The workers of a pool, as its events tell it.
+final class Lives: Sendable {
+  private struct State {
+    var started = 0
+    var ready: [Int32] = []
+    var ended: [Event] = []
+    var warnings = 0
+  }
+  private let state = Mutex(State())
 
-  func add(_ process: Int32, _ status: ExitStatus?) { all.withLock { $0.append((process, status)) } }
-
-  var count: Int { all.withLock { $0.count } }
-  /// How this one ended, if it has: with several of the number, the last.
-  func status(of process: Int32) -> ExitStatus? {
-    all.withLock { all in all.last { $0.process == process }?.status ?? nil }
+  func note(_ event: Event) {
+    state.withLock { state in
+      switch event.kind {
+      case .workerStarted: state.started += 1
+      case .workerReady: state.ready.append(event.process!)
+      case .workerExited:
+        state.ready.removeAll { $0 == event.process }
+        state.ended.append(event)
+      case .warning: state.warnings += 1
+      default: break
+      }
+    }
   }
 
-  var processes: [Int32] { all.withLock { $0.map(\.process) } }
-  var allBySIGKILL: Bool { all.withLock { $0.allSatisfy { Failure.kill.explains($0.status) } } }
-  var description: String {
-    all.withLock { all in
-      let others = all.filter { !Failure.kill.explains($0.status) }
-      return others.map { "\($0.process): \($0.status.map { "\($0)" } ?? "?")" }.joined(separator: ", ")
+  var started: Int { state.withLock { $0.started } }
+  var ended: Int { state.withLock { $0.ended.count } }
+  var warnings: Int { state.withLock { $0.warnings } }
+  /// Those that take tasks.
+  var ready: [Int32] { state.withLock { $0.ready } }
+
+  /// How this one ended, if it has: with several of the number, the last.
+  func status(of process: Int32) -> ExitStatus? {
+    state.withLock { state in state.ended.last { $0.process == process }?.status }
+  }
+
+  /// Those that ended otherwise than by our hand: all but `killed`, each by SIGKILL.
+  func unexplained(killed: [Int32]) -> [Event] {
+    state.withLock { state in
+      var killed = killed
+      return state.ended.filter { event in
+        guard Failure.kill.explains(event.status), let place = killed.firstIndex(of: event.process!) else { return true }
+        killed.remove(at: place)
+        return false
+      }
     }
   }
 }

@@ -43,7 +43,7 @@ extern "C" uint64_t stress_signal_worker(int pid, int signal) {
   char state = 'Z';
   const char *end = read_whole("/proc/%d/stat", pid, text, sizeof text) ? strrchr(text, ')') : nullptr;
   bool is_ours = end &&
-      sscanf(end + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %llu", &state,
+      sscanf(end + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state,
              &parent, &started) == 3 && parent == getpid() && state != 'Z' && state != 'X' &&
       read_whole("/proc/%d/cmdline", pid, arguments, sizeof arguments);
   if (is_ours) {
