@@ -8,7 +8,7 @@ package struct EngineConfiguration: Sendable {
   package var checksIdentity = true
   /// Nanoseconds that a worker may take until it is ready; nil: as long as it likes.
   package var startUpLimit: UInt64? = 60_000_000_000
-  /// How many workers in a row may end before they were ready until the pool gives up.
+  /// How many workers in a row may end before they were ready, for each place in the pool, until it gives up.
   package var startUpAttempts = 3
   /// How many workers may be replaced in all; nil: any number.
   package var restarts: Int?

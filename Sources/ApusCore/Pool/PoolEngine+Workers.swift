@@ -41,7 +41,7 @@ extension PoolEngine {
     if let last = failures.last {
       failedStarts += 1
       note(Event(.warning, from: eventSource, text: last.description))
-      if failedStarts >= configuration.startUpAttempts, workers.allSatisfy({ $0 == nil }) {
+      if failedStarts >= configuration.startUpAttempts * configuration.workers, workers.allSatisfy({ $0 == nil }) {
         breakDown(.spawnFailed(last))
       }
     }
@@ -170,8 +170,8 @@ extension PoolEngine {
     if worker.state == .starting {
       failedStarts += 1
       delay = retryDelay()
-      // The others may still do the work; with none left, nobody ever would.
-      if failedStarts >= configuration.startUpAttempts, workers.allSatisfy({ $0?.state != .ready }) {
+      // The others may still do the work; with none ready, it is a matter of how often each place was tried.
+      if failedStarts >= configuration.startUpAttempts * configuration.workers, workers.allSatisfy({ $0?.state != .ready }) {
         return breakDown(.startUpFailed(attempts: failedStarts, loss))
       }
     }
