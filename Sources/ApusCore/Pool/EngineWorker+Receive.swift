@@ -47,12 +47,12 @@ extension EngineWorker {
     guard header.sequence == expected else { throw ChannelCorruption("a result out of order") }
     let job = chunk.job
     switch header.kind {
-    case ResultHeader.Kind.value where size > ChannelLimit.record:
+    case ResultHeader.Kind.value where size > ChannelLimit.record,
+      ResultHeader.Kind.failure where size > ChannelLimit.record:
       results.consume(ResultHeader.size)
       let buffer = ByteBuffer(capacity: min(length, Self.trustedLength))
-      willFill(
-        UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: min(length, Self.trustedLength)))
-      incoming = (buffer, length)
+      willFill(UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: min(length, Self.trustedLength)))
+      incoming = (buffer, length, header.kind == ResultHeader.Kind.failure)
     case ResultHeader.Kind.value:
       try needPublished(size)
       let bytes = UnsafeRawBufferPointer(start: results.place(ResultHeader.size), count: length)
@@ -142,7 +142,7 @@ extension EngineWorker {
   }
 
   private func receivePiece(_ finished: inout Int) throws(ChannelCorruption) -> Bool {
-    guard let (bytes, length) = incoming else { return false }
+    guard let (bytes, length, isFailure) = incoming else { return false }
     let count = min(length - bytes.count, ChannelLimit.piece)
     guard try results.available(atLeast: recordSize(count)) >= recordSize(count) else { return false }
     bytes.append(contentsOf: UnsafeRawBufferPointer(start: results.place(), count: count))
@@ -151,7 +151,8 @@ extension EngineWorker {
     if bytes.count == length {
       incoming = nil
       guard !chunks.isEmpty else { throw ChannelCorruption("a result for no task") }
-      finish(1, &finished) { .large(LargeValue(bytes: bytes)) }
+      let job = chunks.first!.job
+      finish(1, &finished) { isFailure ? .failure(job.store(bytes.bytes)) : .large(LargeValue(bytes: bytes)) }
     }
     return true
   }

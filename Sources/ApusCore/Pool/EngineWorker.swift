@@ -60,8 +60,8 @@ final class EngineWorker {
   @exclusivity(unchecked) var expected: UInt64 = 0
   /// The run at the read position of which some values were taken before it was published.
   @exclusivity(unchecked) var openRun: OpenRun?
-  /// A large value that is on its way.
-  @exclusivity(unchecked) var incoming: (bytes: ByteBuffer, length: Int)?
+  /// A large value, or report of a failure, that is on its way.
+  @exclusivity(unchecked) var incoming: (bytes: ByteBuffer, length: Int, isFailure: Bool)?
   /// When the worker began with what it is at, as far as the parent saw.
   @exclusivity(unchecked) var mark: UInt64
 

@@ -30,7 +30,8 @@ struct Batch: Sendable {
 
   /// Every task but the guilty one must have its right result.
   func check(_ outcomes: Outcomes, _ findings: Findings, _ label: String) {
-    findings.check(outcomes.count == Self.count, "\(label): \(outcomes.count) outcomes for \(Self.count) tasks")
+    findings.check(
+      outcomes.count == Self.count, "\(label): \(outcomes.count) outcomes for \(Self.count) tasks")
     for (index, outcome) in outcomes.enumerated() where index != guilty {
       switch outcome {
       case .success(let answer):
@@ -50,8 +51,10 @@ struct Batch: Sendable {
     case .failure(let error):
       findings.check(
         plan.failure.explains(error, thrown: thrown),
-        "\(label): the guilty task failed with \(error.code), \(error.status.map { "\($0)" } ?? "no status"): \(error)")
-      findings.check(error.task == guilty, "\(label): the error names task \(error.task ?? -1), not \(guilty)")
+        "\(label): the guilty task failed with \(error.code), \(error.status.map { "\($0)" } ?? "no status"): \(error)"
+      )
+      findings.check(
+        error.task == guilty, "\(label): the error names task \(error.task ?? -1), not \(guilty)")
       if plan.failure == .trap {
         findings.check(
           error.standardError.contains("sabotaged"), "\(label): the error lacks the trap's message: \(error)")

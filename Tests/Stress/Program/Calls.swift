@@ -16,7 +16,8 @@ enum Calls {
       outcomes = try await onThread { pool.outcomes(of: Array(tasks), KillBodies.plain) }
     } else {
       // Drawn one by one, handed out as they come.
-      outcomes = try await drawn(pool.results(of: tasks, order: .completion, window: 1000, KillBodies.plain), tasks.count)
+      outcomes = try await drawn(
+        pool.results(of: tasks, order: .completion, window: 1000, KillBodies.plain), tasks.count)
     }
     return judge(outcomes, tasks) { task, result in result == value(of: task) }
   }
@@ -40,7 +41,8 @@ enum Calls {
       outcomes = await pool.outcomes(of: tasks, KillBodies.large)
     }
     return judge(outcomes, tasks) { task, result in
-      result.count == KillBodies.size(of: task) && Freight.index(of: result) == task && Freight.isWhole(result)
+      result.count == KillBodies.size(of: task) && Freight.index(of: result) == task
+        && Freight.isWhole(result)
     }
   }
 
@@ -49,7 +51,9 @@ enum Calls {
   ) async throws -> [Result<Int, TaskError>] {
     var outcomes: [Result<Int, TaskError>?] = Array(repeating: nil, count: count)
     while let outcome = await results.nextOutcome() {
-      guard outcomes[outcome.index] == nil else { throw Failure.Sabotage(text: "task \(outcome.index) came twice") }
+      guard outcomes[outcome.index] == nil else {
+        throw Failure.Sabotage(text: "task \(outcome.index) came twice")
+      }
       outcomes[outcome.index] = outcome.result
     }
     guard outcomes.allSatisfy({ $0 != nil }) else { throw Failure.Sabotage(text: "results are missing") }
@@ -59,10 +63,13 @@ enum Calls {
   private static func judge<Value>(
     _ outcomes: [Result<Value, TaskError>], _ tasks: Range<Int>, _ isRight: (Int, Value) -> Bool
   ) -> [Outcome] {
-    guard outcomes.count == tasks.count else { return [.wrong(tasks.lowerBound, "\(outcomes.count) outcomes")] }
+    guard outcomes.count == tasks.count else {
+      return [.wrong(tasks.lowerBound, "\(outcomes.count) outcomes")]
+    }
     return zip(tasks, outcomes).map { task, outcome in
       switch outcome {
-      case .success(let result): isRight(task, result) ? .right(task) : .wrong(task, "\(result)".prefix(80).description)
+      case .success(let result):
+        isRight(task, result) ? .right(task) : .wrong(task, "\(result)".prefix(80).description)
       case .failure(let error): .lost(task, error)
       }
     }

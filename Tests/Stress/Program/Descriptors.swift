@@ -13,7 +13,8 @@ struct Descriptors: Scenario {
   private struct Holdings: CustomStringConvertible {
     let descriptors = names(in: "/proc/self/fd").count
     let threads = names(in: "/proc/self/task").count
-    let children = (readFile("/proc/self/task/\(getpid())/children") ?? "").split(separator: " ").count
+    let children =
+      (readFile("/proc/self/task/\(getpid())/children") ?? "").split(separator: " ").count
       + otherChildren()
     let channels: Int
     let mappings: Int

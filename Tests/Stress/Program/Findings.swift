@@ -12,7 +12,7 @@ final class Findings: Sendable {
       return count
     }
     // A bug repeats itself a thousandfold; the first few say it all.
-    if count <= 12 { tell("VIOLATION \(text.replacingLines())") }
+    if count <= 4 { tell("VIOLATION \(text.replacingLines())") }
   }
 
   func check(_ holds: Bool, _ text: @autoclosure () -> String) {

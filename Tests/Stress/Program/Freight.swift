@@ -23,7 +23,8 @@ enum Freight {
     let index = index(of: bytes)
     return bytes.withUnsafeBytes { all in
       let rest = UnsafeRawBufferPointer(rebasing: all[8...])
-      return rest.first == UInt8(index & 0xff) && memcmp(rest.baseAddress!, rest.baseAddress! + 1, rest.count - 1) == 0
+      return rest.first == UInt8(index & 0xff)
+        && memcmp(rest.baseAddress!, rest.baseAddress! + 1, rest.count - 1) == 0
     }
   }
 }

@@ -33,7 +33,8 @@ struct IdleCell: Scenario {
     if failure.isDeadly {
       let isTold = eventually { ended.status(of: victim) != nil }
       findings.check(
-        isTold && failure.explains(ended.status(of: victim)), "\(label): the death of \(victim) is told wrongly")
+        isTold && failure.explains(ended.status(of: victim)),
+        "\(label): the death of \(victim) is told wrongly")
     }
     findings.check(eventually { pool.processIdentifiers.count == 2 }, "\(label): the pool has lost its width")
     await pool.shutdown()

@@ -43,7 +43,8 @@ final class Killer: Sendable {
   /// Kills one worker after `delay` nanoseconds or when the aim shows itself, on a thread of its own.
   ///
   /// Ends without a kill when `isOver`, asked in between, says so.
-  func shoot(_ aim: Aim, delay: Int, choice: Int, until isOver: @escaping @Sendable () -> Bool) throws -> Shot {
+  func shoot(_ aim: Aim, delay: Int, choice: Int, until isOver: @escaping @Sendable () -> Bool) throws -> Shot
+  {
     let shot = Shot()
     try NativeThread.start(name: "killer") { [self] in
       defer { shot.done.withLock { $0 = true } }

@@ -59,17 +59,21 @@ struct Kills: Scenario {
     findings.check(lives.warnings == 0, "there were \(lives.warnings) warnings")
     findings.check(
       min(idle, inBody, writing) >= wantedEach && next >= wantedTasks && killer.count >= wantedKills,
-      "not enough was shown: \(next) tasks, \(killer.count) kills, \(idle) idle, \(inBody) in a body, \(writing) writing")
+      "not enough was shown: \(next) tasks, \(killer.count) kills, \(idle) idle, \(inBody) in a body, \(writing) writing"
+    )
   }
 
   /// One call while one worker is killed, or after one or two idle ones were.
-  private mutating func one(_ round: Int, _ pool: ProcessPool, _ killer: Killer, _ lives: Lives) async throws {
+  private mutating func one(_ round: Int, _ pool: ProcessPool, _ killer: Killer, _ lives: Lives) async throws
+  {
     let isBlocking = random.below(2) == 0
     let before = killer.count
     if round % 4 == 0 {
       // Nothing is under way: the workers are idle, whichever of them is hit.
       let workers = lives.ready
-      for _ in 0...random.below(2) where !workers.isEmpty { killer.kill(workers[random.below(workers.count)]) }
+      for _ in 0...random.below(2) where !workers.isEmpty {
+        killer.kill(workers[random.below(workers.count)])
+      }
       idle += killer.count - before
       // The first tasks after that come before or after the pool has seen it. None of them is lost.
       usleep(UInt32(random.below(3) * random.below(1000)))
@@ -109,8 +113,10 @@ struct Kills: Scenario {
         lostTasks += 1
         let process = error.process ?? 0
         findings.check(error.code == .workerDied, "task \(task) failed with \(error)")
-        findings.check(killed.contains(process), "task \(task) was lost with \(process), which nobody killed: \(error)")
-        findings.check(blamed.insert(process).inserted, "one death (\(process)) cost two tasks, \(task) the second")
+        findings.check(
+          killed.contains(process), "task \(task) was lost with \(process), which nobody killed: \(error)")
+        findings.check(
+          blamed.insert(process).inserted, "one death (\(process)) cost two tasks, \(task) the second")
         let (begins, returns) = (Counters.shared.begins(task), Counters.shared.returns(task))
         findings.check(begins <= 1, "task \(task) ran \(begins) times")
         if returns == 1 { writing += 1 } else if begins == 1 { inBody += 1 } else { between += 1 }

@@ -55,7 +55,9 @@ struct Laziness: Scenario {
     mutating func take(_ result: Int, _ drawing: Drawing, _ findings: Findings) {
       // Looked at before the count, since this one is in the consumer's hands only now.
       worst = max(worst, drawing.drawn.value - handed)
-      if order == .input, result != value(of: handed) { findings.violation("result \(handed) is wrong or out of order") }
+      if order == .input, result != value(of: handed) {
+        findings.violation("result \(handed) is wrong or out of order")
+      }
       sum &+= result
       handed += 1
       // A consumer that is slow now and then.
@@ -65,7 +67,9 @@ struct Laziness: Scenario {
     func check(_ drawing: Drawing, _ limit: Int, _ findings: Findings, _ label: String) {
       var all = 0
       for index in 0..<drawing.count { all &+= value(of: index) }
-      findings.check(handed == drawing.count && sum == all, "\(label): \(handed) results of \(drawing.count), or wrong ones")
+      findings.check(
+        handed == drawing.count && sum == all,
+        "\(label): \(handed) results of \(drawing.count), or wrong ones")
       findings.check(worst <= limit, "\(label): \(worst) inputs were drawn ahead, not \(limit) at most")
     }
   }
@@ -118,12 +122,15 @@ struct Laziness: Scenario {
     for round in 0..<50 {
       let drawing = Drawing(.max)
       var handed = 0
-      for try await _ in pool.results(of: drawing.inputs, order: round % 2 == 0 ? .input : .completion, uneven) {
+      for try await _ in pool.results(
+        of: drawing.inputs, order: round % 2 == 0 ? .input : .completion, uneven)
+      {
         handed += 1
         if handed == 100 + round { break }
       }
       findings.check(
-        drawing.drawn.value <= handed + window, "broken off: \(drawing.drawn.value) drawn for \(handed) results")
+        drawing.drawn.value <= handed + window,
+        "broken off: \(drawing.drawn.value) drawn for \(handed) results")
     }
   }
 }

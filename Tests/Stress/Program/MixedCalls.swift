@@ -20,7 +20,8 @@ struct MixedCalls: Sendable {
       switch random.below(8) {
       case 0: check(try await pool.map(inputs, respond), base, count, "map")
       case 1: check(try await pool.map(0..<count, with: base, respondWith), base, count, "map with a context")
-      case 2: check(try await pool.outcomes(of: inputs, respond).map { try $0.get() }, base, count, "outcomes")
+      case 2:
+        check(try await pool.outcomes(of: inputs, respond).map { try $0.get() }, base, count, "outcomes")
       case 3: check([try await pool.run(inputs[0], respond)], base, 1, "run")
       case 4: try await brokenOff(inputs, base, stop: random.below(count + 1))
       case 5: try await find(base, count, random.below(count))
@@ -56,7 +57,11 @@ struct MixedCalls: Sendable {
         findings.check(handle.state == .finished, "submit: a task with a value is \(handle.state)")
       } catch {
         // Cancelled by its own handle: then it may have been done before.
-        if index == doomed { cancelled.add() } else { findings.violation("submit: number \(index) failed: \(error)") }
+        if index == doomed {
+          cancelled.add()
+        } else {
+          findings.violation("submit: number \(index) failed: \(error)")
+        }
       }
     }
   }
@@ -96,7 +101,9 @@ struct MixedCalls: Sendable {
         findings.check(found == count / 2, "blocking first: found \(found ?? -1)")
       case 4:
         let results = pool.results(of: 0..., order: .input, window: 8, plainRespond)
-        for index in 0..<count { findings.check(try results.next() == value(of: index), "blocking results: \(index)") }
+        for index in 0..<count {
+          findings.check(try results.next() == value(of: index), "blocking results: \(index)")
+        }
       default:
         let answer = try pool.submit(inputs[0], respond).wait()
         findings.check(answer.value == value(of: base), "blocking submit")

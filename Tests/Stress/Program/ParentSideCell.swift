@@ -17,7 +17,8 @@ struct ParentSideCell: Scenario {
     var random = Random(Settings.seed)
     // The bodies take a while, so that the workers are busy when it happens.
     batch = Batch(
-      base: 0, guilty: random.below(Batch.count), plan: Plan(failure: failure, moment: moment), work: 2_000_000)
+      base: 0, guilty: random.below(Batch.count), plan: Plan(failure: failure, moment: moment),
+      work: 2_000_000)
   }
 
   func run() async throws {
@@ -32,7 +33,8 @@ struct ParentSideCell: Scenario {
     } else {
       // It was stopped and continued: the task is like any other.
       let isDone = (try? outcomes[batch.guilty!].get().value) == value(of: batch.guilty!)
-      findings.check(isDone, "the task during which the program was stopped failed: \(outcomes[batch.guilty!])")
+      findings.check(
+        isDone, "the task during which the program was stopped failed: \(outcomes[batch.guilty!])")
       batch.checkRuns(RunLog.counts(), guiltyRuns: 1, findings, "all")
     }
     await pool.shutdown()

@@ -1,6 +1,6 @@
 // The program that Scripts/stress runs, over and over: one scenario a run. What it finds it prints, for the
 // script to judge; what ends or stops a program is the script's to see, from outside.
-import Glibc
+import PoolStressSaboteur
 
 /// What one run of the program does.
 protocol Scenario: SendableMetatype {
@@ -20,6 +20,7 @@ struct PoolStress {
   ]
 
   static func main() async {
+    stress_end_with_script()
     let findings = Findings()
     guard let type = scenarios[Settings.text("scenario")] else {
       findings.violation("there is no scenario '\(Settings.text("scenario"))'")

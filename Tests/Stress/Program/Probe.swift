@@ -74,7 +74,8 @@ func value(of index: Int) -> Int { (index &* 2_654_435_761) ^ 0x5bd1 }
 
 /// Who has run, in whichever process: a file to which each body adds its index.
 enum RunLog {
-  private static let file = open(Settings.inherited("APUS_STRESS_LOG"), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+  private static let file = open(
+    Settings.inherited("APUS_STRESS_LOG"), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
 
   static func add(_ index: Int) {
     // One write of a few bytes with O_APPEND is whole, whatever other processes do.

@@ -45,7 +45,9 @@ struct StartUpCell: Scenario {
     let pool = try ProcessPool(workers: 2, configuration: configuration)
     let workers = pool.processIdentifiers
     try await Task.sleep(for: Settings.limit * 2)
-    if pool.processIdentifiers != workers { findings.slow("idle workers were replaced when the limit had passed") }
+    if pool.processIdentifiers != workers {
+      findings.slow("idle workers were replaced when the limit had passed")
+    }
     await pool.shutdown()
   }
 
@@ -59,7 +61,8 @@ struct StartUpCell: Scenario {
     batch.checkRuns(RunLog.counts(), guiltyRuns: 0, findings, label)
     // Those that stop or loop are known by their limit only, the tasks are long done.
     findings.check(eventually { names(in: folder).isEmpty }, "\(label): not all were spoilt")
-    findings.check(eventually { pool.processIdentifiers.count == workers }, "\(label): the pool has lost its width")
+    let isWhole = eventually { pool.processIdentifiers.count == workers }
+    findings.check(isWhole, "\(label): the pool has lost its width")
     await pool.shutdown()
     _ = clean()
   }
@@ -94,20 +97,23 @@ struct StartUpCell: Scenario {
       switch outcome {
       case .success: findings.violation("\(label): task \(index) has a result")
       case .failure(let error):
-        findings.check(error.code == .startUpFailed, "\(label): task \(index) failed with \(error.code): \(error)")
-        guard index == 0 else { continue }
-        // An uncaught C++ exception aborts.
-        let isRight = failure == .throw ? error.status == .signalled(SIGABRT, coreDumped: false)
-          : failure.explains(error.status)
-        findings.check(isRight, "\(label): the error's status is \(error.status.map { "\($0)" } ?? "none"): \(error)")
-        if failure == .throw {
-          findings.check(error.standardError.contains("sabotaged"), "\(label): the error lacks the message: \(error)")
-        }
+        findings.check(error.code == .startUpFailed, "\(label): task \(index), \(error.code): \(error)")
+        if index == 0 { check(error, label) }
       }
     }
     await pool.shutdown()
     let spoilt = 64 - clean()
     findings.check(spoilt <= 12, "\(label): \(spoilt) starts were tried before the pool gave up")
     findings.figure("starts", spoilt)
+  }
+
+  private func check(_ error: TaskError, _ label: String) {
+    // An uncaught C++ exception aborts.
+    let aborted = ExitStatus.signalled(SIGABRT, coreDumped: false)
+    let isRight = failure == .throw ? error.status == aborted : failure.explains(error.status)
+    findings.check(isRight, "\(label): the status is wrong: \(error)")
+    if failure == .throw {
+      findings.check(error.standardError.contains("sabotaged"), "\(label): the message is not told: \(error)")
+    }
   }
 }

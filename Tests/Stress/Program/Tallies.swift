@@ -56,7 +56,9 @@ final class Lives: Sendable {
     state.withLock { state in
       var killed = killed
       return state.ended.filter { event in
-        guard Failure.kill.explains(event.status), let place = killed.firstIndex(of: event.process!) else { return true }
+        guard Failure.kill.explains(event.status), let place = killed.firstIndex(of: event.process!) else {
+          return true
+        }
         killed.remove(at: place)
         return false
       }

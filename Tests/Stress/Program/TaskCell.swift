@@ -37,7 +37,9 @@ struct TaskCell: Scenario {
     await pool.shutdown()
   }
 
-  private mutating func tryOnce(_ pool: ProcessPool, _ chunking: Chunking, _ number: Int, _ label: String) async throws {
+  private mutating func tryOnce(_ pool: ProcessPool, _ chunking: Chunking, _ number: Int, _ label: String)
+    async throws
+  {
     var batch = Batch(base: number * 1000, guilty: random.below(Batch.count))
     batch.plan = Plan(failure: failure, moment: moment)
     let limit = failure.hangs ? Settings.limit : nil
@@ -47,7 +49,8 @@ struct TaskCell: Scenario {
 
     // And the pool is as good as new.
     let after = Batch(base: number * 1000 + 500)
-    after.check(try await after.outcomes(pool, blocking: isBlocking), findings, "\(label), the calls after it")
+    after.check(
+      try await after.outcomes(pool, blocking: isBlocking), findings, "\(label), the calls after it")
     let counts = RunLog.counts()
     batch.checkRuns(counts, guiltyRuns: moment == .decodeArgument ? 0 : 1, findings, label)
     after.checkRuns(counts, guiltyRuns: 0, findings, "\(label), the calls after it")
@@ -71,7 +74,8 @@ struct TaskCell: Scenario {
     }
     let counts = RunLog.counts()
     for (index, outcome) in outcomes.enumerated() {
-      findings.check(counts[10_000 + index] == 1, "\(label): task \(index) ran \(counts[10_000 + index] ?? 0) times")
+      findings.check(
+        counts[10_000 + index] == 1, "\(label): task \(index) ran \(counts[10_000 + index] ?? 0) times")
       switch outcome {
       case .success(let result):
         let isRight = index != guilty && result == value(of: 10_000 + index)
@@ -81,7 +85,8 @@ struct TaskCell: Scenario {
           findings.slow("\(label): sound task \(index): \(error)")
         } else {
           findings.check(
-            index == guilty && failure.explains(error, thrown: .thrown), "\(label): task \(index) failed: \(error)")
+            index == guilty && failure.explains(error, thrown: .thrown),
+            "\(label): task \(index) failed: \(error)")
         }
       }
     }

@@ -40,7 +40,9 @@ struct TransferCell: Scenario {
       armed.formUnion(try await pool.map([Int(failure.rawValue), Int(failure.rawValue)], lieInWait))
     }
     let guilty = random.below(Batch.count)
-    let inputs = (0..<Batch.count).map { Freight.make($0, count: $0 == guilty ? Freight.large : Freight.small) }
+    let inputs = (0..<Batch.count).map {
+      Freight.make($0, count: $0 == guilty ? Freight.large : Freight.small)
+    }
     let limit = failure.hangs ? Settings.limit : nil
     let outcomes: [Result<Int, TaskError>]
     if isBlocking {
@@ -80,8 +82,10 @@ struct TransferCell: Scenario {
       }
       switch outcome {
       case .success(let isRight):
-        findings.check(isRight && runs == 1, "task \(index) has a wrong result, or ran \(runs) times, not once")
-      case .failure(let error) where error.code == .timeLimitExceeded: findings.slow("sound task \(index): \(error)")
+        findings.check(
+          isRight && runs == 1, "task \(index) has a wrong result, or ran \(runs) times, not once")
+      case .failure(let error) where error.code == .timeLimitExceeded:
+        findings.slow("sound task \(index): \(error)")
       case .failure(let error): findings.violation("sound task \(index) was lost: \(error)")
       }
     }
@@ -90,7 +94,8 @@ struct TransferCell: Scenario {
   // MARK: The coding throws half-way
 
   private mutating func throwHalfWay(_ pool: ProcessPool) async throws {
-    let moments: [Moment] = isArgument ? [.encodeArgument, .decodeArgument] : [.encodeResult, .decodeResult, .call]
+    let moments: [Moment] =
+      isArgument ? [.encodeArgument, .decodeArgument] : [.encodeResult, .decodeResult, .call]
     for (number, moment) in moments.enumerated() {
       let guilty = random.below(Batch.count)
       let base = number * 100
@@ -109,10 +114,12 @@ struct TransferCell: Scenario {
         switch outcome {
         case .success(let shipment):
           let isRight = index != guilty && shipment.index == base + index && runs == 1
-          findings.check(isRight, "\(moment): task \(index), guilty \(guilty), ran \(runs) times and has a result")
+          findings.check(
+            isRight, "\(moment): task \(index), guilty \(guilty), ran \(runs) times and has a result")
         case .failure(let error):
           let isRight = index == guilty && error.code == TaskCell.code(thrownAt: moment)
-          findings.check(isRight, "\(moment): task \(index), guilty \(guilty), failed with \(error.code): \(error)")
+          findings.check(
+            isRight, "\(moment): task \(index), guilty \(guilty), failed with \(error.code): \(error)")
         }
       }
     }

@@ -1,9 +1,11 @@
 // Looking at and signalling processes; memory that several of them share.
 #include "saboteur.h"
 
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,6 +56,8 @@ extern "C" uint64_t stress_signal_worker(int pid, int signal) {
   close(process);
   return failed == 0 ? (started ? started : 1) : 0;
 }
+
+extern "C" void stress_end_with_script(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 extern "C" uint8_t stress_count(uint8_t *counter) { return __atomic_fetch_add(counter, 1, __ATOMIC_SEQ_CST); }
 extern "C" void stress_store(uint64_t *word, uint64_t value) { __atomic_store_n(word, value, __ATOMIC_SEQ_CST); }

@@ -119,7 +119,7 @@ def run(program, seed, at_once, only=""):
                 problems, notes = cells[failure, column].result()
                 gone += notes
                 row += ("FAILS" if problems else "holds").ljust(width)
-                violations += [f"{name} × {column}, {problem}" for problem in problems]
+                violations += [f"{name} × {column}, {problem}" for problem in problems[:4]]
             print(row, flush=True)
     if gone:
         print(f"  after the program's death its workers were gone within {max(gone):.0f} ms at most")

@@ -37,6 +37,9 @@ long stress_resident(int pid);
 /// number meanwhile. Returns when the child was started, in clock ticks, or 0 if nothing was signalled.
 uint64_t stress_signal_worker(int pid, int signal);
 
+/// Has this process killed when the script that started it is gone, however that ended.
+void stress_end_with_script(void);
+
 /// Adds 1 to a byte that several processes share. Returns what it was.
 uint8_t stress_count(uint8_t *counter);
 
