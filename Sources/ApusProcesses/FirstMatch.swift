@@ -1,9 +1,9 @@
 import ApusCore
 
 /// Finds the first input for which a predicate holds, and stops the rest.
-struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable> {
+struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue> {
   let pool: ProcessPool
-  let function: RemoteFunction<Input, Bool>
+  let function: RemoteFunction<Input, Answer>
   let inputs: Inputs
   let timeLimit: Duration?
   let retries: Int?
@@ -11,7 +11,7 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable> {
   /// What is known so far: inputs that have no answer yet, and answers that came out of turn.
   private final class Search {
     private var waiting: [Int: Input] = [:]
-    private var answers: [Int: Result<Bool, TaskError>] = [:]
+    private var answers: [Int: Result<Answer, TaskError>] = [:]
     private var next = 0
     private(set) var found: Input?
     private var count = 0
@@ -22,11 +22,11 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable> {
     }
 
     /// Takes an answer; throws if the first undecided task failed.
-    func settle(_ index: Int, _ answer: Result<Bool, TaskError>) throws {
+    func settle(_ index: Int, _ answer: Result<Answer, TaskError>) throws {
       answers[index] = answer
       while found == nil, let answer = answers.removeValue(forKey: next) {
         let input = waiting.removeValue(forKey: next)
-        if try answer.get() { found = input }
+        if try answer.get().isTrue { found = input }
         next += 1
       }
     }
@@ -37,7 +37,7 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable> {
     CallOptions(timeLimit: timeLimit, retries: retries, window: 64 * max(1, pool.workerCount), isEager: true)
   }
 
-  private func begin(_ engine: PoolEngine, _ search: Search) throws -> TypedCall<Input, Bool> {
+  private func begin(_ engine: PoolEngine, _ search: Search) throws -> TypedCall<Input, Answer> {
     var iterator = inputs.makeIterator()
     return try TypedCall(
       engine, function, options, defaults: pool.configuration,
@@ -48,7 +48,7 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable> {
       })
   }
 
-  private func step(_ call: TypedCall<Input, Bool>, _ search: Search) throws -> Bool {
+  private func step(_ call: TypedCall<Input, Answer>, _ search: Search) throws -> Bool {
     try call.collect(search.settle)
     if search.found != nil { return true }
     try call.refill(search.settle)
@@ -58,7 +58,7 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable> {
   func find() async throws -> Input? {
     guard let engine = pool.engine else {
       for (index, input) in inputs.enumerated() {
-        if try await InlineCall(function: function).run(input, task: index).get() { return input }
+        if try await InlineCall(function: function).run(input, task: index).get().isTrue { return input }
       }
       return nil
     }
@@ -74,7 +74,7 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable> {
   func findBlocking() throws -> Input? {
     guard let engine = pool.engine else {
       for (index, input) in inputs.enumerated() {
-        if try InlineCall(function: function).runBlocking(input, task: index).get() { return input }
+        if try InlineCall(function: function).runBlocking(input, task: index).get().isTrue { return input }
       }
       return nil
     }

@@ -64,13 +64,15 @@ indirect enum TypeReference {
     }
   }
 
-  init(from reader: inout ByteReader, depth: Int = 0) throws(WorkerProtocolError) {
+  /// - Parameter isTrusted: Whether places in the program are believed. What a worker names is not: a descriptor
+  ///   that is none would be followed anywhere.
+  init(from reader: inout ByteReader, isTrusted: Bool, depth: Int = 0) throws(WorkerProtocolError) {
     guard depth < 16 else { throw WorkerProtocolError("a type is nested too deeply") }
     switch try reader.value(UInt8.self) {
     case 0: self = .name(try reader.string())
-    case 1: self = .descriptor(try CodeReference(from: &reader))
-    case 2: self = .array(try TypeReference(from: &reader, depth: depth + 1))
-    case 3: self = .optional(try TypeReference(from: &reader, depth: depth + 1))
+    case 1 where isTrusted: self = .descriptor(try CodeReference(from: &reader))
+    case 2: self = .array(try TypeReference(from: &reader, isTrusted: isTrusted, depth: depth + 1))
+    case 3: self = .optional(try TypeReference(from: &reader, isTrusted: isTrusted, depth: depth + 1))
     default: throw WorkerProtocolError("an unknown kind of type")
     }
   }

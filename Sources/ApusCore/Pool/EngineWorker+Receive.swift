@@ -4,6 +4,7 @@ import Synchronization
 extension EngineWorker {
   /// Buffers for large values grow with what has arrived, not with what was announced, beyond this.
   private static let trustedLength = 64 << 20
+  private static let longestReport = 256 << 20
 
   /// Takes what has come back and gives it to the jobs. Returns how many tasks were finished.
   ///
@@ -49,9 +50,13 @@ extension EngineWorker {
     switch header.kind {
     case ResultHeader.Kind.value where size > ChannelLimit.record,
       ResultHeader.Kind.failure where size > ChannelLimit.record:
+      if header.kind == ResultHeader.Kind.failure, length > Self.longestReport {
+        throw ChannelCorruption("the report of a failure is impossibly long")
+      }
       results.consume(ResultHeader.size)
       let buffer = ByteBuffer(capacity: min(length, Self.trustedLength))
-      willFill(UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: min(length, Self.trustedLength)))
+      willFill(
+        UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: min(length, Self.trustedLength)))
       incoming = (buffer, length, header.kind == ResultHeader.Kind.failure)
     case ResultHeader.Kind.value:
       try needPublished(size)
@@ -81,12 +86,18 @@ extension EngineWorker {
     let rest = Int(header.count) - run.taken
     guard header.kind == ResultHeader.Kind.run, header.sequence == run.first, rest >= 0,
       Int(header.length) == Int(header.count) * run.stride,
-      rest == 0 || (run.first + UInt64(run.taken) == expected && rest <= chunks.first?.span.range.count ?? 0)
+      rest == 0 || continues(run, by: rest)
     else { throw ChannelCorruption("a run of results does not fit its beginning") }
     try needPublished(size)
     openRun = nil
     takeRun(from: run.taken, rest, run.stride, &finished)
     results.consume(size)
+  }
+
+  /// Whether the next `count` tasks can be those of the run.
+  private func continues(_ run: OpenRun, by count: Int) -> Bool {
+    guard let chunk = chunks.first, chunk.job === run.job else { return false }
+    return run.first + UInt64(run.taken) == expected && count <= chunk.span.range.count
   }
 
   private func needPublished(_ size: Int) throws(ChannelCorruption) {
@@ -103,12 +114,12 @@ extension EngineWorker {
     guard progress / 2 > expected else { return }
     let count = min(Int(clamping: progress / 2 - expected), chunk.span.range.count)
     let header = results.place().load(as: ResultHeader.self)
-    var run = openRun ?? OpenRun(first: expected, stride: stride, taken: 0)
+    var run = openRun ?? OpenRun(first: expected, stride: stride, job: chunk.job, taken: 0)
     // The worker closes a run before it claims an element of the next one, so a run that is still open here
     // holds all that `progress` counts. Anything else was published since we looked: the next look finds it.
     // A dead worker may have closed it and not come to publish it.
     guard header.kind == ResultHeader.Kind.openRun || (isDead && header.kind == ResultHeader.Kind.run),
-      header.sequence == run.first, run.first + UInt64(run.taken) == expected, run.stride == stride
+      header.sequence == run.first, run.first + UInt64(run.taken) == expected, run.job === chunk.job
     else { return }
     guard recordSize(ResultHeader.size + (run.taken + count) * stride) <= Channel.ringSize else {
       throw ChannelCorruption("a run of results is longer than the ring")

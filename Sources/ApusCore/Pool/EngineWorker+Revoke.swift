@@ -9,6 +9,7 @@ extension EngineWorker {
   /// `progress`: a claim that was made before it saw the gate is visible now, and the worker waits at the
   /// gate with every later one until we have decided. Returns how many were taken back.
   func revoke() -> Int {
+    checkRevocation()  // the last one may be over and nobody have noticed
     guard inFlight > 0, !isRevoking, outgoing == nil, state == .ready else { return 0 }
     isRevoking = true
     channel.revocation.pointee.store(Revocation.deciding, ordering: .releasing)

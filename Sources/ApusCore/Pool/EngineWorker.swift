@@ -26,6 +26,8 @@ final class EngineWorker {
     /// The sequence number of its first value, bytes between two of them, and how many were taken.
     let first: UInt64
     let stride: Int
+    /// Whose values they are.
+    let job: EngineJob
     var taken: Int
   }
 
@@ -111,8 +113,9 @@ final class EngineWorker {
   }
 
   func openGate() {
-    guard !isRevoking, channel.needsFences.pointee.load(ordering: .relaxed) == 0 else { return }
-    channel.gate.pointee.store(.max, ordering: .relaxed)
+    guard !isRevoking else { return }
+    let needsFences = channel.needsFences.pointee.load(ordering: .relaxed) != 0
+    channel.gate.pointee.store(needsFences ? 0 : .max, ordering: .relaxed)
   }
 
   // MARK: Stopping the task it is at

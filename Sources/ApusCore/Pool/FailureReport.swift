@@ -51,7 +51,7 @@ package struct FailureReport: Error, Sendable {
       throw WorkerProtocolError("a failure report has an unknown phase")
     }
     self.init(phase: phase, typeName: try reader.string(), text: try reader.string())
-    guard !reader.remaining.isEmpty, let reference = try? TypeReference(from: &reader),
+    guard !reader.remaining.isEmpty, let reference = try? TypeReference(from: &reader, isTrusted: false),
       let type = try? reference.resolve() as? any (Error & Codable).Type
     else { return }
     error = Self.decode(type, reader.remaining)

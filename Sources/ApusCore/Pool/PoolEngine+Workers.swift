@@ -41,7 +41,9 @@ extension PoolEngine {
     if let last = failures.last {
       failedStarts += 1
       note(Event(.warning, from: eventSource, text: last.description))
-      if failedStarts >= configuration.startUpAttempts * configuration.workers, workers.allSatisfy({ $0 == nil }) {
+      if failedStarts >= configuration.startUpAttempts * configuration.workers,
+        workers.allSatisfy({ $0 == nil })
+      {
         breakDown(.spawnFailed(last))
       }
     }
@@ -87,6 +89,7 @@ extension PoolEngine {
     }
     worker.state = .ready
     worker.mark = now
+    worker.openGate()  // or shut it for good: only now it is known whether the worker has to fence
     failedStarts = 0
     note(Event(.workerReady, from: eventSource, worker: worker.slot, process: worker.process.pid))
   }
@@ -171,7 +174,9 @@ extension PoolEngine {
       failedStarts += 1
       delay = retryDelay()
       // The others may still do the work; with none ready, it is a matter of how often each place was tried.
-      if failedStarts >= configuration.startUpAttempts * configuration.workers, workers.allSatisfy({ $0?.state != .ready }) {
+      if failedStarts >= configuration.startUpAttempts * configuration.workers,
+        workers.allSatisfy({ $0?.state != .ready })
+      {
         return breakDown(.startUpFailed(attempts: failedStarts, loss))
       }
     }

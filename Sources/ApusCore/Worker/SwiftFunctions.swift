@@ -16,7 +16,7 @@ enum SwiftFunctions {
   }
 
   private static func codable(_ reader: inout ByteReader) throws -> any Codable.Type {
-    let type = try TypeReference(from: &reader).resolve()
+    let type = try TypeReference(from: &reader, isTrusted: true).resolve()
     guard let type = type as? any Codable.Type else {
       throw WorkerProtocolError("\(type) is not Codable in the worker")
     }

@@ -16,8 +16,9 @@ struct MixedCalls: Sendable {
     let count = 1 + random.below(60)
     let work = random.below(10) == 0 ? 100_000 : 1000
     let inputs = (0..<count).map { Probe(base + $0, work: work) }
+    let kind = random.below(8)
     do {
-      switch random.below(8) {
+      switch kind {
       case 0: check(try await pool.map(inputs, respond), base, count, "map")
       case 1: check(try await pool.map(0..<count, with: base, respondWith), base, count, "map with a context")
       case 2:
@@ -28,7 +29,7 @@ struct MixedCalls: Sendable {
       case 6: try await submitted(inputs, base, &random)
       default: await cancelledCall(base, delay: random.below(3000))
       }
-    } catch { findings.violation("a call threw \(error)") }
+    } catch { findings.violation("a call (\(kind)) threw \(error)") }
   }
 
   private func brokenOff(_ inputs: [Probe], _ base: Int, stop: Int) async throws {
@@ -89,8 +90,9 @@ struct MixedCalls: Sendable {
     let base = random.below(1 << 30)
     let count = 1 + random.below(60)
     let inputs = (0..<count).map { Probe(base + $0, work: 2000) }
+    let kind = random.below(6)
     do {
-      switch random.below(6) {
+      switch kind {
       case 0: check(try pool.map(inputs, respond), base, count, "blocking map")
       case 1:
         let results = try pool.map(Array(base..<base + 1000), plainRespond)
@@ -108,7 +110,7 @@ struct MixedCalls: Sendable {
         let answer = try pool.submit(inputs[0], respond).wait()
         findings.check(answer.value == value(of: base), "blocking submit")
       }
-    } catch { findings.violation("a blocking call threw \(error)") }
+    } catch { findings.violation("a blocking call (\(kind)) threw \(error)") }
   }
 
   private func check(_ answers: [Answer], _ base: Int, _ count: Int, _ label: String) {

@@ -35,7 +35,32 @@ struct StartUpCell: Scenario {
     try await firstStarts(workers: 4, spoilt: 3, base: 1000, "three of the first four starts")
     try await replacement()
     try await all()
-    if failure == .throw { try await sound() }
+    if failure == .throw {
+      try await sound()
+      try await borderline()
+    }
+  }
+
+  /// A worker becomes ready at the very moment at which the limit ends it: the tasks that it is still given
+  /// have not begun, and none of them is its victim.
+  private func borderline() async throws {
+    var random = Random(Settings.seed)
+    let time = try await ContinuousClock().measure {
+      let pool = try ProcessPool(workers: 1)
+      _ = try await pool.run(1, plainAnswer)
+      await pool.shutdown(within: .zero)
+    }
+    for _ in 0..<20 {
+      var configuration = ProcessPool.Configuration()
+      configuration.startUpLimit = time * Double.random(in: 0.4...1.2, using: &random)
+      let pool = try ProcessPool(workers: 2, configuration: configuration)
+      for outcome in await pool.outcomes(of: 6000..<6040, plainAnswer) {
+        if case .failure(let error) = outcome, error.code != .startUpFailed {
+          findings.violation("a start that took about as long as it may: \(error)")
+        }
+      }
+      await pool.shutdown(within: .zero)
+    }
   }
 
   /// A worker that nobody asks for anything is not taken for one that never came up.
