@@ -80,5 +80,11 @@ extension ProcessPoolTests {
         #expect(try await pool.map([1, 2], double) == [2, 4])
       }
     }
+
+    /// Under the address sanitizer this shows whether results are written after the call has thrown.
+    @Test func mapsThatFailInTheMiddle() async throws {
+      let run = try await runScenario("failing maps")
+      #expect(run.output == "failed 300\n", "\(run.errors)")
+    }
   }
 }

@@ -57,7 +57,10 @@ extension PoolEngine {
   }
 
   /// Looks after the pool until `isDone`. Called with the lock, which is free while nothing happens.
-  func drive(yieldingFor limit: UInt64 = 50_000, thenSleep: Bool = true, until isDone: () -> Bool) {
+  func drive(
+    yieldingFor limit: UInt64 = 50_000, thenSleep: Bool = true, asEngineThread: Bool = false,
+    until isDone: () -> Bool
+  ) {
     var backoff = Backoff()
     while !isDone() {
       if pump() {
@@ -73,7 +76,7 @@ extension PoolEngine {
         backoff = Backoff()
         continue
       }
-      if !isDone() { sleepUntilNews() }
+      if !isDone() { sleepUntilNews(asEngineThread) }
       backoff = Backoff()
     }
   }
@@ -159,12 +162,14 @@ extension PoolEngine {
 
   // MARK: Sleeping
 
-  private func sleepUntilNews() {
+  private func sleepUntilNews(_ isEngineThread: Bool) {
     armWorkers()
     if pump() { return disarmWorkers() }
     sleepers += 1
     let timeout = nextDeadline(now: apus_now())
+    if isEngineThread { isEngineThreadAsleep = true }
     waitUnlocked(on: busy, timeout)
+    if isEngineThread { wakeUp() }
     sleepers -= 1
     if sleepers > 0 { armWorkers() } else { disarmWorkers() }
     enforceLimits(now: apus_now())
@@ -217,10 +222,17 @@ extension PoolEngine {
 
   // MARK: The engine thread
 
+  /// Has the engine thread look again: somebody suspends, or something is to happen at a certain time that it may
+  /// not know of.
   func callEngineThread() {
     guard isEngineThreadAsleep else { return }
     isEngineThreadAsleep = false
     poke.ring()
+  }
+
+  private func wakeUp() {
+    isEngineThreadAsleep = false
+    poke.silence()
   }
 
   /// Whether there is something to do for the engine thread: callers that have suspended, or workers that are
@@ -232,7 +244,7 @@ extension PoolEngine {
     lock.lock()
     while !isClosed {
       if driver == nil, needsDriver {
-        drive { driver != nil || !needsDriver || isClosed }
+        drive(asEngineThread: true) { driver != nil || !needsDriver || isClosed }
         // A caller that awaits one call after the other comes back in a moment: meet it awake.
         var backoff = Backoff()
         while driver == nil, !needsDriver, !isClosed {
@@ -244,11 +256,9 @@ extension PoolEngine {
         continue
       }
       isEngineThreadAsleep = true
-      let timeout = driver == nil ? nextDeadline(now: apus_now()) : nil
-      waitUnlocked(on: quiet, timeout)
-      isEngineThreadAsleep = false
-      poke.silence()
-      if driver == nil { enforceLimits(now: apus_now()) }
+      waitUnlocked(on: quiet, nextDeadline(now: apus_now()))
+      wakeUp()
+      enforceLimits(now: apus_now())
       announce()
     }
     unlockAndTell()

@@ -127,6 +127,7 @@ package final class PoolEngine: @unchecked Sendable {
     }
     touched.add(job)
     announce()
+    if job.options.timeLimit != nil { callEngineThread() }
   }
 
   /// Has the job's caller look again, whatever it waits for.

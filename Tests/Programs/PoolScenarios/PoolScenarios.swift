@@ -37,6 +37,7 @@ enum PoolScenarios {
     "trapping context": { _ in try await TrappingContext.play() },
     "sabotage": { try await Sabotage.play($0[0]) },
     "rounds": { _ in try await Rounds.play() },
+    "failing maps": { _ in try await FailingMaps.play() },
     "processor time": { try await ProcessorTime.play($0[0]) },
   ]
 
