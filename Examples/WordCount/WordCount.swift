@@ -12,7 +12,9 @@ struct WordCount {
     let lines = (1...1000).lazy.map { "swift \($0) and swallow \($0 % 7 == 0 ? "martin" : "lark")" }
     try await withProcessPool(workers: 2) { pool in
       var total = 0
-      for try await count in pool.results(of: lines, with: words, order: .completion, known) { total += count }
+      for try await count in pool.results(of: lines, with: words, order: .completion, known) {
+        total += count
+      }
       print(total, "known words in 1000 lines")
     }
   }

@@ -30,9 +30,7 @@ extension PoolEngine {
         worker.kill(nil)
       }
       if let stop = worker.stop {
-        if now >= stop.killAt, worker.killedFor == nil, stop.sequence == worker.expected {
-          worker.kill(stop.reason)
-        }
+        if now >= stop.killAt, worker.killedFor == nil { killUnlessOver(worker, stop.reason, now: now) }
       } else if let job = worker.chunks.first?.job, let limit = job.options.timeLimit,
         now >= worker.headBegan(now: now) &+ limit
       {
@@ -43,6 +41,14 @@ extension PoolEngine {
     guard !due.isEmpty, !isClosing else { return }
     vacancies.removeAll { $0.at <= now }
     start(due, now: now)
+  }
+
+  /// Kills a worker whose task was asked to stop in time, unless its result is there and nobody has looked.
+  private func killUnlessOver(_ worker: EngineWorker, _ reason: StopReason, now: UInt64) {
+    do { _ = try worker.receive(now: now) } catch { return condemn(worker, error) }
+    if let stop = worker.stop, stop.sequence == worker.expected { return worker.kill(reason) }
+    schedule()
+    announce()
   }
 
   // MARK: The end
