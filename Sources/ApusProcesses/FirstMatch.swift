@@ -16,6 +16,9 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: Tr
     private(set) var found: Input?
     private var count = 0
 
+    /// Answers that wait for an earlier one.
+    var held: Int { answers.count }
+
     func drew(_ input: Input) {
       waiting[count] = input
       count += 1
@@ -51,6 +54,8 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: Tr
   private func step(_ call: TypedCall<Input, Answer>, _ search: Search) throws -> Bool {
     try call.collect(search.settle)
     if search.found != nil { return true }
+    // Answers that wait for an earlier one count for the window: what is drawn stays bounded.
+    call.held = search.held
     try call.refill(search.settle)
     return search.found != nil || call.isFinished
   }

@@ -137,7 +137,9 @@ extension PoolEngine {
     var finished = 0
     var isNews = false
     var now: UInt64 = 0
-    for case let worker? in workers where worker.state != .leaving && worker.hasNews() {
+    // One that was killed for what it is or was not may still tell something, ready for tasks even: too late.
+    for case let worker? in workers
+    where worker.state != .leaving && worker.corruption == nil && worker.hasNews() {
       if now == 0 { now = apus_now() }
       isNews = true
       do {
