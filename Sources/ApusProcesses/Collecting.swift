@@ -38,6 +38,10 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   let function: RemoteFunction<Input, Output>
   var options: CallOptions
 
+  private func inline() throws -> InlineCall<Input, Output> {
+    try InlineCall(function, options, defaults: pool.configuration)
+  }
+
   private func begin(_ engine: PoolEngine, _ inputs: some Sequence<Input>) throws
     -> (TypedCall<Input, Output>, Slots)
   {
@@ -74,10 +78,9 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
 
   func values(_ inputs: some Sequence<Input>) async throws -> [Output] {
     guard let engine = pool.engine else {
+      let call = try inline()
       var values: [Output] = []
-      for input in inputs {
-        values.append(try await InlineCall(function: function).run(input, task: values.count).get())
-      }
+      for input in inputs { values.append(try await call.value(input, task: values.count)) }
       return values
     }
     let (call, slots) = try begin(engine, inputs)
@@ -90,17 +93,20 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
 
   func outcomes(_ inputs: some Sequence<Input>) async -> [Outcome] {
     guard let engine = pool.engine else {
-      var outcomes: [Outcome] = []
-      for input in inputs {
-        outcomes.append(await InlineCall(function: function).run(input, task: outcomes.count))
-      }
-      return outcomes
+      do {
+        let call = try inline()
+        var outcomes: [Outcome] = []
+        for input in inputs { outcomes.append(await call.run(input, task: outcomes.count)) }
+        return outcomes
+      } catch { return failed(inputs, error) }
     }
     do {
-      let (call, slots) = try begin(engine, inputs)
+      var cancellable = self
+      cancellable.options.keepsPlaces = true
+      let (call, slots) = try cancellable.begin(engine, inputs)
       while try !step(call, slots, stopAtFailure: false) {
         if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
-        if Task.isCancelled { return cancelled(call, slots) }
+        if Task.isCancelled { return cancelled(call, slots, count: inputs.underestimatedCount) }
       }
       return slots.outcomes(call.drawn)
     } catch { return failed(inputs, error) }
@@ -110,10 +116,9 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
 
   func blockingValues(_ inputs: some Sequence<Input>) throws -> [Output] {
     guard let engine = pool.engine else {
+      let call = try inline()
       var values: [Output] = []
-      for input in inputs {
-        values.append(try InlineCall(function: function).runBlocking(input, task: values.count).get())
-      }
+      for input in inputs { values.append(try call.runBlocking(input, task: values.count).get()) }
       return values
     }
     let (call, slots) = try begin(engine, inputs)
@@ -123,11 +128,12 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
 
   func blockingOutcomes(_ inputs: some Sequence<Input>) -> [Outcome] {
     guard let engine = pool.engine else {
-      var outcomes: [Outcome] = []
-      for input in inputs {
-        outcomes.append(InlineCall(function: function).runBlocking(input, task: outcomes.count))
-      }
-      return outcomes
+      do {
+        let call = try inline()
+        var outcomes: [Outcome] = []
+        for input in inputs { outcomes.append(call.runBlocking(input, task: outcomes.count)) }
+        return outcomes
+      } catch { return failed(inputs, error) }
     }
     do {
       let (call, slots) = try begin(engine, inputs)
@@ -140,7 +146,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
 
   /// The call could not even begin: each of its tasks failed for that reason.
   private func failed(_ inputs: some Sequence<Input>, _ error: any Error) -> [Outcome] {
-    let error = error as? TaskError ?? TaskError(.invalidArgument, "\(error)", underlying: error)
+    let error = TaskError(beginning: error)
     return inputs.enumerated().map { index, _ in
       var error = error
       error.task = index
@@ -148,12 +154,17 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
     }
   }
 
-  /// The caller was cancelled: what is done counts, the rest was cancelled with it.
-  private func cancelled(_ call: TypedCall<Input, Output>, _ slots: Slots) -> [Outcome] {
+  /// The caller was cancelled: what is done counts, the rest was cancelled with it, inputs that were not drawn
+  /// yet as well, as far as their number is known.
+  private func cancelled(_ call: TypedCall<Input, Output>, _ slots: Slots, count: Int) -> [Outcome] {
     call.collect { slots.set($0, $1) }
-    return (0..<call.drawn).map { index in
+    var outcomes: [Outcome] = (0..<max(count, call.drawn)).map { index in
       if index < slots.slots.count, let outcome = slots.slots[index] { return outcome }
-      return .failure(TaskError(.cancelled, "the task was cancelled", task: index))
+      return .failure(TaskError(.stopped(.cancelled, limit: nil), task: index))
     }
+    if let values = slots.plain?.take() {
+      for range in call.placed { for index in range { outcomes[index] = .success(values[index]) } }
+    }
+    return outcomes
   }
 }

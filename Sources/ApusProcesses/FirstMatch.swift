@@ -62,8 +62,9 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: Tr
 
   func find() async throws -> Input? {
     guard let engine = pool.engine else {
+      let call = try InlineCall(function, options, defaults: pool.configuration)
       for (index, input) in inputs.enumerated() {
-        if try await InlineCall(function: function).run(input, task: index).get().isTrue { return input }
+        if try await call.value(input, task: index).isTrue { return input }
       }
       return nil
     }
@@ -78,8 +79,9 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: Tr
 
   func findBlocking() throws -> Input? {
     guard let engine = pool.engine else {
+      let call = try InlineCall(function, options, defaults: pool.configuration)
       for (index, input) in inputs.enumerated() {
-        if try InlineCall(function: function).runBlocking(input, task: index).get().isTrue { return input }
+        if try call.runBlocking(input, task: index).get().isTrue { return input }
       }
       return nil
     }

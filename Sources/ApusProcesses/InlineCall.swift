@@ -1,42 +1,60 @@
 import ApusCore
 import Synchronization
 
-/// Runs tasks in the caller, for pools without workers.
-struct InlineCall<Input: Codable & Sendable, Output: Codable & Sendable> {
-  let function: RemoteFunction<Input, Output>
+/// Runs tasks in the caller, for pools without workers: the same options, errors and cancellation as with them.
+struct InlineCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {
+  private let function: RemoteFunction<Input, Output>
+
+  /// Throws `TaskError` if an option is out of range.
+  init(
+    _ function: RemoteFunction<Input, Output>, _ options: CallOptions, defaults: ProcessPool.Configuration
+  ) throws {
+    _ = try options.forEngine(defaults)
+    self.function = function
+  }
+
+  /// Throws `CancellationError` if the caller's task is cancelled by the time that the body has returned.
+  func value(_ input: Input, task: Int) async throws -> Output {
+    try Task.checkCancellation()
+    let outcome = await run(input, task: task)
+    try Task.checkCancellation()
+    return try outcome.get()
+  }
 
   func run(_ input: Input, task: Int) async -> Result<Output, TaskError> {
+    if Task.isCancelled { return .failure(TaskError(.stopped(.cancelled, limit: nil), task: task)) }
     do {
-      try Task.checkCancellation()
       switch function.local {
       case .plain(let body): return .success(try body()(input))
       case .async(let body): return .success(try await body()(input))
       }
-    } catch { return .failure(Self.error(error, task)) }
+    } catch { return .failure(TaskError(FailureReport(.call, error), task: task)) }
   }
 
   func runBlocking(_ input: Input, task: Int) -> Result<Output, TaskError> {
     switch function.local {
     case .plain(let body):
-      do { return .success(try body()(input)) } catch { return .failure(Self.error(error, task)) }
-    case .async:
-      let done = NativeSemaphore()
-      let result = ResultBox<Output>()
-      Task.detached { [self] in
-        result.value.withLock { [outcome = await run(input, task: task)] in $0 = outcome }
-        done.signal()
+      do { return .success(try body()(input)) } catch {
+        return .failure(TaskError(FailureReport(.call, error), task: task))
       }
-      done.wait()
-      return result.value.withLock { $0! }
+    case .async: return blocking { await run(input, task: task) }
     }
-  }
-
-  private static func error(_ error: any Error, _ task: Int) -> TaskError {
-    if error is CancellationError { return TaskError(.cancelled, "the task was cancelled", task: task) }
-    return TaskError(FailureReport(.call, error), task: task)
   }
 }
 
-private final class ResultBox<Output: Sendable>: Sendable {
-  let value = Mutex<Result<Output, TaskError>?>(nil)
+/// Runs `body` in a task of its own and blocks this thread until it is done.
+func blocking<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
+  let slot = Slot<Value>()
+  let done = NativeSemaphore()
+  Task.detached {
+    let value = await body()
+    slot.value.withLock { $0 = value }
+    done.signal()
+  }
+  done.wait()
+  return slot.value.withLock { $0! }
+}
+
+private final class Slot<Value: Sendable>: Sendable {
+  let value = Mutex<Value?>(nil)
 }

@@ -37,8 +37,13 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
     }
   }
 
+  private var options: CallOptions { CallOptions(timeLimit: timeLimit, retries: retries, isEager: true) }
+
+  func inline() throws -> InlineCall<Input, Output> {
+    try InlineCall(function, options, defaults: pool.configuration)
+  }
+
   func begin(_ engine: PoolEngine, _ input: Input) throws -> Begun {
-    let options = CallOptions(timeLimit: timeLimit, retries: retries, isEager: true)
     let definition = try TaskError.naming { try function.source.definition() }
     let coders = function.source.coders
     let job = EngineJob(definition, options: try options.forEngine(pool.configuration))
@@ -64,7 +69,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
 
   func blockingValue(_ input: Input) throws -> Output {
     guard let engine = pool.engine else {
-      return try InlineCall(function: function).runBlocking(input, task: 0).get()
+      return try inline().runBlocking(input, task: 0).get()
     }
     let begun = try begin(engine, input)
     defer { begun.end() }
@@ -74,7 +79,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
 
   func value(_ input: Input) async throws -> Output {
     guard let engine = pool.engine else {
-      return try await InlineCall(function: function).run(input, task: 0).get()
+      return try await inline().value(input, task: 0)
     }
     return try await value(of: begin(engine, input))
   }

@@ -87,6 +87,10 @@ extension TaskError {
         .thrown, "the body threw \(report.typeName): \(report.text)", task: task, underlying: report.error)
     case .function:
       self.init(.functionNotNameable, "the worker could not find the function: \(report.text)", task: task)
+    case .decodeContext:
+      self.init(
+        .argumentNotDecodable, "the worker could not decode the context value: \(report.text)", task: task,
+        underlying: report.error)
     case .decodeArgument:
       self.init(
         .argumentNotDecodable, "the worker could not decode the argument: \(report.text)", task: task,
@@ -124,6 +128,11 @@ extension TaskError {
       let length = limit.map { " of \($0)" } ?? ""
       self.init(.timeLimitExceeded, "the task exceeded its time limit\(length)\(note)", task: task)
     }
+  }
+
+  /// A call that could not begin.
+  init(beginning error: any Error) {
+    self = error as? TaskError ?? TaskError(.invalidArgument, "\(error)", underlying: error)
   }
 
   /// A result that does not decode here.

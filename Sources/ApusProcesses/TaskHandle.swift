@@ -35,6 +35,8 @@ public final class TaskHandle<Output: Codable & Sendable>: Sendable {
       }
     }
 
+    var isOver: Bool { outcome.withLock { $0 != nil } }
+
     func wait() throws -> Output {
       done.wait()
       done.signal()  // for the next one that waits
@@ -45,16 +47,15 @@ public final class TaskHandle<Output: Codable & Sendable>: Sendable {
   init<Input>(_ call: SingleCall<Input, Output>, _ input: Input) {
     let completion = Completion()
     self.completion = completion
-    guard let engine = call.pool.engine else {
-      task = Task.detached {
-        try await completion.finish {
-          try await InlineCall(function: call.function).run(input, task: 0).get()
-        }
-      }
-      look = { [task] in task.isCancelled ? .finished : .running }
-      return
-    }
     do {
+      guard let engine = call.pool.engine else {
+        let inline = try call.inline()
+        task = Task.detached {
+          try await completion.finish { try await inline.value(input, task: 0) }
+        }
+        look = { completion.isOver ? .finished : .running }
+        return
+      }
       let begun = try call.begin(engine, input)
       let job = begun.job
       task = Task.detached {

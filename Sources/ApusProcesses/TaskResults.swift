@@ -28,19 +28,11 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
     buffer = ResultBuffer(order)
     var iterator = inputs.makeIterator()
     guard let engine = pool.engine else {
-      let call = InlineCall(function: function)
-      var index = -1
-      func draw() -> Input? {
-        index += 1
-        return iterator.next()
-      }
-      source = .inline(
-        next: { if let input = draw() { (index, await call.run(input, task: index)) } else { nil } },
-        blocking: { draw().map { (index, call.runBlocking($0, task: index)) } })
+      let draw: () -> Result<Input, any Error>? = { iterator.next().map { .success($0) } }
+      source = Self.inline(pool, function, options, draw: { draw() }, blockingDraw: draw)
       return
     }
-    source = .failed(TaskError(.cancelled, ""))
-    begin(pool, engine, function, options) { Drawn(iterator.next()) }
+    source = Self.begin(pool, engine, function, options) { Drawn(iterator.next()) }
   }
 
   init<Inputs: AsyncSequence & Sendable, Input: Codable & Sendable>(
@@ -48,51 +40,66 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
     asynchronousInputs inputs: Inputs
   ) where Inputs.Element == Input {
     buffer = ResultBuffer(order)
-    source = .failed(TaskError(.cancelled, ""))
     let feed = InputFeed<Input>()
     guard let engine = pool.engine else {
-      feeder = feed.start(inputs) {}
-      let call = InlineCall(function: function)
-      var index = -1
-      source = .inline(
-        next: {
-          index += 1
-          return switch await feed.next() {
-          case .success(let input)?: (index, await call.run(input, task: index))
-          case .failure(let error)?: (index, .failure(TaskError(drawing: error, task: index)))
-          case nil: nil
-          }
-        }, blocking: { preconditionFailure("unreachable: see `nextOutcome`") })
+      source = Self.inline(
+        pool, function, options, draw: { await feed.next() }, blockingDraw: { blocking { await feed.next() } }
+      )
+      if case .inline = source { feeder = feed.start(inputs) {} }
       return
     }
-    begin(pool, engine, function, options) { try feed.take() }
+    source = Self.begin(pool, engine, function, options) { try feed.take() }
     if case .engine(_, let job, _) = source { feeder = feed.start(inputs) { engine.nudge(job) } }
   }
 
   deinit { feeder?.cancel() }
 
-  private func begin<Input: Codable & Sendable>(
+  private static func begin<Input: Codable & Sendable>(
     _ pool: ProcessPool, _ engine: PoolEngine, _ function: RemoteFunction<Input, Output>,
-    _ options: CallOptions,
-    draw: @escaping () throws -> Drawn<Input>
-  ) {
+    _ options: CallOptions, draw: @escaping () throws -> Drawn<Input>
+  ) -> Source {
     var options = options
     options.window = options.window ?? 8 * engine.configuration.workers
     do {
-      guard options.window! > 0 else {
-        throw TaskError(.invalidArgument, "a window must be positive, not \(options.window!)")
+      let call = try TypedCall(engine, function, options, defaults: pool.configuration, draw: draw)
+      return .engine(engine, call.job) { [pool] buffer in
+        // The pool lives for as long as its results are wanted.
+        withExtendedLifetime(pool) {
+          call.collect(buffer.add)
+          call.held = buffer.held
+          call.refill(buffer.add)
+          return call.isFinished
+        }
       }
-      let call = try TypedCall(
-        engine, function, options, defaults: pool.configuration, draw: draw)
-      source = .engine(engine, call.job) { buffer in
-        call.collect(buffer.add)
-        call.held = buffer.held
-        call.refill(buffer.add)
-        return call.isFinished
-      }
-    } catch {
-      source = .failed(error as? TaskError ?? TaskError(.invalidArgument, "\(error)", underlying: error))
-    }
+    } catch { return .failed(TaskError(beginning: error)) }
+  }
+
+  private static func inline<Input: Codable & Sendable>(
+    _ pool: ProcessPool, _ function: RemoteFunction<Input, Output>, _ options: CallOptions,
+    draw: @escaping () async -> Result<Input, any Error>?,
+    blockingDraw: @escaping () -> Result<Input, any Error>?
+  ) -> Source {
+    do {
+      let call = try InlineCall(function, options, defaults: pool.configuration)
+      var index = -1
+      return .inline(
+        next: {
+          index += 1
+          return switch await draw() {
+          case .success(let input)?: (index, await call.run(input, task: index))
+          case .failure(let error)?: (index, .failure(TaskError(drawing: error, task: index)))
+          case nil: nil
+          }
+        },
+        blocking: {
+          index += 1
+          return switch blockingDraw() {
+          case .success(let input)?: (index, call.runBlocking(input, task: index))
+          case .failure(let error)?: (index, .failure(TaskError(drawing: error, task: index)))
+          case nil: nil
+          }
+        })
+    } catch { return .failed(TaskError(beginning: error)) }
   }
 
   // MARK: Going through them
@@ -107,7 +114,8 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
       case .failed(let error):
         isOver = true
         return (0, .failure(error))
-      case .inline(let next, _): return await next()
+      case .inline(let next, _):
+        if !Task.isCancelled, let outcome = await next() { return outcome }
       case .engine(let engine, let job, let step):
         if let outcome = buffer.take() { return outcome }
         if Task.isCancelled { break }
@@ -131,7 +139,8 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
       case .failed(let error):
         isOver = true
         return (0, .failure(error))
-      case .inline(_, let next): return next()
+      case .inline(_, let next):
+        if let outcome = next() { return outcome }
       case .engine(let engine, let job, let step):
         if let outcome = buffer.take() { return outcome }
         let isFinished = (try? step(buffer)) ?? true

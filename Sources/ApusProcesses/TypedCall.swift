@@ -14,6 +14,9 @@ extension CallOptions {
       }
       settings.timeLimit = limit.inNanoseconds
     }
+    guard window ?? 1 > 0 else {
+      throw TaskError(.invalidArgument, "a window must be positive, not \(window ?? 0)")
+    }
     settings.retries = retries ?? defaults.retries
     guard settings.retries >= 0 else {
       throw TaskError(.invalidArgument, "retries can't be negative (\(settings.retries))")
@@ -54,6 +57,8 @@ struct CallOptions: Sendable {
   /// Inputs drawn and not handed out yet, at most; nil: no bound but what keeps the workers busy.
   var window: Int?
   var isEager = false
+  /// Whether the caller may have to know which values of plain memory are there.
+  var keepsPlaces = false
 }
 
 /// One call between its caller and the engine: draws inputs, encodes them, decodes what comes back.
@@ -71,12 +76,15 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   private var draw: (() throws -> Drawn<Input>)?
   private var inbox = EngineJob.Inbox()
   private let window: Int?
+  private let keepsPlaces: Bool
   /// The last draw found no input there yet.
   private var isHeldUp = false
   /// Inputs drawn so far.
   private(set) var drawn = 0
   /// Outcomes given to the sink so far.
   private(set) var settled = 0
+  /// The tasks whose values were placed in the plain results, as far as the caller may ask.
+  private(set) var placed: [Range<Int>] = []
   /// How many of those the sink has kept back: they count for the window.
   var held = 0
 
@@ -95,6 +103,7 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
     self.engine = engine
     self.draw = draw
     window = options.window
+    keepsPlaces = options.keepsPlaces
     engine.add(job)
   }
 
@@ -204,10 +213,19 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
     for delivery in inbox.deliveries {
       if case .placed = delivery.content {
         settled += delivery.count
+        if keepsPlaces { note(placed: delivery.index..<delivery.index + delivery.count) }
         continue
       }
       settled += 1
       try sink(delivery.index, outcome(delivery))
+    }
+  }
+
+  private func note(placed range: Range<Int>) {
+    if placed.last?.upperBound == range.lowerBound {
+      placed[placed.count - 1] = placed[placed.count - 1].lowerBound..<range.upperBound
+    } else {
+      placed.append(range)
     }
   }
 

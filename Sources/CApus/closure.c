@@ -38,6 +38,18 @@ const void *apus_metadata_of_descriptor(const void *address) {
   return access(0).metadata;
 }
 
+// Every Swift image lists its types in this section, each entry relative to itself. The linker makes the names of
+// its ends; hidden, they are those of the image that this file is linked into.
+extern const int32_t __start_swift5_type_metadata[] __attribute__((weak, visibility("hidden")));
+extern const int32_t __stop_swift5_type_metadata[] __attribute__((weak, visibility("hidden")));
+
+bool apus_is_descriptor_of_program(const void *address) {
+  for (const int32_t *entry = __start_swift5_type_metadata; entry < __stop_swift5_type_metadata; entry++) {
+    if ((const char *)entry + (*entry & ~3) == address) return (*entry & 3) == 0;
+  }
+  return false;
+}
+
 // Swift's ABI, include/swift/ABI/Metadata.h: a closure's heap box starts with a metadata pointer, and its
 // metadata leads to a description of what was captured, as reflection sees it.
 enum { kind_heap_local_variable = 0x400 };
@@ -61,7 +73,8 @@ bool apus_captures_of_context(const void *context, struct apus_captures *capture
     unsigned char byte = (unsigned char)name[length];  // 1-0x17: a relative symbolic reference, 4 bytes more
     length += byte <= 0x17 ? 5 : byte <= 0x1f ? 9 : 1;
   }
-  // A function type's mangling ends in the convention of an escaping closure.
-  captures->first_is_function = length > 0 && name[length - 1] == 'c';
+  // A function type's mangling ends in the convention of an escaping closure, or, as the optimiser and the
+  // calling convention see it, in an underscore.
+  captures->first_is_function = length > 0 && (name[length - 1] == 'c' || name[length - 1] == '_');
   return true;
 }

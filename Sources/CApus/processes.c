@@ -18,6 +18,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+extern char **environ;
+
+char **apus_environment(void) { return environ; }
+
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif

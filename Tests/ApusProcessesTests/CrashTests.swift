@@ -167,6 +167,22 @@ extension ProcessPoolTests {
       if case .signalled(let signal, _) = status { return .signalled(signal, coreDumped: false) }
       return status
     }
+
+    /// Nothing can be known of a stopped worker but that it does not begin what it was given: another takes it over.
+    @Test func aStoppedIdleWorkerHoldsNothingUp() async throws {
+      try await withProcessPool(workers: 2) { (pool) async throws in
+        _ = try await pool.map(0..<100, double)
+        let stopped = pool.processIdentifiers[0]
+        kill(stopped, SIGSTOP)
+        for n in 0..<20 { #expect(try await pool.run(n, double) == 2 * n) }
+        #expect(try await pool.map(0..<1000, double) == (0..<1000).map { 2 * $0 })
+        func blocking() throws -> Int { try pool.run(7, double) }
+        #expect(try blocking() == 14)
+        kill(stopped, SIGCONT)
+        #expect(try await pool.map(0..<1000, double) == (0..<1000).map { 2 * $0 })
+        #expect(pool.processIdentifiers.contains(stopped))
+      }
+    }
   }
 }
 

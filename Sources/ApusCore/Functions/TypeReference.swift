@@ -64,13 +64,18 @@ indirect enum TypeReference {
     }
   }
 
-  /// - Parameter isTrusted: Whether places in the program are believed. What a worker names is not: a descriptor
-  ///   that is none would be followed anywhere.
+  /// - Parameter isTrusted: Whether places in the program are believed. What a worker names is held against the
+  ///   program's table of its types: a descriptor that is none would be followed anywhere.
   init(from reader: inout ByteReader, isTrusted: Bool, depth: Int = 0) throws(WorkerProtocolError) {
     guard depth < 16 else { throw WorkerProtocolError("a type is nested too deeply") }
     switch try reader.value(UInt8.self) {
     case 0: self = .name(try reader.string())
-    case 1 where isTrusted: self = .descriptor(try CodeReference(from: &reader))
+    case 1:
+      let place = try CodeReference(from: &reader)
+      if !isTrusted, !apus_is_descriptor_of_program(UnsafeRawPointer(bitPattern: try place.resolve())) {
+        throw WorkerProtocolError("a type lies where the program has none")
+      }
+      self = .descriptor(place)
     case 2: self = .array(try TypeReference(from: &reader, isTrusted: isTrusted, depth: depth + 1))
     case 3: self = .optional(try TypeReference(from: &reader, isTrusted: isTrusted, depth: depth + 1))
     default: throw WorkerProtocolError("an unknown kind of type")

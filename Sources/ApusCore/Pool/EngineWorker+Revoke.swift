@@ -51,11 +51,12 @@ extension EngineWorker {
 
   /// Opens the gate again once the worker has passed what was taken back.
   func checkRevocation() {
-    guard isRevoking,
-      channel.progress.pointee.load(ordering: .acquiring) >= 2
-        &* channel.revokedTo.pointee.load(ordering: .relaxed)
-    else { return }
-    endRevocation()
+    if isRevoking, hasPassedRevocation { endRevocation() }
+  }
+
+  var hasPassedRevocation: Bool {
+    channel.progress.pointee.load(ordering: .acquiring) >= 2
+      &* channel.revokedTo.pointee.load(ordering: .relaxed)
   }
 
   private func endRevocation() {

@@ -90,11 +90,17 @@ final class EngineWorker {
 
   var isIdle: Bool { state == .ready && inFlight == 0 }
 
+  /// Whether it has one task and has not begun it.
+  var hasOnlyWaiting: Bool {
+    inFlight == 1 && channel.progress.pointee.load(ordering: .relaxed) < expected &* 2 &+ 1
+  }
+
   /// Whether something came back since the last look. Cheap: for spinning.
   func hasNews() -> Bool {
     guard let available = try? results.available(), available == 0 else { return true }
     if state == .starting { return isReady }
     if outgoing != nil, canPush { return true }
+    if isRevoking, hasPassedRevocation { return true }
     return inFlight > 0 && channel.progress.pointee.load(ordering: .acquiring) / 2 > expected
   }
 

@@ -4,7 +4,7 @@
 /// `Codable` and encodes.
 package struct FailureReport: Error, Sendable {
   package enum Phase: UInt8, Sendable {
-    case function, decodeArgument, call, encodeResult
+    case function, decodeContext, decodeArgument, call, encodeResult
   }
 
   package var phase: Phase

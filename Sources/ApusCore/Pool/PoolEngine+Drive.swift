@@ -1,4 +1,5 @@
 import CApus
+import Glibc
 import Synchronization
 
 extension PoolEngine {
@@ -41,8 +42,9 @@ extension PoolEngine {
     }
   }
 
-  /// Drives for a few microseconds, and says whether the job's caller has something to do by then: a short task is over sooner than two changes of thread, to the engine's and
-  /// back, would take. Not longer, because this may be a thread of the cooperative pool.
+  /// Drives for a few microseconds, and says whether the job's caller has something to do by then: a short task is
+  /// over sooner than two changes of thread, to the engine's and back, would take. Not longer, because this may be
+  /// a thread of the cooperative pool.
   package func isSoon(_ job: EngineJob) -> Bool {
     lock.lock()
     if driver == nil {
@@ -244,6 +246,7 @@ extension PoolEngine {
   /// Drives for callers that suspend, and watches over an idle pool.
   func serve() {
     lock.lock()
+    engineThread = pthread_self()
     while !isClosed {
       if driver == nil, needsDriver {
         drive(asEngineThread: true) { driver != nil || !needsDriver || isClosed }

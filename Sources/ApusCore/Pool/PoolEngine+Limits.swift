@@ -1,4 +1,5 @@
 import CApus
+import Glibc
 import Synchronization
 
 extension PoolEngine {
@@ -25,7 +26,9 @@ extension PoolEngine {
   func enforceLimits(now: UInt64) {
     nextLimitCheck = now &+ 1_000_000
     for case let worker? in workers {
-      if worker.state == .starting, let limit = configuration.startUpLimit, now >= worker.startedAt &+ limit {
+      if worker.state == .starting, let limit = configuration.startUpLimit, !worker.isReady,
+        now >= worker.startedAt &+ limit
+      {
         worker.corruption = "it was not ready after \(Duration.nanoseconds(limit))"
         worker.kill(nil)
       }
@@ -55,14 +58,24 @@ extension PoolEngine {
 
   /// Ends the pool: no new tasks, those given may finish for `limit`, then everything is ended.
   ///
-  /// Returns when no process is left; in bounded time after `limit`, whatever the workers do.
+  /// Returns when no process is left; in bounded time after `limit`, whatever the workers do. Of several at a time
+  /// the shortest limit counts, and all wait.
   package func shutDown(within limit: UInt64) {
     lock.lock()
-    guard !isClosing else { return unlockAndTell() }
-    isClosing = true
-    let end = apus_now() &+ limit
-    if limit > 0 {
-      driveBounded(until: end) { active.allSatisfy { $0.isComplete || $0.isCancelled } }
+    let end = apus_now().addingReportingOverflow(limit)
+    let closesBefore = closesAt
+    closesAt = min(closesBefore ?? .max, end.overflow ? .max : end.partialValue)
+    if closesBefore == nil { close(isGraceful: limit > 0) }
+    let isEngineThread = engineThread.map { pthread_equal($0, pthread_self()) != 0 } ?? false
+    unlockAndTell()
+    if isEngineThread { return }  // an observer's call: the thread can't wait for its own end
+    engineThreadEnded.wait()
+    engineThreadEnded.signal()  // for the next one that waits
+  }
+
+  private func close(isGraceful: Bool) {
+    if isGraceful {
+      driveBounded(until: { closesAt! }) { active.allSatisfy { $0.isComplete || $0.isCancelled } }
       for case let worker? in workers where worker.isIdle { tellToStop(worker) }
     }
     for case let worker? in workers where worker.state != .leaving {
@@ -72,14 +85,14 @@ extension PoolEngine {
     problem = problem ?? .closed
     failEverything(.closed)
     // `exit` runs what bodies registered with `atexit`; it gets a quarter of a second.
-    driveBounded(until: apus_now() &+ 250_000_000) { workers.allSatisfy { $0 == nil } }
+    let endOfExit = apus_now() &+ 250_000_000
+    driveBounded(until: { endOfExit }) { workers.allSatisfy { $0 == nil } }
     killAll()
     // Not even a kill is sure to be quick (a process in an uninterruptible wait), so this is bounded as well.
-    driveBounded(until: apus_now() &+ 2_000_000_000) { workers.allSatisfy { $0 == nil } }
+    let endOfKill = apus_now() &+ 2_000_000_000
+    driveBounded(until: { endOfKill }) { workers.allSatisfy { $0 == nil } }
     isClosed = true
     poke.ring()
-    unlockAndTell()
-    engineThreadEnded.wait()
   }
 
   private func tellToStop(_ worker: EngineWorker) {
@@ -91,10 +104,11 @@ extension PoolEngine {
   }
 
   /// Drives, or waits while another thread does, until `isDone` or a moment.
-  private func driveBounded(until end: UInt64, _ isDone: () -> Bool) {
+  private func driveBounded(until end: () -> UInt64, _ isDone: () -> Bool) {
     var backoff = Backoff()
     while !isDone() {
       let now = apus_now()
+      let end = end()
       if now >= end { return }
       if pump() { backoff = Backoff() }
       unlockAndTell()

@@ -42,11 +42,13 @@ extension PoolEngine {
       job.isListed = false
     }
     guard let job = queue.first else { return nil }
+    // One that has not yet passed what was taken back from it is stopped, or deep in a long task.
+    guard !worker.isRevoking else { return nil }
     if worker.inFlight == 0 { return job }
     let size = chunkSize(job, limit: job.queued)
     // Behind another task only if both are known to be short, so that a long one is never queued behind a
     // long one while a worker is idle. What turns out to be long after all is taken back.
-    guard !worker.isRevoking, worker.stop == nil, worker.inFlight < Self.backlogChunks * size,
+    guard worker.stop == nil, worker.inFlight < Self.backlogChunks * size,
       let time = job.taskTime, time < Self.chunkTime
     else { return nil }
     // The tasks at both ends stand for those between them.
@@ -84,12 +86,17 @@ extension PoolEngine {
     return true
   }
 
-  /// If a worker is idle and nothing is queued, takes back what waits in other workers' rings behind tasks
-  /// that turned out to be long. True if anything was.
+  /// If a worker is idle and nothing is queued, takes back what other workers have not begun: what waits in their
+  /// rings behind tasks that turned out to be long, and the only task of one that does not get going (it may be
+  /// stopped). True if anything was.
   func rebalance() -> Bool {
-    guard queue.isEmpty, workers.contains(where: { $0?.isIdle == true }) else { return false }
+    guard queue.isEmpty, workers.contains(where: { $0?.isIdle == true && $0?.isRevoking == false }) else {
+      return false
+    }
     var taken = 0
-    for case let worker? in workers where worker.inFlight > 1 { taken += worker.revoke() }
+    for case let worker? in workers where worker.inFlight > 1 || worker.hasOnlyWaiting {
+      taken += worker.revoke()
+    }
     guard taken > 0 else { return false }
     scheduleAgain()
     return true

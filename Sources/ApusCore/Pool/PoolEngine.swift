@@ -24,7 +24,9 @@ package final class PoolEngine: @unchecked Sendable {
   var vacancies: [(slot: Int, at: UInt64)] = []
   /// Why there can be no more workers.
   var problem: PoolProblem?
-  var isClosing = false
+  /// When tasks that were given are ended, once the pool is being shut down.
+  var closesAt: UInt64?
+  var isClosing: Bool { closesAt != nil }
   var isClosed = false
 
   // MARK: Jobs
@@ -51,6 +53,7 @@ package final class PoolEngine: @unchecked Sendable {
   var sleepers = 0
   var isEngineThreadAsleep = false
   let engineThreadEnded = NativeSemaphore()
+  var engineThread: pthread_t?
   var nextLimitCheck: UInt64 = 0
   /// Told to observers once the lock is free.
   var news: [Event] = []

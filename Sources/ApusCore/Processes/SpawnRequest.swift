@@ -1,4 +1,4 @@
-import Glibc
+import CApus
 
 /// A program to start, and what it gets.
 package struct SpawnRequest: Sendable {
@@ -47,8 +47,8 @@ package struct SpawnRequest: Sendable {
   /// at this moment makes it undefined.
   package static var ownEnvironment: [String] {
     var entries: [String] = []
-    // Null after `clearenv`, which Swift's import of C's declaration does not know.
-    guard var next = Optional(environ) else { return [] }
+    // Through C: null after `clearenv`, which the `environ` that Swift imports does not allow for.
+    guard var next = apus_environment() else { return [] }
     while let entry = next.pointee {
       entries.append(String(cString: entry))
       next += 1

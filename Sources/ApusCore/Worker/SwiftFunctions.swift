@@ -53,15 +53,18 @@ enum SwiftFunctions {
         )
       case .context:
         let function = cast(ContextBody<C, I, O>.self).make()
-        let context = try ValueCodec<C>().decode(context)
+        let context = LazyContext<C>(context)
         return SwiftRunner<I, O>(
-          call: { input in try function(context, input) }, strides: strides, rawLoop: nil)
+          call: { input in try function(context.value(), input) }, strides: strides, rawLoop: nil)
       case .asyncContext:
         AsyncBridge.isNeeded.store(true, ordering: .relaxed)
         let function = cast(AsyncContextBody<C, I, O>.self).make()
-        let context = try ValueCodec<C>().decode(context)
+        let context = LazyContext<C>(context)
         return SwiftRunner<I, O>(
-          call: { input in try AsyncBridge.run { try await function(context, input) } }, strides: strides,
+          call: { input in
+            let context = try context.value()
+            return try AsyncBridge.run { try await function(context, input) }
+          }, strides: strides,
           rawLoop: nil)
       }
     }
@@ -75,6 +78,40 @@ enum SwiftFunctions {
       guard loop != 0 else { return nil }
       let loop = unsafeBitCast(ClosureWords(code: loop, context: 0), to: RawLoop.self).loop
       return { [body] in try loop($0, body) }
+    }
+  }
+}
+
+/// A context value, decoded when the first element needs it and not before: decoding it is the user's code, and
+/// where that is deadly the element is to answer for it.
+private final class LazyContext<Context: Codable> {
+  private enum State {
+    case encoded(ByteBuffer)
+    case decoded(Context)
+    case failed(FailureReport)
+  }
+  private var state: State
+
+  init(_ bytes: UnsafeRawBufferPointer) {
+    let copy = ByteBuffer(capacity: bytes.count)
+    copy.append(contentsOf: bytes)
+    state = .encoded(copy)
+  }
+
+  func value() throws -> Context {
+    switch state {
+    case .decoded(let value): return value
+    case .failed(let report): throw report
+    case .encoded(let bytes):
+      do {
+        let value = try ValueCodec<Context>().decode(bytes.bytes)
+        state = .decoded(value)
+        return value
+      } catch {
+        let report = FailureReport(.decodeContext, error)
+        state = .failed(report)
+        throw report
+      }
     }
   }
 }

@@ -24,7 +24,9 @@ final class SwiftRunner<Input: Codable, Output: Codable>: ElementRunner {
       throw error
     } catch { throw FailureReport(.decodeArgument, error) }
     let result: Output
-    do { result = try call(value) } catch { throw FailureReport(.call, error) }
+    do { result = try call(value) } catch let report as FailureReport { throw report } catch {
+      throw FailureReport(.call, error)
+    }
     if try outputs.withRawBytes(of: result, { try output.emit($0) }) != nil { return }
     buffer.removeAll(keepingCapacity: buffer.count < 1 << 20)
     do { try outputs.encode(result, into: buffer) } catch { throw FailureReport(.encodeResult, error) }

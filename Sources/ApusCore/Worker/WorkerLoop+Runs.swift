@@ -40,7 +40,7 @@ extension WorkerLoop {
     if header.isTimed != 0 { channel.begun.pointee.store(apus_now(), ordering: .relaxed) }
     stoppedBefore = nil
     var failure: FailureReport?
-    do { try runner.run(run) } catch { failure = FailureReport(.call, error) }
+    do { try runner.run(run) } catch { failure = error as? FailureReport ?? FailureReport(.call, error) }
     flushOutput()
     let done = stoppedBefore ?? channel.progress.pointee.load(ordering: .relaxed) / 2
     if done > first {

@@ -12,6 +12,10 @@ const void *apus_descriptor_of_metadata(const void *metadata);
 /// The complete metadata of the non-generic struct or enum that `descriptor` describes, or NULL.
 const void *apus_metadata_of_descriptor(const void *descriptor);
 
+/// Whether the program's own table of its types lists a descriptor at that address: false for an address that a
+/// liar names.
+bool apus_is_descriptor_of_program(const void *address);
+
 /// What a closure has captured.
 struct apus_captures {
   int values;

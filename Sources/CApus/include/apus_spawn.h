@@ -30,6 +30,9 @@ enum {
   APUS_SPAWN_STEP_EXEC = 4,
 };
 
+/// The environment of this process; null after `clearenv`.
+char **apus_environment(void);
+
 struct apus_spawn_request {
   /// Taken as it is: no search in PATH. If relative, it is relative to `working_directory`.
   const char *path;
