@@ -2,8 +2,8 @@ import ApusCore
 
 /// One task by itself: `run` and `submit`.
 ///
-/// The way of a single small call is as short as it can be: its types stay behind pointers (`FunctionCoders`),
-/// and the engine's lock is taken three times.
+/// The way of a single small call is as short as it can be: its coders are those of the function
+/// (`FunctionCoders`), and if a worker is free and quick no job is made for it (`PoolEngine.call`).
 struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {
   let pool: ProcessPool
   let function: RemoteFunction<Input, Output>
@@ -14,74 +14,74 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
   struct Begun {
     let engine: PoolEngine
     let job: EngineJob
-    let coders: FunctionCoders
+    let coders: FunctionCoders<Input, Output>
     let limit: Duration?
 
     func end() { engine.remove(job) }
 
     /// The value, once the job is complete.
     func value() throws -> Output {
-      var inbox = EngineJob.Inbox()
-      engine.collect(job, into: &inbox)
+      let inbox = job.finishedInbox
       guard let delivery = inbox.deliveries.first else {
         throw TaskError(.cancelled, "the task was cancelled", task: 0)
       }
-      var bytes = try delivery.value(in: inbox, limit: limit)
-      if job.function.strides != nil { bytes = .init(rebasing: bytes.prefix(MemoryLayout<Output>.size)) }
-      return try withUnsafeTemporaryAllocation(of: Output.self, capacity: 1) { result in
-        do { try coders.decode(bytes, to: result.baseAddress!) } catch {
-          throw TaskError(decoding: error, task: 0)
-        }
-        return result.moveElement(from: 0)
-      }
+      return try SingleCall.decoded(delivery.value(in: inbox, limit: limit), job.function, coders)
     }
   }
 
+  @inline(__always)
   private var options: CallOptions { CallOptions(timeLimit: timeLimit, retries: retries, isEager: true) }
 
   func inline() throws -> InlineCall<Input, Output> {
     try InlineCall(function, options, defaults: pool.configuration)
   }
 
+  /// Gives the task to the engine, to be waited for.
   func begin(_ engine: PoolEngine, _ input: Input) throws -> Begun {
-    let definition = try TaskError.naming { try function.source.definition() }
-    let coders = function.source.coders
-    let job = EngineJob(definition, options: try options.forEngine(pool.configuration))
-    let batch: InputBatch
-    if let large = LargeArgument(input, definition) {
-      batch = large.batch
-    } else {
-      let buffer = ByteBuffer(capacity: 64)
-      do { try withUnsafePointer(to: input) { try coders.encode($0, into: buffer) } } catch {
-        throw TaskError(
-          .argumentNotEncodable, "the argument could not be encoded: \(error)", task: 0, underlying: error)
-      }
-      if let strides = definition.strides {
-        buffer.pad(to: strides.input)
-        batch = InputBatch(raw: buffer.baseAddress, stride: strides.input, count: 1, owner: buffer)
-      } else {
-        batch = InputBatch(coded: buffer, ends: [buffer.count])
-      }
-    }
+    let definition = try TaskError.naming(function.source.definition)
+    let settings = try options.forEngine(pool.configuration)
+    let batch =
+      try LargeArgument(input, definition)?.batch
+      ?? InputBatch(only: encoded(input, definition), of: definition)
+    let job = EngineJob(definition, options: settings)
     engine.add(job, only: batch)
-    return Begun(engine: engine, job: job, coders: coders, limit: timeLimit ?? pool.configuration.timeLimit)
+    return begun(engine, job)
   }
 
+  private func begun(_ engine: PoolEngine, _ job: EngineJob) -> Begun {
+    Begun(
+      engine: engine, job: job, coders: function.coders, limit: timeLimit ?? pool.configuration.timeLimit)
+  }
+
+  @inline(__always)
   func blockingValue(_ input: Input) throws -> Output {
-    guard let engine = pool.engine else {
-      return try inline().runBlocking(input, task: 0).get()
+    guard let engine = pool.engine else { return try inline().runBlocking(input, task: 0).get() }
+    let definition = try TaskError.naming(function.source.definition)
+    let begun: Begun
+    if definition.takesRawArray {
+      begun = try begin(engine, input)
+    } else {
+      let bytes = try encoded(input, definition)
+      guard let job = engine.call(definition, bytes, try options.forEngine(pool.configuration)) else {
+        return try Self.decoded(bytes.bytes, definition, function.coders)
+      }
+      begun = self.begun(engine, job)
     }
-    let begun = try begin(engine, input)
     defer { begun.end() }
     engine.wait(for: begun.job)
     return try begun.value()
   }
 
   func value(_ input: Input) async throws -> Output {
-    guard let engine = pool.engine else {
-      return try await inline().value(input, task: 0)
+    guard let engine = pool.engine else { return try await inline().value(input, task: 0) }
+    try Task.checkCancellation()
+    let definition = try TaskError.naming(function.source.definition)
+    if definition.takesRawArray { return try await value(of: begin(engine, input)) }
+    let bytes = try encoded(input, definition)
+    guard let job = engine.call(definition, bytes, try options.forEngine(pool.configuration)) else {
+      return try Self.decoded(bytes.bytes, definition, function.coders)
     }
-    return try await value(of: begin(engine, input))
+    return try await value(of: begun(engine, job))
   }
 
   func value(of begun: Begun) async throws -> Output {
@@ -89,5 +89,29 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
     if !begun.engine.isSoon(begun.job) { await begun.engine.suspend(for: begun.job) }
     try Task.checkCancellation()
     return try begun.value()
+  }
+
+  // MARK: Bytes
+
+  @inline(__always)
+  private func encoded(_ input: Input, _ definition: FunctionDefinition) throws -> ByteBuffer {
+    let buffer = ByteBuffer(capacity: 64)
+    do { try function.coders.encode(input, into: buffer) } catch {
+      throw TaskError(
+        .argumentNotEncodable, "the argument could not be encoded: \(error)", task: 0, underlying: error)
+    }
+    // In a run, values of plain memory take their stride.
+    if let strides = definition.strides { buffer.pad(to: strides.input) }
+    return buffer
+  }
+
+  @inline(__always)
+  private static func decoded(
+    _ bytes: UnsafeRawBufferPointer, _ definition: FunctionDefinition, _ coders: FunctionCoders<Input, Output>
+  ) throws -> Output {
+    let size = definition.strides == nil ? bytes.count : min(bytes.count, MemoryLayout<Output>.size)
+    do { return try coders.decode(UnsafeRawBufferPointer(rebasing: bytes[..<size])) } catch {
+      throw TaskError(decoding: error, task: 0)
+    }
   }
 }

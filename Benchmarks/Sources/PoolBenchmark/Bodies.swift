@@ -8,4 +8,7 @@ func echo(_ numbers: [Double]) -> [Double] { numbers }
 
 func fib(_ n: Int) -> Int { n <= 2 ? 1 : fib(n - 1) + fib(n - 2) }
 
-func processIdentifier(_: Int) -> Int { Int(getpid()) }
+func processIdentifierAfterAMoment(_: Int) -> Int {
+  usleep(1000)
+  return Int(getpid())
+}

@@ -76,10 +76,12 @@ func startup(workers: Int) throws -> Figure {
   return Figure(seconds: end - start, count: 1)
 }
 
+/// The tasks take a moment without using a processor, so that one worker does not do them all while the next one
+/// starts, nor keep it from starting. The peers' do the same.
 private func useEveryWorker(of pool: ProcessPool, _ workers: Int) throws {
   var seen: Set<Int> = []
   while seen.count < workers {
-    seen.formUnion(try pool.map(Array(0..<workers), chunking: .fixed(1), processIdentifier))
+    seen.formUnion(try pool.map(Array(0..<workers), chunking: .fixed(1), processIdentifierAfterAMoment))
   }
 }
 

@@ -29,13 +29,13 @@ package final class FunctionDefinition: Sendable {
 @usableFromInline
 package final class FunctionSource: Sendable {
   /// How its arguments and results travel.
-  package let coders: FunctionCoders
+  let coders: AnyFunctionCoders
   private let plain: Result<FunctionDefinition, FunctionProblem>
   private let encodeContext: (@Sendable (ByteBuffer) throws -> Void)?
   private let bound = Mutex<FunctionDefinition?>(nil)
 
   private init(
-    _ plain: Result<FunctionDefinition, FunctionProblem>, _ coders: FunctionCoders,
+    _ plain: Result<FunctionDefinition, FunctionProblem>, _ coders: AnyFunctionCoders,
     context: (@Sendable (ByteBuffer) throws -> Void)? = nil
   ) {
     (self.plain, self.coders, encodeContext) = (plain, coders, context)
@@ -68,6 +68,9 @@ package final class FunctionSource: Sendable {
   private struct Key: Hashable {
     let code: UInt
     let context, input, output: ObjectIdentifier
+
+    // The types hardly ever tell two keys apart that the code does not.
+    func hash(into hasher: inout Hasher) { hasher.combine(code) }
   }
 
   private static let known = Mutex<[Key: FunctionSource]>([:])
@@ -79,7 +82,7 @@ package final class FunctionSource: Sendable {
     _ context: Context.Type, _ input: Input.Type, _ output: Output.Type
   ) -> FunctionSource {
     guard body.context == 0 else {
-      return FunctionSource(.failure(.captures(body.context)), FunctionCoders.of(Input.self, Output.self))
+      return FunctionSource(.failure(.captures(body.context)), FunctionCoders<Input, Output>())
     }
     let key = Key(
       code: body.code, context: ObjectIdentifier(context), input: ObjectIdentifier(input),
@@ -88,7 +91,7 @@ package final class FunctionSource: Sendable {
       if let source = known[key] { return source }
       let made = FunctionSource(
         define(shape, body.code, loop: loop, Context.self, Input.self, Output.self),
-        FunctionCoders.of(Input.self, Output.self))
+        FunctionCoders<Input, Output>())
       known[key] = made
       return made
     }

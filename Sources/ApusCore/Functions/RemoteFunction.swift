@@ -25,6 +25,12 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
   package let source: FunctionSource
   package let local: Local
 
+  /// How its arguments and results travel.
+  package var coders: FunctionCoders<Input, Output> {
+    // Every initialiser makes the source for these very types.
+    unsafeDowncast(source.coders, to: FunctionCoders<Input, Output>.self)
+  }
+
   /// Names a function.
   @inlinable
   public init(_ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output) {

@@ -14,7 +14,7 @@ package struct Backoff {
   @inline(__always)
   package mutating func pause(yieldingFor limit: UInt64 = 50_000) -> Bool {
     spins &+= 1
-    if spins <= 64 {
+    if spins <= 128 {
       _ = apus_relax()
       return true
     }

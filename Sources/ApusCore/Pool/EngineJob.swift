@@ -36,8 +36,8 @@ package final class EngineJob: @unchecked Sendable {
   @exclusivity(unchecked) var queued = 0
   @exclusivity(unchecked) var inFlight = 0
   /// No more arguments will come.
-  var isInputClosed = false
-  var isCancelled = false
+  @exclusivity(unchecked) var isInputClosed = false
+  @exclusivity(unchecked) var isCancelled = false
   /// Whether the engine has it in its list of jobs with queued tasks.
   @exclusivity(unchecked) var isListed = false
   /// Tries of tasks whose workers died, by index.
@@ -56,9 +56,11 @@ package final class EngineJob: @unchecked Sendable {
     package init(capacity: Int = 64) { bytes = ByteBuffer(capacity: capacity) }
   }
   @exclusivity(unchecked) var inbox = Inbox()
-  var hasBadNews = false
+  /// What has come back, once the caller was told that the job is complete: nothing is added after that.
+  package var finishedInbox: Inbox { inbox }
+  @exclusivity(unchecked) var hasBadNews = false
   /// Somebody else has something for the caller.
-  var isNudged = false
+  @exclusivity(unchecked) var isNudged = false
 
   // MARK: Waiting
 
@@ -67,11 +69,11 @@ package final class EngineJob: @unchecked Sendable {
     case blocking
     case continuation(UnsafeContinuation<Void, Never>)
   }
-  var waiter = Waiter.none
+  @exclusivity(unchecked) var waiter = Waiter.none
   /// Fewer queued tasks than this: the caller should encode more.
-  var refillBelow = 0
+  @exclusivity(unchecked) var refillBelow = 0
   /// Its place in the engine's list of jobs.
-  var activeIndex: Int?
+  @exclusivity(unchecked) var activeIndex: Int?
   @exclusivity(unchecked) var isTouched = false
   /// Where a blocked caller sleeps while another thread drives the pool; see `PoolEngine.wait`.
   private(set) var wake: SharedWord?

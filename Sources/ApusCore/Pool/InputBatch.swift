@@ -27,6 +27,15 @@ package final class InputBatch: @unchecked Sendable {
     (count, owner) = (ends.count, nil)
   }
 
+  /// One argument, encoded for a function.
+  package convenience init(only argument: ByteBuffer, of function: FunctionDefinition) {
+    if let strides = function.strides {
+      self.init(raw: argument.baseAddress, stride: strides.input, count: 1, owner: argument)
+    } else {
+      self.init(coded: argument, ends: [argument.count])
+    }
+  }
+
   func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
     switch storage {
     case .raw(let base, let stride):

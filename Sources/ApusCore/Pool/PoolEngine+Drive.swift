@@ -203,7 +203,7 @@ extension PoolEngine {
     for tag in tags { handle(tag) }
   }
 
-  private func look(at poller: Poller, timeout: UInt64?) {
+  func look(at poller: Poller, timeout: UInt64?) {
     var tags: [UInt64] = []
     poller.wait(timeout) { tags.append($0) }
     for tag in tags { handle(tag) }

@@ -9,7 +9,7 @@ import Synchronization
 /// idle pool, one engine thread does the same. Every step is made under one lock, and no code of a user runs
 /// under it.
 package final class PoolEngine: @unchecked Sendable {
-  // Sound: everything mutable is guarded by `lock`.
+  // Sound: everything mutable is guarded by `lock`. Hence no run-time check of exclusivity (see `EngineWorker`).
 
   package let configuration: EngineConfiguration
   let lock = Lock()
@@ -18,26 +18,32 @@ package final class PoolEngine: @unchecked Sendable {
   // MARK: Workers
 
   @exclusivity(unchecked) var workers: [EngineWorker?]
-  var restarts = 0
-  var failedStarts = 0
+  @exclusivity(unchecked) var restarts = 0
+  @exclusivity(unchecked) var failedStarts = 0
   /// Slots that want a worker, and when to try.
-  var vacancies: [(slot: Int, at: UInt64)] = []
+  @exclusivity(unchecked) var vacancies: [(slot: Int, at: UInt64)] = []
   /// Why there can be no more workers.
-  var problem: PoolProblem?
+  @exclusivity(unchecked) var problem: PoolProblem?
   /// When tasks that were given are ended, once the pool is being shut down.
-  var closesAt: UInt64?
+  @exclusivity(unchecked) var closesAt: UInt64?
   var isClosing: Bool { closesAt != nil }
-  var isClosed = false
+  @exclusivity(unchecked) var isClosed = false
 
   // MARK: Jobs
 
   /// Jobs with queued tasks, served in turn.
   @exclusivity(unchecked) var queue = Queue<EngineJob>()
-  var active: [EngineJob] = []
+  @exclusivity(unchecked) var active: [EngineJob] = []
   /// How many callers have suspended: for them the engine thread must drive.
-  var suspended = 0
+  @exclusivity(unchecked) var suspended = 0
   /// Jobs that may have something to tell since the last look.
   let touched = TouchedJobs()
+
+  /// How many callers are at the door: who holds the lock for a direct call lets them in.
+  let arrivals = Atomic<Int>(0)
+  /// How often a direct call looks for its result: some microseconds. Not at all on a single processor, where the
+  /// worker could not run meanwhile.
+  let directSpins = Processors.allowedByAffinity() > 1 ? 400 : 0
 
   // MARK: Waiting
 
@@ -47,16 +53,16 @@ package final class PoolEngine: @unchecked Sendable {
   let busy: Poller
   let doorbell: Bell
   let poke: Bell
-  var driver: EngineJob?
-  var followers: [EngineJob] = []
+  @exclusivity(unchecked) var driver: EngineJob?
+  @exclusivity(unchecked) var followers: [EngineJob] = []
   /// Threads that sleep until a worker does something.
-  var sleepers = 0
-  var isEngineThreadAsleep = false
+  @exclusivity(unchecked) var sleepers = 0
+  @exclusivity(unchecked) var isEngineThreadAsleep = false
   let engineThreadEnded = NativeSemaphore()
-  var engineThread: pthread_t?
-  var nextLimitCheck: UInt64 = 0
+  @exclusivity(unchecked) var engineThread: pthread_t?
+  @exclusivity(unchecked) var nextLimitCheck: UInt64 = 0
   /// Told to observers once the lock is free.
-  var news: [Event] = []
+  @exclusivity(unchecked) var news: [Event] = []
 
   enum Tag {
     static let doorbell: UInt64 = 1 << 32
@@ -93,20 +99,24 @@ package final class PoolEngine: @unchecked Sendable {
 
   /// Takes a job on.
   package func add(_ job: EngineJob) {
+    arrivals.add(1, ordering: .relaxed)
     lock.lock()
+    arrivals.subtract(1, ordering: .relaxed)
     activate(job)
     unlockAndTell()
   }
 
   /// Takes on a job of one task.
   package func add(_ job: EngineJob, only batch: InputBatch) {
+    arrivals.add(1, ordering: .relaxed)
     lock.lock()
+    arrivals.subtract(1, ordering: .relaxed)
     activate(job)
     receive(batch, base: 0, job, isLast: true)
     unlockAndTell()
   }
 
-  private func activate(_ job: EngineJob) {
+  func activate(_ job: EngineJob) {
     job.activeIndex = active.count
     active.append(job)
   }
@@ -118,7 +128,7 @@ package final class PoolEngine: @unchecked Sendable {
     unlockAndTell()
   }
 
-  private func receive(_ batch: InputBatch, base: Int, _ job: EngineJob, isLast: Bool) {
+  func receive(_ batch: InputBatch, base: Int, _ job: EngineJob, isLast: Bool) {
     if isLast { job.isInputClosed = true }
     if isClosed || problem != nil {
       for local in 0..<batch.count { job.deliver(.unserved(problem ?? .closed), index: base + local) }

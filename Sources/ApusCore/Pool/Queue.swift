@@ -1,59 +1,66 @@
-/// First in, first out. Amortised O(1) at both ends.
+/// First in, first out, in a circle of slots. Amortised O(1) at both ends.
 struct Queue<Element> {
-  private var items: [Element?] = []
+  /// A power of two of them, or none.
+  private var slots: [Element?] = []
   private var head = 0
+  private(set) var count = 0
 
-  var count: Int { items.count - head }
   var isEmpty: Bool { count == 0 }
   var first: Element? {
-    get { isEmpty ? nil : items[head] }
-    set { items[head] = newValue }
+    get { isEmpty ? nil : slots[head] }
+    set { slots[head] = newValue }
   }
   var last: Element? {
-    get { isEmpty ? nil : items[items.count - 1] }
-    set { items[items.count - 1] = newValue }
+    get { isEmpty ? nil : slots[slot(count - 1)] }
+    set { slots[slot(count - 1)] = newValue }
   }
 
-  subscript(index: Int) -> Element { items[head + index]! }
+  subscript(index: Int) -> Element { slots[slot(index)]! }
+
+  private func slot(_ index: Int) -> Int { (head &+ index) & (slots.count &- 1) }
 
   func contains(where predicate: (Element) -> Bool) -> Bool {
     (0..<count).contains { predicate(self[$0]) }
   }
 
-  mutating func append(_ element: Element) { items.append(element) }
+  mutating func append(_ element: Element) {
+    if count == slots.count { grow() }
+    slots[slot(count)] = element
+    count += 1
+  }
 
   mutating func prepend(_ element: Element) {
-    if head > 0 {
-      head -= 1
-      items[head] = element
-    } else {
-      items.insert(element, at: 0)
-    }
+    if count == slots.count { grow() }
+    head = slot(slots.count - 1)
+    slots[head] = element
+    count += 1
   }
 
   mutating func popFirst() -> Element? {
-    guard !isEmpty else { return nil }
-    let element = items[head]
-    items[head] = nil
-    head += 1
-    if head == items.count {
-      items.removeAll(keepingCapacity: true)
-      head = 0
-    } else if head >= 64, head * 2 >= items.count {
-      items.removeFirst(head)
-      head = 0
-    }
+    if isEmpty { return nil }
+    let element = slots[head]
+    slots[head] = nil
+    head = slot(1)
+    count -= 1
     return element
   }
 
   mutating func popLast() -> Element? {
-    guard !isEmpty, let element = items.removeLast() else { return nil }
-    if head == items.count {
-      items.removeAll(keepingCapacity: true)
-      head = 0
-    }
+    if isEmpty { return nil }
+    let last = slot(count - 1)
+    let element = slots[last]
+    slots[last] = nil
+    count -= 1
     return element
   }
 
   mutating func removeAll() { self = Queue() }
+
+  private mutating func grow() {
+    var grown: [Element?] = []
+    grown.reserveCapacity(max(2, 2 * count))
+    for index in 0..<count { grown.append(slots[slot(index)]) }
+    while grown.count < max(2, 2 * count) { grown.append(nil) }
+    (slots, head) = (grown, 0)
+  }
 }

@@ -30,8 +30,9 @@ package enum WorkerEntry {
     let channel = try Channel(mapping: channelMemory)
     close(channelMemory)
     let loop = WorkerLoop(channel: channel, doorbell: doorbell, makeRunner: makeRunner)
-    try Lifeline.watch(socket: control) { _ in loop.cancelAsyncTask() }
+    // Before there is a second thread: for one alone the kernel need not wait for all processors, some 5 ms.
     if !apus_barrier_register() { channel.needsFences.pointee.store(1, ordering: .relaxed) }
+    try Lifeline.watch(socket: control) { _ in loop.cancelAsyncTask() }
     publishIdentity(channel)
     channel.ready.pointee.store(Channel.magic, ordering: .releasing)
     loop.notify()
