@@ -56,5 +56,5 @@ func blocking<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) ->
 }
 
 private final class Slot<Value: Sendable>: Sendable {
-  let value = Mutex<Value?>(nil)
+  let value = Locked<Value?>(nil)
 }

@@ -1,4 +1,4 @@
-import Synchronization
+import ApusCore
 
 /// Carries inputs from an asynchronous sequence to a call that can't suspend for them: one at a time.
 final class InputFeed<Input: Sendable>: Sendable {
@@ -10,7 +10,7 @@ final class InputFeed<Input: Sendable>: Sendable {
     /// A taker, suspended until there is an input.
     var taker: UnsafeContinuation<Void, Never>?
   }
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
   /// Draws from `inputs` until they end or the task is cancelled; `arrived` is called after each.
   func start<Inputs: AsyncSequence & Sendable>(_ inputs: Inputs, arrived: @escaping @Sendable () -> Void)

@@ -21,7 +21,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
 
     /// The value, once the job is complete.
     func value() throws -> Output {
-      let inbox = job.finishedInbox
+      let inbox = engine.inbox(of: job)
       guard let delivery = inbox.deliveries.first else {
         throw TaskError(.cancelled, "the task was cancelled", task: 0)
       }

@@ -19,7 +19,7 @@ public final class TaskHandle<Output: Codable & Sendable>: Sendable {
 
   /// Lets threads wait for what a Swift task makes.
   private final class Completion: Sendable {
-    private let outcome = Mutex<Result<Output, any Error>?>(nil)
+    private let outcome = Locked<Result<Output, any Error>?>(nil)
     private let done = NativeSemaphore()
 
     func finish(_ body: () async throws -> Output) async throws -> Output {

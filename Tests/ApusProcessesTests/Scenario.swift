@@ -65,7 +65,7 @@ func runProgram(
 
 /// What three threads find out.
 private final class RunBox: Sendable {
-  private let state = Mutex((run: ProgramRun(), count: 0))
+  private let state = Locked((run: ProgramRun(), count: 0))
   var run: ProgramRun { state.withLock { $0.run } }
   var count: Int { state.withLock { $0.count } }
 

@@ -21,7 +21,7 @@ public final class EventStream: Sendable {
     var isFinished = false
   }
 
-  private let state = Mutex(State())
+  private let state = Locked(State())
   // How many observers there are; a hint that spares publishers the lock. Relaxed: a publisher that runs at the
   // same time as `subscribe` may miss it either way, and one that comes after it sees it through whatever
   // ordered the two.
@@ -94,9 +94,9 @@ public final class EventStream: Sendable {
 
   /// Keeps an observer in place for as long as it is kept itself.
   public final class Subscription: Sendable {
-    private let remove: Mutex<(@Sendable () -> Void)?>
+    private let remove: Locked<(@Sendable () -> Void)?>
 
-    init(_ remove: @escaping @Sendable () -> Void) { self.remove = Mutex(remove) }
+    init(_ remove: @escaping @Sendable () -> Void) { self.remove = Locked(remove) }
 
     /// Ends the subscription; again and again does no harm. Does not wait: another thread that is publishing
     /// at this moment may still call the observer.

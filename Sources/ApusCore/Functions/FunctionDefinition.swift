@@ -32,7 +32,7 @@ package final class FunctionSource: Sendable {
   let coders: AnyFunctionCoders
   private let plain: Result<FunctionDefinition, FunctionProblem>
   private let encodeContext: (@Sendable (ByteBuffer) throws -> Void)?
-  private let bound = Mutex<FunctionDefinition?>(nil)
+  private let bound = Locked<FunctionDefinition?>(nil)
 
   private init(
     _ plain: Result<FunctionDefinition, FunctionProblem>, _ coders: AnyFunctionCoders,
@@ -73,7 +73,7 @@ package final class FunctionSource: Sendable {
     func hash(into hasher: inout Hasher) { hasher.combine(code) }
   }
 
-  private static let known = Mutex<[Key: FunctionSource]>([:])
+  private static let known = Locked<[Key: FunctionSource]>([:])
 
   /// The source for a body. Making one costs microseconds, so each is made once: a body's code address and
   /// its types name it for as long as the program runs.

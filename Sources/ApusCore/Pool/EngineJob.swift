@@ -56,8 +56,6 @@ package final class EngineJob: @unchecked Sendable {
     package init(capacity: Int = 64) { bytes = ByteBuffer(capacity: capacity) }
   }
   @exclusivity(unchecked) var inbox = Inbox()
-  /// What has come back, once the caller was told that the job is complete: nothing is added after that.
-  package var finishedInbox: Inbox { inbox }
   @exclusivity(unchecked) var hasBadNews = false
   /// Somebody else has something for the caller.
   @exclusivity(unchecked) var isNudged = false

@@ -188,6 +188,9 @@ package final class PoolEngine: @unchecked Sendable {
     }
   }
 
+  /// What has come back to a job that is complete: nothing is added after that.
+  package func inbox(of job: EngineJob) -> EngineJob.Inbox { lock.withLock { job.inbox } }
+
   package enum Stage { case queued, begun, over }
 
   /// How far a job of one task is.

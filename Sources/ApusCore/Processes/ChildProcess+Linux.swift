@@ -27,7 +27,7 @@ package final class ChildProcess: Sendable {
 
   // The lock stands between signalling and reaping: until it is reaped, the number is this child's alone, and
   // as long as a group has members its number is not given out again.
-  private let state: Mutex<State>
+  private let state: Locked<State>
 
   private struct State {
     var descriptor: OwnedDescriptor?
@@ -38,7 +38,7 @@ package final class ChildProcess: Sendable {
   init(pid: Int32, pidfd: Int32, group: Group) {
     self.pid = pid
     self.group = group
-    state = Mutex(State(descriptor: pidfd >= 0 ? OwnedDescriptor(pidfd) : nil, status: nil))
+    state = Locked(State(descriptor: pidfd >= 0 ? OwnedDescriptor(pidfd) : nil, status: nil))
   }
 
   deinit { _ = reap() }

@@ -13,9 +13,9 @@ package final class LineRelay: Sendable {
   private let source: OwnedDescriptor
   private let target: LineTarget?
   private let observer: (@Sendable (UnsafeRawBufferPointer) -> Void)?
-  private let state = Mutex(State())
+  private let state = Locked(State())
   // Apart from the rest: `tail` must not wait for a target that does not read.
-  private let end = Mutex(Tail())
+  private let end = Locked(Tail())
 
   // Sound: `pointer` is this value's alone, and it stays behind the lock.
   private struct State: ~Copyable, @unchecked Sendable {

@@ -9,7 +9,7 @@ package final class LineTarget: Sendable {
   private let descriptor: Int32
   private let isSocket: Bool
   // Held for a whole piece: the kernel keeps writes of up to PIPE_BUF (4 KiB) together on its own, and no more.
-  private let isBroken = Mutex(false)
+  private let isBroken = Locked(false)
 
   /// Does not take ownership. The descriptor may be blocking or not.
   package init(_ descriptor: Int32) {

@@ -31,7 +31,7 @@ package enum Spawner {
     try startProgram(request).get()
   }
 
-  private static let shared = Mutex<SpawnerThread?>(nil)
+  private static let shared = Locked<SpawnerThread?>(nil)
 
   private static func current() throws(ProcessError) -> SpawnerThread {
     try shared.withLock { (shared) throws(ProcessError) in
@@ -46,12 +46,12 @@ package enum Spawner {
 
 private final class SpawnerThread: Sendable {
   let process = getpid()
-  private let jobs = Mutex<[Job]>([])
+  private let jobs = Locked<[Job]>([])
   private let wake = NativeSemaphore()
 
   private final class Job: Sendable {
     let requests: [SpawnRequest]
-    let results = Mutex<[Result<ChildProcess, ProcessError>]>([])
+    let results = Locked<[Result<ChildProcess, ProcessError>]>([])
     let done = NativeSemaphore()
     init(_ requests: [SpawnRequest]) { self.requests = requests }
   }

@@ -73,7 +73,7 @@ struct TypeFacts {
     for index in 0..<slotCount { (slots + index).initialize(to: Atomic(0)) }
     return slots
   }()
-  private static let overflow = Mutex<[ObjectIdentifier: UInt]>([:])
+  private static let overflow = Locked<[ObjectIdentifier: UInt]>([:])
 
   /// The facts about `type`. Some nanoseconds, except for the first time.
   @inline(__always)

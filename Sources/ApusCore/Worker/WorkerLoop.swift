@@ -29,7 +29,7 @@ package final class WorkerLoop: @unchecked Sendable {
   var streaming = 0
   let scratch = ByteBuffer(capacity: 4096)
   /// The Swift task that runs an asynchronous body, and its element's number.
-  private let asyncTask = Mutex<(sequence: UInt64, cancel: @Sendable () -> Void)?>(nil)
+  private let asyncTask = Locked<(sequence: UInt64, cancel: @Sendable () -> Void)?>(nil)
 
   package init(channel: Channel, doorbell: Int32, makeRunner: @escaping MakeRunner) {
     self.channel = channel
