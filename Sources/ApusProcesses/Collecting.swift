@@ -39,7 +39,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   var options: CallOptions
 
   private func inline() throws -> InlineCall<Input, Output> {
-    try InlineCall(function, options, defaults: pool.configuration)
+    try InlineCall(function, options, pool)
   }
 
   private func begin(_ engine: PoolEngine, _ inputs: some Sequence<Input>) throws
@@ -51,7 +51,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       // Plain memory both ways: no coder is called, and the results go straight to their places.
       let call = try TypedCall(
         engine, function, options, defaults: pool.configuration,
-        plainResults: plain.base)
+        plainResults: plain)
       let elements = PlainElements(array)
       call.give(plain: elements.bytes, owner: elements)
       return (call, Slots(plain: plain))

@@ -62,7 +62,7 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: Tr
 
   func find() async throws -> Input? {
     guard let engine = pool.engine else {
-      let call = try InlineCall(function, options, defaults: pool.configuration)
+      let call = try InlineCall(function, options, pool)
       for (index, input) in inputs.enumerated() {
         if try await call.value(input, task: index).isTrue { return input }
       }
@@ -79,7 +79,7 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: Tr
 
   func findBlocking() throws -> Input? {
     guard let engine = pool.engine else {
-      let call = try InlineCall(function, options, defaults: pool.configuration)
+      let call = try InlineCall(function, options, pool)
       for (index, input) in inputs.enumerated() {
         if try call.runBlocking(input, task: index).get().isTrue { return input }
       }

@@ -5,11 +5,11 @@ import Synchronization
 struct InlineCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {
   private let function: RemoteFunction<Input, Output>
 
-  /// Throws `TaskError` if an option is out of range.
-  init(
-    _ function: RemoteFunction<Input, Output>, _ options: CallOptions, defaults: ProcessPool.Configuration
-  ) throws {
-    _ = try options.forEngine(defaults)
+  /// Throws `TaskError` if the pool is closed, an option is out of range, or a worker could not call the function.
+  init(_ function: RemoteFunction<Input, Output>, _ options: CallOptions, _ pool: ProcessPool) throws {
+    if pool.isClosed.withLock({ $0 }) { throw TaskError(PoolProblem.closed) }
+    _ = try options.forEngine(pool.configuration)
+    _ = try TaskError.naming(function.source.definition)
     self.function = function
   }
 

@@ -1,6 +1,9 @@
 import ApusCore
 
 /// Carries inputs from an asynchronous sequence to a call that can't suspend for them: one at a time.
+///
+/// Continuations are resumed with the lock free: resuming takes a lock of the task's that a cancellation holds while
+/// it comes to the lock here.
 final class InputFeed<Input: Sendable>: Sendable {
   private struct State {
     var input: Result<Input, any Error>?
@@ -9,6 +12,15 @@ final class InputFeed<Input: Sendable>: Sendable {
     var feeder: UnsafeContinuation<Void, Never>?
     /// A taker, suspended until there is an input.
     var taker: UnsafeContinuation<Void, Never>?
+
+    mutating func takeTaker() -> UnsafeContinuation<Void, Never>? {
+      defer { taker = nil }
+      return taker
+    }
+    mutating func takeFeeder() -> UnsafeContinuation<Void, Never>? {
+      defer { feeder = nil }
+      return feeder
+    }
   }
   private let state = Locked(State())
 
@@ -25,21 +37,21 @@ final class InputFeed<Input: Sendable>: Sendable {
       } catch {
         await put(.failure(error), arrived)
       }
-      state.withLock {
+      let taker = state.withLock {
         $0.isOver = true
-        $0.taker?.resume()
-        $0.taker = nil
+        return $0.takeTaker()
       }
+      taker?.resume()
       arrived()
     }
   }
 
   private func put(_ input: Result<Input, any Error>, _ arrived: @Sendable () -> Void) async {
-    state.withLock {
+    let taker = state.withLock {
       $0.input = input
-      $0.taker?.resume()
-      $0.taker = nil
+      return $0.takeTaker()
     }
+    taker?.resume()
     arrived()
     await withTaskCancellationHandler {
       await withUnsafeContinuation { continuation in
@@ -51,22 +63,19 @@ final class InputFeed<Input: Sendable>: Sendable {
         if goesOn { continuation.resume() }
       }
     } onCancel: {
-      state.withLock {
-        $0.feeder?.resume()
-        $0.feeder = nil
-      }
+      state.withLock { $0.takeFeeder() }?.resume()
     }
   }
 
   /// The next input if it is there. Throws what the sequence threw.
   func take() throws -> Drawn<Input> {
-    try state.withLock { state in
-      guard let input = state.input else { return state.isOver ? .end : .notYet }
-      state.input = nil
-      state.feeder?.resume()
-      state.feeder = nil
-      return .input(try input.get())
+    let (input, isOver, feeder) = state.withLock { state in
+      defer { state.input = nil }
+      return (state.input, state.isOver, state.input == nil ? nil : state.takeFeeder())
     }
+    feeder?.resume()
+    guard let input else { return isOver ? .end : .notYet }
+    return .input(try input.get())
   }
 
   /// The next input, when it is there; nil after the last.

@@ -19,6 +19,8 @@ import ApusCore
 public final class ProcessPool: Sendable {
   let engine: PoolEngine?
   let configuration: Configuration
+  /// For a pool without an engine, which would know.
+  let isClosed = Locked(false)
 
   /// Starts a pool. The workers are on their way when this returns; tasks may be given at once.
   ///
@@ -65,11 +67,13 @@ public final class ProcessPool: Sendable {
   /// - Parameter limit: How long tasks that were given may still take; `.zero` ends them at once.
   @available(*, noasync, message: "await the asynchronous form")
   public func shutdown(within limit: Duration = .seconds(5)) {
+    isClosed.withLock { $0 = true }
     engine?.shutDown(within: limit.inNanoseconds)
   }
 
   /// Ends the pool, as the blocking form does, without blocking the caller's thread.
   public func shutdown(within limit: Duration = .seconds(5)) async {
+    isClosed.withLock { $0 = true }
     guard let engine else { return }
     await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
       do {

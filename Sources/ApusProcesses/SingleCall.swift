@@ -33,7 +33,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
   private var options: CallOptions { CallOptions(timeLimit: timeLimit, retries: retries, isEager: true) }
 
   func inline() throws -> InlineCall<Input, Output> {
-    try InlineCall(function, options, defaults: pool.configuration)
+    try InlineCall(function, options, pool)
   }
 
   /// Gives the task to the engine, to be waited for.

@@ -148,7 +148,7 @@ extension TaskError {
   /// Why there was no worker for a task.
   init(_ problem: PoolProblem, task: Int? = nil) {
     switch problem {
-    case .closed: self.init(.poolClosed, "the pool was shut down before the task was done", task: task)
+    case .closed: self.init(.poolClosed, "the pool is shut down: the task was not done", task: task)
     case .spawnFailed(let error):
       self.init(.noResources, "no worker could be started: \(error)", task: task, underlying: error)
     case .startUpFailed(let attempts, let loss):

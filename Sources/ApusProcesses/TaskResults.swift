@@ -80,7 +80,7 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
     blockingDraw: @escaping () -> Result<Input, any Error>?
   ) -> Source {
     do {
-      let call = try InlineCall(function, options, defaults: pool.configuration)
+      let call = try InlineCall(function, options, pool)
       var index = -1
       return .inline(
         next: {

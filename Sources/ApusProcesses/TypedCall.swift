@@ -6,7 +6,7 @@ extension CallOptions {
     var settings = EngineJob.Options()
     if case .fixed(let count) = chunking.value {
       guard count > 0 else { throw TaskError(.invalidArgument, "a chunk can't have \(count) tasks") }
-      settings.chunking = .fixed(count)
+      settings.chunking = .fixed(min(count, 1 << 32))
     }
     if let limit = timeLimit ?? defaults.timeLimit {
       guard limit > .zero else {
@@ -93,13 +93,13 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   ///   - plain: All inputs at once, as plain memory, instead.
   init(
     _ engine: PoolEngine, _ function: RemoteFunction<Input, Output>, _ options: CallOptions,
-    defaults: ProcessPool.Configuration, plainResults: UnsafeMutableRawPointer? = nil,
+    defaults: ProcessPool.Configuration, plainResults: PlainArray<Output>? = nil,
     draw: (() throws -> Drawn<Input>)? = nil
   ) throws {
     limit = options.timeLimit ?? defaults.timeLimit
     job = try EngineJob(
       TaskError.naming { try function.source.definition() }, options: options.forEngine(defaults),
-      destination: plainResults)
+      destination: plainResults?.base, destinationOwner: plainResults)
     self.engine = engine
     self.draw = draw
     window = options.window

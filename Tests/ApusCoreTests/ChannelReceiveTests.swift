@@ -139,7 +139,7 @@ import Testing
       #expect(job.inbox.deliveries.reduce(0) { $0 + $1.count } <= 3)
       #expect(fake.worker.inFlight >= 0 && job.inFlight >= 0)
       #expect(fake.worker.revoke() >= 0)
-      #expect(fake.worker.headBegan(now: apus_now()) <= apus_now())
+      #expect(fake.worker.limitEnds(5, now: apus_now()) <= apus_now() + 2_000_000_000)
     }
   }
 }

@@ -11,17 +11,25 @@ indirect enum TypeReference {
   case optional(TypeReference)
 
   /// Nil if the type can't be named: a private type that is generic or a class.
-  init?(_ type: Any.Type) {
-    if let name = _mangledTypeName(type), let found = _typeByName(name), found == type {
+  ///
+  /// - Parameter prefersPlace: Name it by place if possible.
+  init?(_ type: Any.Type, prefersPlace: Bool = false) {
+    if prefersPlace, let place = Self.place(of: type) {
+      self = .descriptor(place)
+    } else if let name = _mangledTypeName(type), let found = _typeByName(name), found == type {
       self = .name(name)
     } else if let array = type as? any NamedByElement.Type, let element = TypeReference(array.elementType) {
       self = array.wraps(element)
-    } else if let descriptor = apus_descriptor_of_metadata(unsafeBitCast(type, to: UnsafeRawPointer.self)),
-      let place = CodeReference(UInt(bitPattern: descriptor))
-    {
+    } else if let place = Self.place(of: type) {
       self = .descriptor(place)
     } else {
       return nil
+    }
+  }
+
+  private static func place(of type: Any.Type) -> CodeReference? {
+    apus_descriptor_of_metadata(unsafeBitCast(type, to: UnsafeRawPointer.self)).flatMap {
+      CodeReference(UInt(bitPattern: $0))
     }
   }
 
@@ -47,6 +55,24 @@ indirect enum TypeReference {
     }
   }
 
+  /// Whether a mangled name is that of a type without parameters, within modules and types written out. Names that
+  /// refer back to themselves can be short and still take the runtime exponentially long.
+  static func isPlain(_ name: String) -> Bool {
+    var rest = Substring(name)
+    while let character = rest.first {
+      if let length = character.wholeNumberValue {
+        let digits = rest.prefix { $0.isASCII && $0.isNumber }
+        guard length > 0, digits.count <= 3, let count = Int(digits) else { return false }
+        rest = rest.dropFirst(digits.count + count)
+      } else if "sVCO".contains(character) {
+        rest = rest.dropFirst()
+      } else {
+        return false
+      }
+    }
+    return name.utf8.count <= 1024
+  }
+
   func append(to buffer: ByteBuffer) {
     switch self {
     case .name(let name):
@@ -69,7 +95,10 @@ indirect enum TypeReference {
   init(from reader: inout ByteReader, isTrusted: Bool, depth: Int = 0) throws(WorkerProtocolError) {
     guard depth < 16 else { throw WorkerProtocolError("a type is nested too deeply") }
     switch try reader.value(UInt8.self) {
-    case 0: self = .name(try reader.string())
+    case 0:
+      let name = try reader.string()
+      guard isTrusted || Self.isPlain(name) else { throw WorkerProtocolError("a type's name is too intricate") }
+      self = .name(name)
     case 1:
       let place = try CodeReference(from: &reader)
       if !isTrusted, !apus_is_descriptor_of_program(UnsafeRawPointer(bitPattern: try place.resolve())) {

@@ -29,6 +29,8 @@ package final class EngineJob: @unchecked Sendable {
   package let options: Options
   /// Where values of plain memory go, one after the other by index.
   let destination: UnsafeMutableRawPointer?
+  /// Whose memory that is: workers' results may come until the last chunk is forgotten, whatever the caller does.
+  private let destinationOwner: AnyObject?
 
   // MARK: Tasks
 
@@ -38,6 +40,8 @@ package final class EngineJob: @unchecked Sendable {
   /// No more arguments will come.
   @exclusivity(unchecked) var isInputClosed = false
   @exclusivity(unchecked) var isCancelled = false
+  /// It came when the pool was being shut down.
+  var isLate = false
   /// Whether the engine has it in its list of jobs with queued tasks.
   @exclusivity(unchecked) var isListed = false
   /// Tries of tasks whose workers died, by index.
@@ -66,6 +70,7 @@ package final class EngineJob: @unchecked Sendable {
     case none
     case blocking
     case continuation(UnsafeContinuation<Void, Never>)
+    case callback(@Sendable () -> Void)
   }
   @exclusivity(unchecked) var waiter = Waiter.none
   /// Fewer queued tasks than this: the caller should encode more.
@@ -77,9 +82,11 @@ package final class EngineJob: @unchecked Sendable {
   private(set) var wake: SharedWord?
 
   package init(
-    _ function: FunctionDefinition, options: Options = Options(), destination: UnsafeMutableRawPointer? = nil
+    _ function: FunctionDefinition, options: Options = Options(), destination: UnsafeMutableRawPointer? = nil,
+    destinationOwner: AnyObject? = nil
   ) {
     (self.function, self.options, self.destination) = (function, options, destination)
+    self.destinationOwner = destinationOwner
   }
 
   deinit { wake?.deallocate() }

@@ -14,7 +14,8 @@ extension EngineWorker {
     let start = results.position
     var finished = 0
     let firstJob = chunks.first?.job
-    while true {
+    // No more than that at a time, however fast the worker writes: others have to be looked after too.
+    while results.position &- start < UInt64(4 * Channel.ringSize) {
       if incoming != nil {
         guard try receivePiece(&finished) else { break }
         continue
@@ -69,7 +70,7 @@ extension EngineWorker {
       finish(1, &finished) { .failure(job.store(bytes)) }
       results.consume(size)
     case ResultHeader.Kind.run:
-      guard let stride = job.function.strides?.output, Int(header.count) <= chunk.span.range.count,
+      guard let stride = job.function.strides?.output, (1...chunk.span.range.count).contains(Int(header.count)),
         length == Int(header.count) * stride
       else { throw ChannelCorruption("a run of results does not fit its tasks") }
       try needPublished(size)

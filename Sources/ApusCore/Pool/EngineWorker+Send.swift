@@ -98,6 +98,7 @@ extension EngineWorker {
     let header = TaskHeader(kind: TaskHeader.Kind.define, function: function.id, length: UInt64(bytes.count))
     guard try stream(header, bytes, owner: function) else { return }
     functions.insert(function.id)
+    if outgoing != nil { defining = function.id }
     if function.carriesContext { contexts.append(function.id) }
   }
 
@@ -127,6 +128,7 @@ extension EngineWorker {
       moved = true
     }
     outgoing = rest.isEmpty ? nil : (rest, owner)
+    if rest.isEmpty { defining = nil }
     if moved { channel.wakeWorker() }
     return moved
   }

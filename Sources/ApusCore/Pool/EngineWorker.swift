@@ -73,6 +73,13 @@ final class EngineWorker {
   @exclusivity(unchecked) var stop: (sequence: UInt64, reason: StopReason, killAt: UInt64)?
   /// Why it was killed, if it was.
   var killedFor: StopReason?
+  /// The task that it was killed in.
+  var killedIn: UInt64 = 0
+  var isKilled = false
+  /// Whether it ever took tasks.
+  var wasReady = false
+  /// The function whose definition is still on its way to it.
+  var defining: UInt32?
   var corruption: String?
   @exclusivity(unchecked) var isRevoking = false
   var isDead = false
@@ -136,15 +143,28 @@ final class EngineWorker {
     _ = Glibc.send(control.number, &note, 1, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
   }
 
+  /// Ends the process, and everything that it started. It gets nothing more.
   func kill(_ reason: StopReason?) {
-    killedFor = reason
+    if !isKilled { (killedFor, killedIn, isKilled) = (reason, expected, true) }
+    state = .leaving
     process.signalGroup(SIGKILL)
   }
 
-  /// Since when the task at the head has run: as the worker says, if that is possible.
-  func headBegan(now: UInt64) -> UInt64 {
-    guard channel.progress.pointee.load(ordering: .acquiring) == expected &* 2 &+ 1 else { return mark }
+  /// Whether the worker says that it is in the task at the head.
+  var hasBegunHead: Bool { channel.progress.pointee.load(ordering: .acquiring) == expected &* 2 &+ 1 }
+
+  /// When the time of the task at the head is over: so long after it was begun, as the worker says, if that is
+  /// possible. A worker that does not begin what it was given has a second more.
+  func limitEnds(_ limit: UInt64, now: UInt64) -> UInt64 {
+    guard hasBegunHead else { return (mark &+ 1_000_000_000).addingClamped(limit) }
     let said = channel.begun.pointee.load(ordering: .relaxed)
-    return said > mark && said <= now ? said : mark
+    return (said > mark && said <= now ? said : mark).addingClamped(limit)
+  }
+}
+
+extension UInt64 {
+  func addingClamped(_ other: UInt64) -> UInt64 {
+    let (sum, overflow) = addingReportingOverflow(other)
+    return overflow ? .max : sum
   }
 }

@@ -1,3 +1,5 @@
+import CApus
+
 /// What a worker says about an element that failed in it without its death.
 ///
 /// Text first, so that it arrives whatever becomes of the error itself; the error value too if it is
@@ -33,11 +35,22 @@ package struct FailureReport: Error, Sendable {
       string: text.utf8.count > Self.textLimit ? String(text.prefix(Self.textLimit / 4)) + "…" : text)
     guard let error = error as? any Error & Codable else { return }
     let value = ByteBuffer(capacity: 64)
-    guard let type = TypeReference(Swift.type(of: error)), (try? encode(error, into: value)) != nil else {
+    guard let type = Self.reference(to: Swift.type(of: error)), (try? encode(error, into: value)) != nil else {
       return
     }
     type.append(to: buffer)
     buffer.append(contentsOf: value.bytes)
+  }
+
+  /// By place where the parent will believe it, by a plain name where not.
+  private static func reference(to type: Any.Type) -> TypeReference? {
+    guard let reference = TypeReference(type, prefersPlace: true) else { return nil }
+    if case .descriptor(let place) = reference, let address = try? place.resolve(),
+      !apus_is_descriptor_of_program(UnsafeRawPointer(bitPattern: address))
+    {
+      return TypeReference(type)
+    }
+    return reference
   }
 
   private func encode<E: Codable>(_ error: E, into buffer: ByteBuffer) throws {

@@ -121,7 +121,11 @@ extension PoolEngine {
       case .continuation(let continuation):
         job.waiter = .none
         suspended -= 1
-        continuation.resume()
+        resumable.append(continuation)
+      case .callback(let body):
+        job.waiter = .none
+        suspended -= 1
+        ended.append(body)
       case .blocking:
         if job !== driver {
           wakeFollower(job)
@@ -215,12 +219,29 @@ extension PoolEngine {
     case Tag.doorbell: doorbell.silence()
     case Tag.poke: break  // the engine thread silences it: taken by a driver, the call would be lost
     case Tag.quiet: look(at: quiet, timeout: 0)
-    case Tag.output:
-      if let worker = workers[slot], !worker.output.drain() { quiet.remove(worker.output.descriptor) }
-    case Tag.errors:
-      if let worker = workers[slot], !worker.errors.drain() { quiet.remove(worker.errors.descriptor) }
+    case Tag.output: if let worker = workers[slot] { relay(worker.output, tag) }
+    case Tag.errors: if let worker = workers[slot] { relay(worker.errors, tag) }
     case Tag.death: if let worker = workers[slot] { checkDeath(worker) }
     default: break
+    }
+  }
+
+  private func relay(_ relay: LineRelay, _ tag: UInt64) {
+    if relay.isCongested {
+      // Nobody reads our output: the workers have to wait, but not we.
+      quiet.remove(relay.descriptor)
+      congested.append((relay, tag))
+    } else if !relay.drain() {
+      quiet.remove(relay.descriptor)
+    }
+  }
+
+  /// Takes up again what nobody read.
+  func relayCongested() {
+    let waiting = congested
+    congested = []
+    for (relay, tag) in waiting where relay.descriptor >= 0 {
+      if relay.isCongested { congested.append((relay, tag)) } else { try? quiet.add(relay.descriptor, tag: tag) }
     }
   }
 

@@ -12,11 +12,13 @@ extension PoolEngine {
         next = min(next, worker.startedAt &+ limit)
       }
       if let stop = worker.stop {
-        next = min(next, stop.killAt)
+        if !worker.isKilled { next = min(next, stop.killAt) }
       } else if let limit = worker.chunks.first?.job.options.timeLimit {
-        next = min(next, worker.headBegan(now: now) &+ limit)
+        next = min(next, worker.limitEnds(limit, now: now))
       }
+      if worker.hasOnlyWaiting, hasIdleWorker { next = min(next, worker.mark &+ Self.patience) }
     }
+    if !congested.isEmpty { next = min(next, now &+ 10_000_000) }
     guard next != .max else { return nil }
     return next > now ? next - now : 0
   }
@@ -33,17 +35,32 @@ extension PoolEngine {
         worker.kill(nil)
       }
       if let stop = worker.stop {
-        if now >= stop.killAt, worker.killedFor == nil { killUnlessOver(worker, stop.reason, now: now) }
-      } else if let job = worker.chunks.first?.job, let limit = job.options.timeLimit,
-        now >= worker.headBegan(now: now) &+ limit
-      {
-        worker.askToStop(.timeLimit, killAt: now &+ job.options.grace)
+        if now >= stop.killAt, !worker.isKilled { killUnlessOver(worker, stop.reason, now: now) }
+      } else if let limit = worker.chunks.first?.job.options.timeLimit, now >= worker.limitEnds(limit, now: now) {
+        enforce(limit, worker, now: now)
       }
     }
+    if !congested.isEmpty { relayCongested() }
     let due = vacancies.filter { $0.at <= now }.map(\.slot)
     guard !due.isEmpty, !isClosing else { return }
     vacancies.removeAll { $0.at <= now }
     start(due, now: now)
+  }
+
+  /// The task at the head is past its limit, unless its result is there and nobody has looked.
+  private func enforce(_ limit: UInt64, _ worker: EngineWorker, now: UInt64) {
+    guard worker.state == .ready else { return }
+    let late = worker.expected
+    do { _ = try worker.receive(now: now) } catch { return condemn(worker, error) }
+    if worker.expected == late, let job = worker.chunks.first?.job, !worker.isKilled {
+      if worker.hasBegunHead {
+        worker.askToStop(.timeLimit, killAt: now &+ job.options.grace)
+      } else {
+        worker.kill(nil)  // it does not even begin; another one will
+      }
+    }
+    schedule()
+    announce()
   }
 
   /// Kills a worker whose task was asked to stop in time, unless its result is there and nobody has looked.
@@ -65,10 +82,15 @@ extension PoolEngine {
     let end = apus_now().addingReportingOverflow(limit)
     let closesBefore = closesAt
     closesAt = min(closesBefore ?? .max, end.overflow ? .max : end.partialValue)
-    if closesBefore == nil { close(isGraceful: limit > 0) }
-    let isEngineThread = engineThread.map { pthread_equal($0, pthread_self()) != 0 } ?? false
+    if closesBefore == nil {
+      closingThread = pthread_self()
+      close(isGraceful: limit > 0)
+      closingThread = nil
+    }
+    // An observer's call, on a thread that can't wait for its own end.
+    let isOurs = [engineThread, closingThread].contains { $0.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
     unlockAndTell()
-    if isEngineThread { return }  // an observer's call: the thread can't wait for its own end
+    if isOurs { return }
     engineThreadEnded.wait()
     engineThreadEnded.signal()  // for the next one that waits
   }
@@ -78,10 +100,7 @@ extension PoolEngine {
       driveBounded(until: { closesAt! }) { active.allSatisfy { $0.isComplete || $0.isCancelled } }
       for case let worker? in workers where worker.isIdle { tellToStop(worker) }
     }
-    for case let worker? in workers where worker.state != .leaving {
-      worker.state = .leaving
-      worker.kill(nil)
-    }
+    for case let worker? in workers where worker.state != .leaving { worker.kill(nil) }
     problem = problem ?? .closed
     failEverything(.closed)
     // `exit` runs what bodies registered with `atexit`; it gets a quarter of a second.
@@ -93,6 +112,7 @@ extension PoolEngine {
     driveBounded(until: { endOfKill }) { workers.allSatisfy { $0 == nil } }
     isClosed = true
     poke.ring()
+    settleOutput()
   }
 
   private func tellToStop(_ worker: EngineWorker) {

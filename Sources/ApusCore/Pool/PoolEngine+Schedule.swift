@@ -8,6 +8,11 @@ extension PoolEngine {
   private static let backlogTime = 300_000.0  // ns
   private static let backlogChunks = 64
 
+  /// How long a worker may take to begin its only task while another one is idle. It may just be waking up.
+  static let patience: UInt64 = 2_000_000  // ns
+
+  var hasIdleWorker: Bool { workers.contains { $0?.isIdle == true && $0?.isRevoking == false } }
+
   /// How many tasks of a job make its next chunk.
   func chunkSize(_ job: EngineJob, limit: Int) -> Int {
     switch job.options.chunking {
@@ -42,6 +47,8 @@ extension PoolEngine {
       job.isListed = false
     }
     guard let job = queue.first else { return nil }
+    // Workers that are being told of the function take a task each as soon as they know it.
+    if !worker.functions.contains(job.function.id), job.queued <= definers(of: job.function) { return nil }
     // One that has not yet passed what was taken back from it is stopped, or deep in a long task.
     guard !worker.isRevoking else { return nil }
     if worker.inFlight == 0 { return job }
@@ -56,6 +63,10 @@ extension PoolEngine {
       Double(worker.inFlight) * max(first, last) < Self.backlogTime
     else { return nil }
     return job
+  }
+
+  private func definers(of function: FunctionDefinition) -> Int {
+    workers.count { $0?.defining == function.id }
   }
 
   /// How many messages of `size` tasks may follow each other to one worker.
@@ -90,11 +101,11 @@ extension PoolEngine {
   /// rings behind tasks that turned out to be long, and the only task of one that does not get going (it may be
   /// stopped). True if anything was.
   func rebalance() -> Bool {
-    guard queue.isEmpty, workers.contains(where: { $0?.isIdle == true && $0?.isRevoking == false }) else {
-      return false
-    }
+    guard queue.isEmpty, hasIdleWorker else { return false }
+    let now = apus_now()
     var taken = 0
-    for case let worker? in workers where worker.inFlight > 1 || worker.hasOnlyWaiting {
+    for case let worker? in workers
+    where worker.inFlight > 1 || worker.hasOnlyWaiting && now >= worker.mark &+ Self.patience {
       taken += worker.revoke()
     }
     guard taken > 0 else { return false }

@@ -88,6 +88,7 @@ extension PoolEngine {
       }
     }
     worker.state = .ready
+    worker.wasReady = true
     worker.mark = now
     worker.openGate()  // or shut it for good: only now it is known whether the worker has to fence
     failedStarts = 0
@@ -99,15 +100,19 @@ extension PoolEngine {
   /// A worker wrote what no sound worker writes: it can't be trusted with anything more.
   func condemn(_ worker: EngineWorker, _ error: ChannelCorruption) {
     worker.corruption = error.detail
-    worker.state = .leaving
     worker.kill(nil)
   }
 
   func checkDeath(_ worker: EngineWorker) {
-    guard let status = worker.process.reap() else { return }
+    // Out of the poll set before it is closed: a fork of this process may hold a copy that would tell for ever.
+    let notice = worker.process.pidfd >= 0 ? worker.process.pidfd : worker.control.number
+    quiet.remove(notice)
+    guard let status = worker.process.reap() else {
+      try? quiet.add(notice, tag: Tag.death | UInt64(worker.slot))
+      return
+    }
     workers[worker.slot] = nil
     worker.isDead = true
-    quiet.remove(worker.control.number)
     // What it finished before it died counts.
     let now = apus_now()
     if worker.corruption == nil {
@@ -117,7 +122,7 @@ extension PoolEngine {
     close(worker.errors)
     let loss = WorkerLoss(
       process: worker.process.pid, status: status, standardError: worker.errors.tail,
-      reason: worker.killedFor,
+      reason: worker.killedIn == worker.expected ? worker.killedFor : nil,
       corruption: worker.corruption)
     note(
       Event(
@@ -170,7 +175,7 @@ extension PoolEngine {
   private func replace(_ worker: EngineWorker, _ loss: WorkerLoss, now: UInt64) {
     guard !isClosing else { return }
     var delay: UInt64 = 0
-    if worker.state == .starting {
+    if !worker.wasReady {
       failedStarts += 1
       delay = retryDelay()
       // The others may still do the work; with none ready, it is a matter of how often each place was tried.
@@ -182,7 +187,7 @@ extension PoolEngine {
     }
     restarts += 1
     if let limit = configuration.restarts, restarts > limit {
-      if workers.allSatisfy({ $0 == nil }) { breakDown(.restartsExhausted(limit, loss)) }
+      if workers.allSatisfy({ $0 == nil }), vacancies.isEmpty { breakDown(.restartsExhausted(limit, loss)) }
       return
     }
     if delay == 0 {
@@ -203,10 +208,7 @@ extension PoolEngine {
   }
 
   func killAll() {
-    for case let worker? in workers {
-      worker.state = .leaving
-      worker.kill(nil)
-    }
+    for case let worker? in workers { worker.kill(nil) }
   }
 
   /// Every task that has no result yet fails.

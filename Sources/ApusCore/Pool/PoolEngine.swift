@@ -57,12 +57,19 @@ package final class PoolEngine: @unchecked Sendable {
   @exclusivity(unchecked) var followers: [EngineJob] = []
   /// Threads that sleep until a worker does something.
   @exclusivity(unchecked) var sleepers = 0
+  /// Workers' output that is not read for now, because nobody reads ours.
+  var congested: [(relay: LineRelay, tag: UInt64)] = []
   @exclusivity(unchecked) var isEngineThreadAsleep = false
   let engineThreadEnded = NativeSemaphore()
   @exclusivity(unchecked) var engineThread: pthread_t?
+  @exclusivity(unchecked) var closingThread: pthread_t?
   @exclusivity(unchecked) var nextLimitCheck: UInt64 = 0
   /// Told to observers once the lock is free.
   @exclusivity(unchecked) var news: [Event] = []
+  /// Resumed once the lock is free: resuming takes a lock of the task's that a cancellation holds while it comes to
+  /// `cancel` here.
+  @exclusivity(unchecked) var resumable: [UnsafeContinuation<Void, Never>] = []
+  @exclusivity(unchecked) var ended: [@Sendable () -> Void] = []
 
   enum Tag {
     static let doorbell: UInt64 = 1 << 32
@@ -117,6 +124,7 @@ package final class PoolEngine: @unchecked Sendable {
   }
 
   func activate(_ job: EngineJob) {
+    job.isLate = isClosing
     job.activeIndex = active.count
     active.append(job)
   }
@@ -130,7 +138,7 @@ package final class PoolEngine: @unchecked Sendable {
 
   func receive(_ batch: InputBatch, base: Int, _ job: EngineJob, isLast: Bool) {
     if isLast { job.isInputClosed = true }
-    if isClosed || problem != nil {
+    if isClosed || problem != nil || job.isLate {
       for local in 0..<batch.count { job.deliver(.unserved(problem ?? .closed), index: base + local) }
     } else if !job.isCancelled, batch.count > 0 {
       job.queue.append(InputSpan(batch: batch, range: 0..<batch.count, base: base))
@@ -166,7 +174,7 @@ package final class PoolEngine: @unchecked Sendable {
     lock.withLock {
       let chunk = chunkSize(job, limit: .max)
       // Two chunks a worker lie ready behind those that are in the rings.
-      let ahead = 2 * chunk * max(1, configuration.workers)
+      let ahead = 2 * min(chunk, 1 << 40) * max(1, configuration.workers)
       job.refillBelow = max(1, ahead / 2)
       return (max(0, ahead - job.queued), chunk)
     }
@@ -186,10 +194,32 @@ package final class PoolEngine: @unchecked Sendable {
       job.hasBadNews = false
       job.isNudged = false
     }
+    settleOutput()
+  }
+
+  /// What tasks printed is written before their results are seen.
+  func settleOutput() {
+    LineTarget.standardOutput.settle()
+    LineTarget.standardError.settle()
   }
 
   /// What has come back to a job that is complete: nothing is added after that.
-  package func inbox(of job: EngineJob) -> EngineJob.Inbox { lock.withLock { job.inbox } }
+  package func inbox(of job: EngineJob) -> EngineJob.Inbox {
+    settleOutput()
+    return lock.withLock { job.inbox }
+  }
+
+  /// Has `body` called when the job is complete or cancelled, by whichever thread finds out; not if it is already:
+  /// then the answer is false. For a job that nobody else waits for.
+  package func whenOver(_ job: EngineJob, _ body: @escaping @Sendable () -> Void) -> Bool {
+    lock.lock()
+    defer { unlockAndTell() }
+    if job.isComplete || job.isCancelled { return false }
+    job.waiter = .callback(body)
+    suspended += 1
+    callEngineThread()
+    return true
+  }
 
   package enum Stage { case queued, begun, over }
 
@@ -200,6 +230,8 @@ package final class PoolEngine: @unchecked Sendable {
       return job.inFlight > 0 ? .begun : .queued
     }
   }
+
+  package func isCancelled(_ job: EngineJob) -> Bool { lock.withLock { job.isCancelled } }
 
   /// Whether nothing more will come.
   package func isComplete(_ job: EngineJob) -> Bool {
@@ -261,12 +293,14 @@ package final class PoolEngine: @unchecked Sendable {
     if configuration.events.isObserved { news.append(event()) }
   }
 
-  /// Leaves the lock and tells observers what happened under it.
+  /// Leaves the lock, and tells callers and observers what happened under it.
   func unlockAndTell() {
-    guard !news.isEmpty else { return lock.unlock() }
-    let told = news
-    news = []
+    if resumable.isEmpty, ended.isEmpty, news.isEmpty { return lock.unlock() }
+    let (continuations, callbacks, told) = (resumable, ended, news)
+    (resumable, ended, news) = ([], [], [])
     lock.unlock()
+    for continuation in continuations { continuation.resume() }
+    for callback in callbacks { callback() }
     for event in told { configuration.events.publish(event) }
   }
 }

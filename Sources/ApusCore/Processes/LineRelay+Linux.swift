@@ -46,11 +46,13 @@ package final class LineRelay: Sendable {
   /// The descriptor to poll for reading; -1 once finished.
   package var descriptor: Int32 { source.number }
 
+  /// Whether the target has more than it can write: reading on would only fill our memory.
+  package var isCongested: Bool { target?.isCongested ?? false }
+
   /// The last 8 KiB that the child printed, forwarded or not.
   package var tail: String { end.withLock { $0 }.text }
 
-  /// Forwards what there is to read, without waiting for more. One thread at a time; it may wait for the
-  /// target. Returns `false` at the end of the stream.
+  /// Forwards what there is to read, without waiting for more. One thread at a time. Returns `false` at the end of the stream.
   ///
   /// Reads at most 1 MiB, so that one chatty child cannot keep the thread: poll level-triggered.
   package func drain() -> Bool {

@@ -2,14 +2,30 @@ import Glibc
 import Synchronization
 
 /// A descriptor of ours to which several relays write, one whole piece after the other.
+///
+/// Nobody who writes waits for whoever reads: what can't be written at once is kept, and a thread writes it.
 package final class LineTarget: Sendable {
   package static let standardOutput = LineTarget(1)
   package static let standardError = LineTarget(2)
 
+  /// With so much kept, relays should read no more.
+  private static let congestion = 1 << 20
+  /// A descriptor that is ready takes this much without blocking (PIPE_BUF).
+  private static let slice = 4096
+
+  private struct State {
+    var isBroken = false
+    /// What is kept, the oldest first, and how much of it a thread has written.
+    var kept: [UInt8] = []
+    var isWriting = false
+    /// Signalled when all that is kept was written.
+    var waiting: [NativeSemaphore] = []
+  }
+
   private let descriptor: Int32
   private let isSocket: Bool
-  // Held for a whole piece: the kernel keeps writes of up to PIPE_BUF (4 KiB) together on its own, and no more.
-  private let isBroken = Locked(false)
+  private let state = Locked(State())
+  private let keptCount = Atomic<Int>(0)
 
   /// Does not take ownership. The descriptor may be blocking or not.
   package init(_ descriptor: Int32) {
@@ -18,29 +34,96 @@ package final class LineTarget: Sendable {
     isSocket = fstat(descriptor, &information) == 0 && information.st_mode & S_IFMT == S_IFSOCK
   }
 
-  /// Writes all, waiting for as long as the reader takes. What cannot be written is dropped: a reader that has
-  /// gone away must not end this program.
+  package var isCongested: Bool { keptCount.load(ordering: .relaxed) > Self.congestion }
+
+  /// Writes all, sooner or later, without blocking. What cannot be written is dropped: a reader that has gone away
+  /// must not end this program.
   package func write(_ bytes: UnsafeRawBufferPointer) {
-    isBroken.withLock { isBroken in
-      if isBroken { return }
-      var rest = bytes[...]
-      while !rest.isEmpty {
-        let (written, error) = writeOnce(UnsafeRawBufferPointer(rebasing: rest))
-        if written >= 0 {
-          rest = rest.dropFirst(written)
-        } else if error == EAGAIN {
-          var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-          _ = poll(&waiting, 1, -1)
-        } else if error != EINTR {
-          // Other errors (ENOSPC, EIO) may pass: they cost this piece alone.
-          isBroken = error == EPIPE || error == EBADF
-          return
-        }
+    state.withLock { state in
+      if state.isBroken { return }
+      var rest = bytes
+      while state.kept.isEmpty, !state.isWriting, !rest.isEmpty, isReady(0) {
+        let written = writeOnce(.init(rebasing: rest.prefix(Self.slice)), &state.isBroken)
+        if state.isBroken { return }
+        rest = .init(rebasing: rest.dropFirst(written))
+      }
+      guard !rest.isEmpty else { return }
+      state.kept.append(contentsOf: rest)
+      keptCount.store(state.kept.count, ordering: .relaxed)
+      guard !state.isWriting else { return }
+      do {
+        try NativeThread.start(name: "apus-output") { self.writeKept() }
+        state.isWriting = true
+      } catch {
+        drop(&state)  // not even a thread is to be had
       }
     }
   }
 
-  private func writeOnce(_ bytes: UnsafeRawBufferPointer) -> (count: Int, error: Int32) {
+  /// Blocks until what was kept is written, but not for ever: whoever reads may have stopped.
+  package func settle() {
+    guard keptCount.load(ordering: .relaxed) > 0 else { return }
+    let done = NativeSemaphore()
+    let mustWait = state.withLock { state in
+      if state.kept.isEmpty && !state.isWriting { return false }
+      state.waiting.append(done)
+      return true
+    }
+    if mustWait { done.wait(milliseconds: 200) }
+  }
+
+  /// The writing thread's life: it ends when nothing is kept.
+  private func writeKept() {
+    while true {
+      let piece: [UInt8]? = state.withLock { state in
+        if state.kept.isEmpty || state.isBroken {
+          drop(&state)
+          state.isWriting = false
+          return nil
+        }
+        return state.kept
+      }
+      guard let piece else { return }
+      var isBroken = false
+      piece.withUnsafeBytes { bytes in
+        var rest = bytes
+        while !rest.isEmpty, !isBroken {
+          _ = isReady(-1)
+          let written = writeOnce(.init(rebasing: rest.prefix(Self.slice)), &isBroken)
+          rest = .init(rebasing: rest.dropFirst(written))
+        }
+      }
+      state.withLock { state in
+        state.isBroken = isBroken
+        state.kept.removeFirst(piece.count)
+        keptCount.store(state.kept.count, ordering: .relaxed)
+      }
+    }
+  }
+
+  private func drop(_ state: inout State) {
+    state.kept = []
+    keptCount.store(0, ordering: .relaxed)
+    for waiting in state.waiting { waiting.signal() }
+    state.waiting = []
+  }
+
+  private func isReady(_ milliseconds: Int32) -> Bool {
+    var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    return poll(&waiting, 1, milliseconds) > 0
+  }
+
+  /// Returns how many bytes are done with.
+  private func writeOnce(_ bytes: UnsafeRawBufferPointer, _ isBroken: inout Bool) -> Int {
+    let (written, error) = systemWrite(bytes)
+    if written >= 0 { return written }
+    if error == EINTR || error == EAGAIN { return 0 }
+    // Other errors (ENOSPC, EIO) may pass: they cost this piece alone.
+    isBroken = error == EPIPE || error == EBADF
+    return bytes.count
+  }
+
+  private func systemWrite(_ bytes: UnsafeRawBufferPointer) -> (count: Int, error: Int32) {
     if isSocket {
       let count = send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
       return (count, count < 0 ? errno : 0)

@@ -74,6 +74,20 @@ package final class NativeSemaphore: @unchecked Sendable {
     while sem_wait(semaphore) != 0 { continue }  // EINTR: a handler ran on this thread.
   }
 
+  /// Returns false if nobody signals in time.
+  @discardableResult
+  package func wait(milliseconds: Int) -> Bool {
+    var end = timespec()
+    clock_gettime(CLOCK_REALTIME, &end)
+    end.tv_nsec += (milliseconds % 1000) * 1_000_000
+    end.tv_sec += milliseconds / 1000 + end.tv_nsec / 1_000_000_000
+    end.tv_nsec %= 1_000_000_000
+    while sem_timedwait(semaphore, &end) != 0 {
+      if errno != EINTR { return false }
+    }
+    return true
+  }
+
   deinit {
     sem_destroy(semaphore)
     semaphore.deallocate()
