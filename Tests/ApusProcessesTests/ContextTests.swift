@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// Counts in a mark how often it is encoded and decoded, and by whom.
-private struct Dictionary: Codable, Sendable {
+private struct WordTable: Codable, Sendable {
   let marks: Marks
   var words: [String: Int]
 
@@ -30,7 +30,7 @@ extension ProcessPoolTests {
       let folder = TemporaryFolder()
       let marks = folder.marks
       try await withProcessPool(workers: 2) { (pool) async throws in
-        let context = Dictionary(marks: marks, words: ["one": 1, "two": 2])
+        let context = WordTable(marks: marks, words: ["one": 1, "two": 2])
         let values = try await pool.map(Array(repeating: ["one", "two", "x"], count: 500), with: context) {
           (context, words: [String]) in words.map { context.words[$0] ?? 0 }
         }
@@ -46,7 +46,7 @@ extension ProcessPoolTests {
       let folder = TemporaryFolder()
       let marks = folder.marks
       try await withProcessPool(workers: 1) { (pool) async throws in
-        let lookUp = RemoteFunction<String, Int>(with: Dictionary(marks: marks, words: ["one": 1])) {
+        let lookUp = RemoteFunction<String, Int>(with: WordTable(marks: marks, words: ["one": 1])) {
           $0.words[$1] ?? 0
         }
         for _ in 0..<10 { #expect(try await pool.map(["one", "two"], lookUp) == [1, 0]) }
@@ -96,6 +96,21 @@ extension ProcessPoolTests {
         let table = (0..<1_000_000).map { $0 ^ 5 }
         let values = try await pool.map([0, 999_999, 77], with: table) { $0[$1] }
         #expect(values == [table[0], table[999_999], table[77]])
+      }
+    }
+
+    /// Not to every worker that is idle while the context is on its way.
+    @Test func oneTaskSendsALargeContextToOneWorker() async throws {
+      let folder = TemporaryFolder()
+      let marks = folder.marks
+      try await withProcessPool(workers: 4) { (pool) async throws in
+        let words = Dictionary(uniqueKeysWithValues: (0..<100_000).map { ("number \($0)", $0) })
+        for _ in 0..<3 { _ = try await pool.map(0..<50, double) }
+        let value = try await pool.run("number 7", with: WordTable(marks: marks, words: words)) {
+          $0.words[$1] ?? 0
+        }
+        #expect(value == 7)
+        #expect(marks.lines("decoded").count == 1)
       }
     }
   }

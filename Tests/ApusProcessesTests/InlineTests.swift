@@ -96,6 +96,17 @@ extension ProcessPoolTests {
       }
     }
 
+    @Test func theRulesAreTheSame() async throws {
+      try await withInlinePool { pool in
+        let number = CommandLine.arguments.count
+        let captured = await #expect(throws: TaskError.self) { try await pool.run(1) { $0 + number } }
+        #expect(captured?.code == .functionNotNameable)
+        await pool.shutdown()
+        let closed = await #expect(throws: TaskError.self) { try await pool.run(1, double) }
+        #expect(closed?.code == .poolClosed)
+      }
+    }
+
     @Test func badArgumentsAreErrorsToo() async throws {
       try await withInlinePool { pool in
         func code(_ call: () async throws -> [Int]) async -> TaskError.Code? {

@@ -66,6 +66,7 @@ extension ProcessPoolTests {
       configuration.maximumRestarts = .max
       try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
         #expect(try await pool.map([1, 2], chunking: .fixed(.max), double) == [2, 4])
+        #expect(try await pool.map(["a", "b"], chunking: .fixed(.max)) { $0 + "!" } == ["a!", "b!"])
         #expect(try await pool.run(3, timeLimit: .seconds(Int64.max), double) == 6)
         #expect(try await pool.results(of: [1], window: .max, double).nextOutcome()?.result.get() == 2)
       }

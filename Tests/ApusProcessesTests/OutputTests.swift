@@ -37,6 +37,13 @@ extension ProcessPoolTests {
       #expect(run.output == "worker nil\nprogram one\nworker nil\nprogram two\n")
     }
 
+    /// Limits, results and the end of the pool do not wait for it.
+    @Test func outputThatNobodyReads() async throws {
+      let run = try await runScenario("unread output")
+      #expect(!run.timedOut && run.status == .exited(0))
+      #expect(run.errors == "0\ntimeLimitExceeded\n2\n3\nended\n")
+    }
+
     @Test func aProgramWhoseOutputIsClosedGoesOn() async throws {
       let run = try await runScenario("closed output")
       #expect(run.status == .exited(0))

@@ -97,7 +97,9 @@ indirect enum TypeReference {
     switch try reader.value(UInt8.self) {
     case 0:
       let name = try reader.string()
-      guard isTrusted || Self.isPlain(name) else { throw WorkerProtocolError("a type's name is too intricate") }
+      guard isTrusted || Self.isPlain(name) else {
+        throw WorkerProtocolError("a type's name is too intricate")
+      }
       self = .name(name)
     case 1:
       let place = try CodeReference(from: &reader)

@@ -70,7 +70,8 @@ extension EngineWorker {
       finish(1, &finished) { .failure(job.store(bytes)) }
       results.consume(size)
     case ResultHeader.Kind.run:
-      guard let stride = job.function.strides?.output, (1...chunk.span.range.count).contains(Int(header.count)),
+      guard let stride = job.function.strides?.output,
+        (1...chunk.span.range.count).contains(Int(header.count)),
         length == Int(header.count) * stride
       else { throw ChannelCorruption("a run of results does not fit its tasks") }
       try needPublished(size)

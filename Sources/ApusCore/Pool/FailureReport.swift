@@ -35,7 +35,8 @@ package struct FailureReport: Error, Sendable {
       string: text.utf8.count > Self.textLimit ? String(text.prefix(Self.textLimit / 4)) + "…" : text)
     guard let error = error as? any Error & Codable else { return }
     let value = ByteBuffer(capacity: 64)
-    guard let type = Self.reference(to: Swift.type(of: error)), (try? encode(error, into: value)) != nil else {
+    guard let type = Self.reference(to: Swift.type(of: error)), (try? encode(error, into: value)) != nil
+    else {
       return
     }
     type.append(to: buffer)

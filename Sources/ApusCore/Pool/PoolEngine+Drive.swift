@@ -241,7 +241,11 @@ extension PoolEngine {
     let waiting = congested
     congested = []
     for (relay, tag) in waiting where relay.descriptor >= 0 {
-      if relay.isCongested { congested.append((relay, tag)) } else { try? quiet.add(relay.descriptor, tag: tag) }
+      if relay.isCongested {
+        congested.append((relay, tag))
+      } else {
+        try? quiet.add(relay.descriptor, tag: tag)
+      }
     }
   }
 

@@ -36,7 +36,9 @@ extension PoolEngine {
       }
       if let stop = worker.stop {
         if now >= stop.killAt, !worker.isKilled { killUnlessOver(worker, stop.reason, now: now) }
-      } else if let limit = worker.chunks.first?.job.options.timeLimit, now >= worker.limitEnds(limit, now: now) {
+      } else if let limit = worker.chunks.first?.job.options.timeLimit,
+        now >= worker.limitEnds(limit, now: now)
+      {
         enforce(limit, worker, now: now)
       }
     }
@@ -88,7 +90,9 @@ extension PoolEngine {
       closingThread = nil
     }
     // An observer's call, on a thread that can't wait for its own end.
-    let isOurs = [engineThread, closingThread].contains { $0.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
+    let isOurs = [engineThread, closingThread].contains {
+      $0.map { pthread_equal($0, pthread_self()) != 0 } ?? false
+    }
     unlockAndTell()
     if isOurs { return }
     engineThreadEnded.wait()

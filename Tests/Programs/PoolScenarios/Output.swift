@@ -55,12 +55,37 @@ enum Output {
     }
   }
 
-  /// Nobody reads what the tasks print.
-  static func closed() async throws {
+  /// Makes standard output a pipe. Returns its other end.
+  private static func redirectOutput() -> Int32 {
     let pipe = UnsafeMutablePointer<Int32>.allocate(capacity: 2)
     guard Glibc.pipe(pipe) == 0 else { exit(3) }
     dup2(pipe[1], 1)
-    close(pipe[0])
+    return pipe[0]
+  }
+
+  /// Whoever could read what the tasks print does not.
+  static func unread() async throws {
+    _ = redirectOutput()
+    try await withProcessPool(workers: 2) { pool in
+      let outcomes = await pool.outcomes(of: 0..<4, chunking: .fixed(1), timeLimit: .milliseconds(300)) {
+        (n: Int) -> Int in
+        while n == 1 { speak(n) }
+        return n
+      }
+      for outcome in outcomes {
+        switch outcome {
+        case .success(let n): printError("\(n)")
+        case .failure(let error): printError("\(error.code)")
+        }
+      }
+    }
+    printError("ended")
+    _exit(0)  // `exit` would flush, which blocks
+  }
+
+  /// Nobody reads what the tasks print.
+  static func closed() async throws {
+    close(redirectOutput())
     try await withProcessPool(workers: 2) { pool in
       let values = try await pool.map(0..<100) { (n: Int) -> Int in
         speak(n)

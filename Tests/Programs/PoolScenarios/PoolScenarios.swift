@@ -23,6 +23,7 @@ enum PoolScenarios {
     "output": { try await Output.results(kind: $0[0]) },
     "errors": { _ in try await Output.errors() },
     "input": { _ in try await Output.input() },
+    "unread output": { _ in try await Output.unread() },
     "closed output": { _ in try await Output.closed() },
     "no descriptors": { _ in try await Limits.noDescriptors() },
     "few descriptors": { _ in try await Limits.fewDescriptors() },
