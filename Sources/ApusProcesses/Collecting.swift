@@ -25,8 +25,9 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       }
     }
 
-    func values() throws(TaskError) -> [Output] {
-      if let plain { return plain.take() }
+    /// - Parameter count: How many inputs there were: a collection that miscounts itself may have fewer.
+    func values(_ count: Int) throws(TaskError) -> [Output] {
+      if let plain { return count == plain.count ? plain.take() : Array(plain.take().prefix(count)) }
       var values: [Output] = []
       values.reserveCapacity(slots.count)
       for slot in slots { values.append(try slot!.get()) }
@@ -45,7 +46,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   private func begin(_ engine: PoolEngine, _ inputs: some Sequence<Input>) throws
     -> (TypedCall<Input, Output>, Slots)
   {
-    if let array = inputs as? [Input], let plain = PlainArray<Output>(count: array.count),
+    if let array = inputs as? [Input] ?? integers(inputs), let plain = PlainArray<Output>(count: array.count),
       try TaskError.naming({ try function.source.definition() }).strides != nil
     {
       // Plain memory both ways: no coder is called, and the results go straight to their places.
@@ -57,10 +58,37 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       return (call, Slots(plain: plain))
     }
     var iterator = inputs.makeIterator()
+    if let collection = inputs as? any Collection<Input>,
+      let plain = PlainArray<Output>(count: collection.count),
+      try TaskError.naming({ try function.source.definition() }).strides != nil
+    {
+      // The same, but the inputs are drawn as they are needed: many at a time, in one loop.
+      let limit = plain.count
+      var drawn = 0
+      let call = try TypedCall(
+        engine, function, options, defaults: pool.configuration, plainResults: plain,
+        drawPlain: { place, count in
+          var number = 0
+          while number < min(count, limit - drawn), let input = iterator.next() {
+            (place + number).initialize(to: input)
+            number += 1
+          }
+          drawn += number
+          return number
+        })
+      return (call, Slots(plain: plain))
+    }
     let call = try TypedCall(
       engine, function, options, defaults: pool.configuration,
       draw: { Drawn(iterator.next()) })
     return (call, Slots(plain: nil))
+  }
+
+  /// The integers of a range take less to make at once than to draw one by one, through a table of witnesses.
+  private func integers(_ inputs: some Sequence<Input>) -> [Input]? {
+    if let range = inputs as? Range<Int> { return Array(range) as? [Input] }
+    if let range = inputs as? ClosedRange<Int> { return Array(range) as? [Input] }
+    return nil
   }
 
   /// One round of the caller's work. True when all is done.
@@ -88,7 +116,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
       try Task.checkCancellation()
     }
-    return try slots.values()
+    return try slots.values(call.drawn)
   }
 
   func outcomes(_ inputs: some Sequence<Input>) async -> [Outcome] {
@@ -123,7 +151,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
     }
     let (call, slots) = try begin(engine, inputs)
     while try !step(call, slots, stopAtFailure: true) { engine.wait(for: call.job) }
-    return try slots.values()
+    return try slots.values(call.drawn)
   }
 
   func blockingOutcomes(_ inputs: some Sequence<Input>) -> [Outcome] {

@@ -18,6 +18,8 @@ final class PlainArray<Element: Codable & Sendable> {
     }
   }
 
+  var count: Int { array.count }
+
   func take() -> [Element] { array }
 }
 

@@ -74,6 +74,8 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   private let inputs = ValueCodec<Input>()
   private let outputs = ValueCodec<Output>()
   private var draw: (() throws -> Drawn<Input>)?
+  /// Draws inputs of plain memory to a place, so many at most; fewer at the end.
+  private var drawPlain: ((UnsafeMutablePointer<Input>, Int) -> Int)?
   private var inbox = EngineJob.Inbox()
   private let window: Int?
   private let keepsPlaces: Bool
@@ -94,14 +96,15 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   init(
     _ engine: PoolEngine, _ function: RemoteFunction<Input, Output>, _ options: CallOptions,
     defaults: ProcessPool.Configuration, plainResults: PlainArray<Output>? = nil,
-    draw: (() throws -> Drawn<Input>)? = nil
+    draw: (() throws -> Drawn<Input>)? = nil,
+    drawPlain: ((UnsafeMutablePointer<Input>, Int) -> Int)? = nil
   ) throws {
     limit = options.timeLimit ?? defaults.timeLimit
     job = try EngineJob(
       TaskError.naming { try function.source.definition() }, options: options.forEngine(defaults),
       destination: plainResults?.base, destinationOwner: plainResults)
     self.engine = engine
-    self.draw = draw
+    (self.draw, self.drawPlain) = (draw, drawPlain)
     window = options.window
     keepsPlaces = options.keepsPlaces
     engine.add(job)
@@ -110,7 +113,9 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   deinit { engine.remove(job) }
 
   /// Whether every outcome has been given to the sink.
-  var isFinished: Bool { draw == nil && settled == drawn }
+  var isFinished: Bool { hasNoInputs && settled == drawn }
+
+  private var hasNoInputs: Bool { draw == nil && drawPlain == nil }
 
   // MARK: Inputs
 
@@ -127,8 +132,9 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   /// Draws and encodes as many inputs as the workers can use now. `failed` hears of those that can't be
   /// encoded.
   func refill(_ failed: (Int, Outcome) throws -> Void) rethrows {
-    guard draw != nil else { return }
+    if hasNoInputs { return }
     var (wanted, chunk) = engine.wanted(by: job)
+    if drawPlain != nil { return encodePlain(wanted, chunk) }
     if let window {
       wanted = min(wanted, window - (drawn - settled + held))
       chunk = min(chunk, max(1, window / (2 * max(1, engine.configuration.workers))))
@@ -142,6 +148,24 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
     // With the window full, or no input there yet, hearing that the workers want more would be no use.
     if draw != nil, isHeldUp || window.map({ drawn - settled + held >= $0 }) ?? false {
       engine.pauseInput(of: job)
+    }
+  }
+
+  /// As many as are wanted, in batches of at least a chunk.
+  private func encodePlain(_ wanted: Int, _ chunk: Int) {
+    let stride = MemoryLayout<Input>.stride
+    let size = min(max(chunk, 1024), max(1, (1 << 20) / stride))
+    var wanted = wanted
+    while wanted > 0, let drawPlain {
+      let buffer = ByteBuffer(capacity: size * stride)
+      let place = buffer.uninitialized(count: size * stride).bindMemory(to: Input.self, capacity: size)
+      let count = drawPlain(place, size)
+      if count < size { self.drawPlain = nil }
+      drawn += count
+      wanted -= count
+      if count == 0 { return engine.closeInput(of: job) }
+      let batch = InputBatch(raw: buffer.baseAddress, stride: stride, count: count, owner: buffer)
+      engine.give(batch, base: drawn - count, to: job, isLast: self.drawPlain == nil)
     }
   }
 

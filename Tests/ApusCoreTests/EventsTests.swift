@@ -13,13 +13,13 @@ struct EventsTests {
     #expect(!stream.isObserved)
     let first = stream.subscribe { event in seen.withLock { $0.append(event.count!) } }
     #expect(stream.isObserved)
-    stream.publish(Event(.tasksFinished, from: source, count: 1))
+    stream.publish(Event(.taskFailed, from: source, count: 1))
     first.cancel()
     first.cancel()
-    stream.publish(Event(.tasksFinished, from: source, count: 2))
+    stream.publish(Event(.taskFailed, from: source, count: 2))
     do {
       let second = stream.subscribe { event in seen.withLock { $0.append(event.count!) } }
-      stream.publish(Event(.tasksFinished, from: source, count: 3))
+      stream.publish(Event(.taskFailed, from: source, count: 3))
       withExtendedLifetime(second) {}
     }
     #expect(!stream.isObserved)
@@ -63,7 +63,7 @@ struct EventsTests {
   func reading() async {
     let stream = EventStream()
     let events = stream.events()
-    for count in 0..<1000 { stream.publish(Event(.tasksFinished, from: source, count: count)) }
+    for count in 0..<1000 { stream.publish(Event(.taskFailed, from: source, count: count)) }
     stream.finish()
     stream.publish(Event(.warning, from: source))
     var counts: [Int?] = []
@@ -76,13 +76,13 @@ struct EventsTests {
   func dropping() async {
     let stream = EventStream()
     let events = stream.events(buffering: 4)
-    for _ in 0..<10 { stream.publish(Event(.tasksFinished, from: source)) }
+    for _ in 0..<10 { stream.publish(Event(.taskFailed, from: source)) }
     var iterator = events.makeAsyncIterator()
     var kinds: [Event.Kind?] = []
     for _ in 0..<4 { kinds.append(await iterator.next()?.kind) }
     stream.publish(Event(.warning, from: source))
     let gap = await iterator.next()
-    #expect(kinds == Array(repeating: .tasksFinished, count: 4))
+    #expect(kinds == Array(repeating: .taskFailed, count: 4))
     #expect(gap?.kind == .eventsDropped && gap?.count == 6)
     #expect(await iterator.next()?.kind == .warning)
   }
@@ -112,7 +112,7 @@ struct EventsTests {
     await withTaskGroup { group in
       for _ in 0..<4 {
         group.addTask {
-          for _ in 0..<2000 { stream.publish(Event(.tasksFinished, from: source)) }
+          for _ in 0..<2000 { stream.publish(Event(.taskFailed, from: source)) }
         }
         group.addTask {
           for _ in 0..<500 { stream.subscribe { _ in }.cancel() }

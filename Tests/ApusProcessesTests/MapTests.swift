@@ -86,5 +86,36 @@ extension ProcessPoolTests {
       let run = try await runScenario("failing maps")
       #expect(run.output == "failed 300\n", "\(run.errors)")
     }
+
+    /// Plain memory that is no array is drawn many at a time.
+    @Test func anyCollectionOfPlainValues() async throws {
+      try await withProcessPool(workers: 2) { (pool) async throws in
+        let expected = (0..<5000).map { 2 * $0 }
+        #expect(try await pool.map(Array(0..<6000)[..<5000], double) == expected)
+        #expect(try await pool.map((0..<10000).lazy.filter { $0 < 5000 }, double) == expected)
+        #expect(try await pool.map(0...4999, double) == expected)
+        #expect(try await pool.map(stride(from: 0, to: 5000, by: 1), double) == expected)
+        #expect(try await pool.map(EmptyCollection<Int>(), double) == [])
+        #expect(try await Set(pool.map(Set(0..<5000), double)) == Set(expected))
+        #expect(try await pool.map(Miscounting(), double) == [0, 2, 4])
+        let error = await #expect(throws: TaskError.self) {
+          try await pool.map((0..<5000).lazy.map { $0 * 2 + ($0 == 4321 ? 1 : 0) }, halve)
+        }
+        #expect(error?.task == 4321)
+        let outcomes = await pool.outcomes(of: ArraySlice(0..<3000), halve)
+        #expect(
+          outcomes.count == 3000
+            && outcomes.enumerated().allSatisfy { ($0 % 2 == 0) == ((try? $1.get()) != nil) })
+      }
+    }
   }
+}
+
+/// Says that it has five elements, and has three.
+private struct Miscounting: Collection {
+  var startIndex: Int { 0 }
+  var endIndex: Int { 3 }
+  var count: Int { 5 }
+  subscript(index: Int) -> Int { index }
+  func index(after index: Int) -> Int { index + 1 }
 }

@@ -14,24 +14,14 @@ extension Event {
     public static let workerReady = Kind(rawValue: "workerReady")
     /// It has ended: `worker`, `process`, `status`; `text` if it was asked to.
     public static let workerExited = Kind(rawValue: "workerExited")
-    /// Another took its place: `worker`, the new `process`.
+    /// Another is started in its place: `worker`, and the `process` that has ended.
     public static let workerReplaced = Kind(rawValue: "workerReplaced")
 
-    /// A call began: `call`; `count`, the number of its tasks, if it is known.
-    public static let callStarted = Kind(rawValue: "callStarted")
-    /// A call ended: `call`; `count`, the number of tasks that it finished; `text` if it failed.
-    public static let callFinished = Kind(rawValue: "callFinished")
-    /// A worker began a task: `worker`, `call`, `task`. Only from sources whose tasks are big.
-    public static let taskStarted = Kind(rawValue: "taskStarted")
-    /// Tasks have succeeded since the last such event: `call`, `count`.
-    public static let tasksFinished = Kind(rawValue: "tasksFinished")
-    /// A task failed: `call`, `task`, `text`.
+    /// A task failed because its worker ended: `task`, `process`, `status`.
     public static let taskFailed = Kind(rawValue: "taskFailed")
-    /// A task is tried again: `call`, `task`; `count`, the number of tries so far; `text`, the reason.
+    /// A task is tried again after its worker ended: `task`, `process`.
     public static let taskRetried = Kind(rawValue: "taskRetried")
 
-    /// A child printed whole lines: `worker`, `process`, `text`.
-    public static let output = Kind(rawValue: "output")
     /// Something that a person should know: `text`.
     public static let warning = Kind(rawValue: "warning")
     /// A slow reader of `EventStream.events(buffering:)` missed `count` events here.
