@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import shutil
 import subprocess
 from datetime import datetime, timezone
 
@@ -51,6 +52,9 @@ def build(sides):
     for source in sorted((BENCHMARKS / "peers/c").glob("*.c")):
         call("gcc", "-O2", "-fno-optimize-sibling-calls", "-o", programs / source.stem, source)
     if any(".build/release" in str(command[0]) for command in sides):
+        # SwiftPM may keep a program's objects although a library that was compiled into them has changed.
+        for objects in BENCHMARKS.glob(".build/release/*Benchmark.build"):
+            shutil.rmtree(objects)
         call("swift", "build", "-c", "release", "--package-path", BENCHMARKS)
 
 

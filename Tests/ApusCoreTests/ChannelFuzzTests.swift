@@ -6,19 +6,28 @@ import Testing
 @testable import ApusCore
 
 /// A worker that writes what it likes into its channel, sound records among nonsense. The parent must neither
-/// trap nor write where it should not, and must account for every task. `APUS_FUZZ_ITERATIONS` sets how often.
+/// trap nor write where it should not, and must account for every task. `APUS_FUZZ_ITERATIONS` sets how many records.
 @Suite struct ChannelFuzzTests {
-  private static let iterations = getenv("APUS_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0)) } ?? 2000
+  private static let iterations = getenv("APUS_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0)) } ?? 50_000
   private static let canary: UInt8 = 0x55
 
   @Test func nothingThatAWorkerWritesHarmsTheParent() throws {
     try #require(Self.iterations > 0)
-    for iteration in 0..<Self.iterations { try Self.play(seed: UInt64(iteration)) }
+    let parts = try FakeWorker.Parts()
+    var records = 0
+    var seed: UInt64 = 0
+    while records < Self.iterations {
+      parts.reset()
+      records += try Self.play(seed: seed, parts)
+      seed += 1
+    }
   }
 
-  private static func play(seed: UInt64) throws {
+  /// Returns how many records the worker wrote.
+  private static func play(seed: UInt64, _ parts: FakeWorker.Parts) throws -> Int {
     var dice = Dice(seed)
-    let fake = try FakeWorker()
+    var records = 0
+    let fake = try FakeWorker(parts)
     let size = 1 << 14
     let memory = UnsafeMutableRawPointer.allocate(byteCount: 2 * size, alignment: 32)
     defer { memory.deallocate() }
@@ -33,6 +42,7 @@ import Testing
     }
     for _ in 0..<Int.random(in: 1...12, using: &dice) {
       write(fake, &dice)
+      records += 1
       do {
         _ = try fake.worker.receive(now: apus_now())
         _ = fake.worker.hasNews()
@@ -55,6 +65,7 @@ import Testing
       memcmp(memory + given[2], untouched, size - given[2]) != 0
       || memcmp(memory + size + given[3] * 16, untouched, size - given[3] * 16) != 0
     #expect(!harmed, "seed \(seed)")
+    return records
   }
 
   /// One thing that a worker might do: mostly nearly right, so that it is not refused at the first look.

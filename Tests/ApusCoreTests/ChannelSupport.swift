@@ -19,17 +19,45 @@ final class FakeWorker {
   let theirs: Channel
   var tasks: RingReader
   var results: RingWriter
-  private var keep: [OwnedDescriptor] = []
+  private let parts: Parts
 
   /// All share a process: none of them does anything.
   private static let process = Mutex<ChildProcess?>(nil)
 
-  init() throws {
-    let memory = try makeChannelMemory()
-    let (ours, control) = try OwnedDescriptor.socketPair()
-    let (output, outputSink) = try OwnedDescriptor.pipe()
-    let (errors, errorSink) = try OwnedDescriptor.pipe()
-    theirs = try Channel(mapping: memory.number)
+  /// What a worker is made of, for one after the other.
+  final class Parts {
+    let memory: OwnedDescriptor
+    let ours: Channel
+    let theirs: Channel
+    let control: (OwnedDescriptor, OwnedDescriptor)
+    let output: LineRelay
+    let errors: LineRelay
+    private let sinks: [OwnedDescriptor]
+
+    init() throws {
+      memory = try makeChannelMemory()
+      (ours, theirs) = (try Channel(mapping: memory.number), try Channel(mapping: memory.number))
+      control = try OwnedDescriptor.socketPair()
+      let (output, outputSink) = try OwnedDescriptor.pipe()
+      let (errors, errorSink) = try OwnedDescriptor.pipe()
+      self.output = try LineRelay(source: output, target: nil)
+      self.errors = try LineRelay(source: errors, target: nil)
+      sinks = [outputSink, errorSink]
+    }
+
+    /// The words as they are in the beginning; what lies in the rings stays.
+    func reset() {
+      let zeros = [UInt8](repeating: 0, count: Channel.headSize)
+      precondition(pwrite(memory.number, zeros, zeros.count, 0) == zeros.count)
+      var note: UInt8 = 0
+      while recv(control.1.number, &note, 1, Int32(MSG_DONTWAIT)) == 1 {}
+    }
+  }
+
+  init(_ parts: Parts? = nil) throws {
+    self.parts = try parts ?? Parts()
+    let parts = self.parts
+    theirs = parts.theirs
     let process = try Self.process.withLock { process in
       if let process { return process }
       let made = try Spawner.spawn(SpawnRequest(path: "/bin/sleep", arguments: ["sleep", "100000"]))
@@ -37,13 +65,11 @@ final class FakeWorker {
       return made
     }
     worker = EngineWorker(
-      slot: 0, process: process, control: ours, output: try LineRelay(source: output, target: nil),
-      errors: try LineRelay(source: errors, target: nil), channel: try Channel(mapping: memory.number),
-      touched: TouchedJobs(), now: apus_now())
+      slot: 0, process: process, control: parts.control.0, output: parts.output, errors: parts.errors,
+      channel: parts.ours, touched: TouchedJobs(), now: apus_now())
     worker.state = .ready
     tasks = theirs.taskReader
     results = theirs.resultWriter
-    keep = [control, outputSink, errorSink]
   }
 
   /// Gives the worker `count` tasks of a job. Returns how many it took.

@@ -39,7 +39,7 @@ def fibonacci(high, low, repetitions, target):
 
 
 GROUPS = [
-    fibonacci(38, 33, 3, "≥ 0.96"),
+    fibonacci(38, 33, 9, "≥ 0.96"),
     fibonacci(43, 38, 1, "≥ 0.985"),
     Group("no-op tasks, one a message", "M/s",
           ours("each", 1_000_000) | peers("each", 30_000, 5_000, 3_000, 2_000),
