@@ -6,9 +6,11 @@ import Testing
 @testable import ApusCore
 
 /// A worker that writes what it likes into its channel, sound records among nonsense. The parent must neither
-/// trap nor write where it should not, and must account for every task. `APUS_FUZZ_ITERATIONS` sets how many records.
+/// trap nor write where it should not, and must account for every task. `APUS_FUZZ_ITERATIONS` sets how many
+/// records.
 @Suite struct ChannelFuzzTests {
-  private static let iterations = getenv("APUS_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0)) } ?? 50_000
+  private static let iterations =
+    getenv("APUS_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0)) } ?? 50_000
   private static let canary: UInt8 = 0x55
 
   @Test func nothingThatAWorkerWritesHarmsTheParent() throws {
