@@ -97,9 +97,10 @@ final class EngineWorker {
 
   var isIdle: Bool { state == .ready && inFlight == 0 }
 
-  /// Whether it has one task and has not begun it.
+  /// Whether it has one task and has not begun it, so that the task could be taken back.
   var hasOnlyWaiting: Bool {
-    inFlight == 1 && channel.progress.pointee.load(ordering: .relaxed) < expected &* 2 &+ 1
+    state == .ready && inFlight == 1 && outgoing == nil && !isRevoking
+      && channel.progress.pointee.load(ordering: .relaxed) < expected &* 2 &+ 1
   }
 
   /// Whether something came back since the last look. Cheap: for spinning.

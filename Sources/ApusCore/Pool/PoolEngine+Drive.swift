@@ -289,6 +289,7 @@ extension PoolEngine {
       waitUnlocked(on: quiet, nextDeadline(now: apus_now()))
       wakeUp()
       enforceLimits(now: apus_now())
+      _ = rebalance()
       announce()
     }
     unlockAndTell()

@@ -13,7 +13,7 @@ extension PoolEngine {
       }
       if let stop = worker.stop {
         if !worker.isKilled { next = min(next, stop.killAt) }
-      } else if let limit = worker.chunks.first?.job.options.timeLimit {
+      } else if !worker.isKilled, let limit = worker.chunks.first?.job.options.timeLimit {
         next = min(next, worker.limitEnds(limit, now: now))
       }
       if worker.hasOnlyWaiting, hasIdleWorker { next = min(next, worker.mark &+ Self.patience) }
