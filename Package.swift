@@ -15,36 +15,84 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "Apus", targets: ["Apus"]),
+    .executable(name: "apus", targets: ["ApusCommand"]),
     .executable(name: "Fibonacci", targets: ["Fibonacci"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
     .target(name: "CApus"),
     .target(name: "ApusCore", dependencies: ["CApus"], swiftSettings: settings),
     .target(name: "ApusProcesses", dependencies: ["ApusCore"], swiftSettings: settings),
-    .target(name: "Apus", dependencies: ["ApusCore", "ApusProcesses"], swiftSettings: settings),
+    .target(name: "ApusMessages", dependencies: ["ApusCore", "CApus"], swiftSettings: settings),
+    .target(
+      name: "Apus", dependencies: ["ApusCore", "ApusProcesses", "ApusMessages"], swiftSettings: settings),
+    .executableTarget(
+      name: "ApusCommand",
+      dependencies: [
+        "ApusCore", "ApusMessages", "CApus",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/ApusCommand", swiftSettings: settings),
     .executableTarget(
       name: "CrashSurvival", dependencies: ["Apus"], path: "Examples/CrashSurvival", swiftSettings: settings),
     .executableTarget(
       name: "Fibonacci", dependencies: ["Apus"], path: "Examples/Fibonacci", swiftSettings: settings),
     .executableTarget(
       name: "WordCount", dependencies: ["Apus"], path: "Examples/WordCount", swiftSettings: settings),
+    .executableTarget(
+      name: "Ring", dependencies: ["Apus"], path: "Examples/Ring", swiftSettings: settings),
+    .executableTarget(
+      name: "MonteCarloPi", dependencies: ["Apus"], path: "Examples/MonteCarloPi", swiftSettings: settings),
+    .executableTarget(
+      name: "MasterWorkers", dependencies: ["Apus"], path: "Examples/MasterWorkers", swiftSettings: settings),
+    .executableTarget(
+      name: "HeatEquation", dependencies: ["Apus"], path: "Examples/HeatEquation", swiftSettings: settings),
+    .executableTarget(
+      name: "DistributedSort", dependencies: ["Apus"], path: "Examples/DistributedSort",
+      swiftSettings: settings),
     .target(name: "PoolStressSaboteur", path: "Tests/Stress/Saboteur"),
     .executableTarget(
       name: "PoolStress", dependencies: ["Apus", "ApusCore", "PoolStressSaboteur"],
       path: "Tests/Stress/Program",
       swiftSettings: settings),
     .testTarget(name: "ApusCoreTests", dependencies: ["ApusCore", "CApus"], swiftSettings: settings),
+    .executableTarget(
+      name: "MessageScenarios", dependencies: ["Apus"],
+      path: "Tests/Programs/MessageScenarios", swiftSettings: settings),
+    .testTarget(
+      name: "ApusMessagesTests",
+      dependencies: [
+        "ApusMessages", "ApusCore", "CApus", "ApusCommand", "MessageScenarios", "MPIProbe", "Ring",
+        "MonteCarloPi", "MasterWorkers", "HeatEquation", "DistributedSort", "TestSupport",
+      ],
+      swiftSettings: settings),
     // Programs that tests run as children, since what they show can't be shown in the test's own process.
+    .target(name: "TestSupport", dependencies: ["ApusCore"], path: "Tests/Support", swiftSettings: settings),
+    .executableTarget(
+      name: "RankScenarios", dependencies: ["ApusMessages", "ApusCore", "CApus"],
+      path: "Tests/Programs/RankScenarios",
+      swiftSettings: settings),
+    .testTarget(
+      name: "ApusLaunchTests",
+      dependencies: ["ApusMessages", "ApusCore", "CApus", "ApusCommand", "RankScenarios", "TestSupport"],
+      swiftSettings: settings),
     .executableTarget(
       name: "PoolScenarios", dependencies: ["Apus", "ApusCore"], path: "Tests/Programs/PoolScenarios",
       swiftSettings: settings),
     .executableTarget(
       name: "TopLevelVariables", dependencies: ["Apus"], path: "Tests/Programs/TopLevelVariables",
       swiftSettings: settings),
+    .executableTarget(
+      name: "MPIProbe", dependencies: ["ApusMessages", "ApusCore", "CApus"], path: "Tests/Programs/MPIProbe",
+      swiftSettings: settings),
     .target(name: "StaticInitialiser", path: "Tests/Programs/StaticInitialiser"),
     .testTarget(
       name: "ApusProcessesTests",
-      dependencies: ["Apus", "ApusCore", "PoolScenarios", "TopLevelVariables", "StaticInitialiser"],
+      dependencies: [
+        "Apus", "ApusCore", "PoolScenarios", "TopLevelVariables", "StaticInitialiser", "TestSupport",
+      ],
       swiftSettings: settings),
   ]
 )

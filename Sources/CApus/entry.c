@@ -16,6 +16,17 @@ static bool installed = false;
 
 bool apus_entry_is_installed(void) { return installed; }
 
+static void (*exit_call)(int);
+static void tell_exit(int status, void *argument) {
+  (void)argument;
+  exit_call(status);
+}
+
+void apus_on_exit(void (*call)(int status)) {
+  exit_call = call;
+  on_exit(tell_exit, NULL);
+}
+
 // Reads the environment behind the arguments and not through `getenv`: libc may not be ready yet.
 static bool is_worker(int argc, char **argv) {
   if (argc < 2 || strcmp(argv[1], APUS_WORKER_ARGUMENT) != 0) return false;

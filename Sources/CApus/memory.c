@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
@@ -66,6 +67,27 @@ void apus_memory_will_fill(void *start, size_t size) {
   if (first < last) madvise((void *)first, last - first, MADV_HUGEPAGE);
 }
 
+int apus_unnamed_file(const char *folder) {
+  int descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  // Some file systems can't do it; the folder may be missing, or not be ours to write to.
+  if (descriptor < 0) descriptor = memfd_create("apus-file", MFD_CLOEXEC);
+  return descriptor < 0 ? -errno : descriptor;
+}
+
 size_t apus_stdout_pending(void) { return __fpending(stdout); }
 void apus_stdout_line_buffered(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
 void apus_stdout_flush(void) { fflush(stdout); }
+
+int apus_memory_read_from(int process, uint64_t address, void *destination, size_t count) {
+  char *target = destination;
+  while (count > 0) {
+    struct iovec local = {target, count}, remote = {(void *)(uintptr_t)address, count};
+    ssize_t copied = process_vm_readv(process, &local, 1, &remote, 1, 0);
+    if (copied < 0 && errno == EINTR) continue;
+    if (copied <= 0) return copied < 0 ? errno : EFAULT;
+    target += copied;
+    address += (uint64_t)copied;
+    count -= (size_t)copied;
+  }
+  return 0;
+}

@@ -88,7 +88,24 @@ static bool is_global_in_bss(const struct table *table, const ElfW(Sym) *symbol)
   const char *name = name_of(table, symbol);
   size_t length = strlen(name);
   // "$s…vp": a global variable; a static one of a type would end in "vpZ".
-  return length > 4 && strncmp(name, "$s", 2) == 0 && strcmp(name + length - 2, "vp") == 0;
+  if (length <= 4 || strncmp(name, "$s", 2) != 0 || strcmp(name + length - 2, "vp") != 0) return false;
+  // Then the module, its length first: the standard library has none, and its parts' names begin with '_'.
+  size_t digits = strspn(name + 2, "0123456789");
+  return digits > 0 && name[2 + digits] != '_';
+}
+
+// Debug information, or #fileID, names the file. A program with @main has none of that name; nothing else tells the
+// two apart in a release build, where the linker drops whatever is not called. No names, no warning.
+static bool mentions_main_file(const char *file, size_t size) {
+  // With its terminator, and put together here: in one piece it would be found in ourselves.
+  char wanted[] = "?ain.swift";
+  *(volatile char *)wanted = 'm';
+  const char *at = file, *end = file + size;
+  while ((at = memmem(at, (size_t)(end - at), wanted, sizeof wanted))) {
+    if (at > file && (at[-1] == '/' || at[-1] == 0)) return true;
+    at++;
+  }
+  return false;
 }
 
 static void append(char *names, size_t size, const char *mangled) {
@@ -121,7 +138,7 @@ int apus_main_variables(char *names, size_t size) {
       size_t prefix = strlen(name) - 2;
       // Every other global has a function that gives its address, or a token for its one-time initialisation.
       if (has_symbol(&table, name, prefix, "vau") || has_token(&table, name)) continue;
-      if (count == 0 && has_main_type(&table)) break;
+      if (count == 0 && (has_main_type(&table) || !mentions_main_file(file, (size_t)status.st_size))) break;
       count++;
       append(names, size, name);
     }

@@ -51,6 +51,7 @@ import Testing
     let headers = [
       ResultHeader(kind: Kind.run, count: 4, sequence: 0, length: 32),  // more than there are
       ResultHeader(kind: Kind.run, count: .max, sequence: 0, length: 8 * UInt64(UInt32.max)),
+      ResultHeader(kind: Kind.run, count: 0, sequence: 0, length: 0),  // nothing
       ResultHeader(kind: Kind.run, count: 2, sequence: 0, length: 24),  // length and count do not agree
       ResultHeader(kind: Kind.run, count: 2, sequence: 0, length: 16),  // not published
     ]

@@ -76,6 +76,43 @@ private final class Reference: Codable, Sendable {}
     #expect(TypeReference([Reference].self) == nil)
   }
 
+  /// A worker may name a type that the runtime finds at once, by its name or in the program's table; no other.
+  @Test func aWorkersWordForATypeIsNotBelieved() throws {
+    for type in [DecodingError.self, FailureReport.self, FailureReport.Phase.self] as [Any.Type] {
+      #expect(TypeReference.isPlain(try #require(_mangledTypeName(type))), "\(type)")
+    }
+    let intricate = [
+      "SaySaySiGG", "SDySSSiG",  // generic
+      "4test1AV" + String(repeating: "A", count: 8),  // refers back
+      "4test1AV_4testt", "x", "4test1AVy", "0", "99999test", "\u{664}testV",
+      String(repeating: "1aV", count: 400),  // long
+    ]
+    for name in intricate { #expect(!TypeReference.isPlain(name), "\(name)") }
+    func report(_ append: (ByteBuffer) -> Void) throws -> FailureReport {
+      let bytes = ByteBuffer()
+      bytes.append(FailureReport.Phase.call.rawValue)
+      bytes.append(string: "Program.Problem")
+      bytes.append(string: "it broke")
+      append(bytes)
+      return try FailureReport(decoding: bytes.bytes)
+    }
+    for name in intricate {
+      let found = try report {
+        $0.append(UInt8(0))
+        $0.append(string: name)
+      }
+      #expect(found.error == nil && found.text == "it broke")
+    }
+    // The address of a function, as that of a type.
+    let function: @convention(c) (Int) -> Int = { $0 }
+    let place = try #require(CodeReference(unsafeBitCast(function, to: UInt.self)))
+    let found = try report {
+      $0.append(UInt8(1))
+      place.append(to: $0)
+    }
+    #expect(found.error == nil && found.text == "it broke")
+  }
+
   @Test func aPlaceInAnotherBuildIsRefused() throws {
     let bytes = ByteBuffer()
     let function: @convention(c) (Int) -> Int = { $0 }

@@ -7,12 +7,3 @@ typealias ExitStatus = ApusCore.ExitStatus
 /// The tests of the pool, one after the other: each starts processes of its own, and a few of them at a time are
 /// what a small machine can run. The limit is for ever: a call that hangs is to fail, not to hold up the rest.
 @Suite(.serialized, .timeLimit(.minutes(2))) enum ProcessPoolTests {}
-
-/// Waits until something is so, without a word about how long that takes: a minute is for ever.
-func eventually(_ condition: () -> Bool) async -> Bool {
-  for _ in 0..<30_000 {
-    if condition() { return true }
-    try? await Task.sleep(for: .milliseconds(2))
-  }
-  return condition()
-}

@@ -78,6 +78,12 @@ extension ProcessPoolTests {
       #expect(run.output == "[2, 4] [nil, 4]\n", "\(run.errors)")
     }
 
+    /// Not in a release build either, where the linker drops what tells a global variable from one of main.swift.
+    @Test func aProgramWithAMainTypeIsNotWarned() async throws {
+      let run = try await runScenario("rounds")
+      #expect(run.status == .exited(0) && !run.errors.contains("warning"), "\(run.errors)")
+    }
+
     /// A worker is no worker for the programs that it starts.
     @Test func whatAWorkerStartsIsNoWorker() async throws {
       let run = try await runScenario("worker's child")
@@ -86,7 +92,7 @@ extension ProcessPoolTests {
     }
 
     /// Waiting costs no processor time, whatever is waited for.
-    @Test(arguments: ["map", "window", "inputs", "first", "idle", "handle", "blocking"])
+    @Test(arguments: ["map", "window", "inputs", "first", "idle", "handle", "blocking", "fork"])
     func waitingIsFree(what: String) async throws {
       let run = try await runScenario("processor time", arguments: [what])
       #expect(!run.timedOut)

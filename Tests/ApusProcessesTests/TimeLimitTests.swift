@@ -54,6 +54,12 @@ extension ProcessPoolTests {
       }
     }
 
+    /// A result that was there in time counts, however late somebody looks.
+    @Test func aStoppedProgramLosesNoResult() async throws {
+      let run = try await runScenario("stopped parent")
+      #expect(run.status == .exited(0) && run.output == "40\n", "\(run)")
+    }
+
     /// The clock starts with the task, not with the call: together these take longer than each may.
     @Test func waitingDoesNotCount() async throws {
       try await withProcessPool(workers: 1) { (pool) async throws in

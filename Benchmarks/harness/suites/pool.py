@@ -30,17 +30,18 @@ def against_python(target):
     return [Row(POOL, target), Row(EXECUTOR), Row("loky"), Row("joblib")]
 
 
-def fibonacci(high, low, repetitions, target):
+def fibonacci(high, low, repetitions, target, turns=1):
     return Group(
         f"Fibonacci {high} to {low}, with start-up", "x",
         ours("fibonacci", high, low, repetitions)
         | {PROCESSES: c("fib_two_processes", high, low, repetitions)},
-        [Row(PROCESSES, target), Row(APUS, "≥ 0.8", ours=APUS4)])
+        [Row(PROCESSES, target), Row(APUS, "≥ 0.8", ours=APUS4)], turns=turns)
 
 
 GROUPS = [
-    fibonacci(38, 33, 9, "≥ 0.96"),
-    fibonacci(43, 38, 1, "≥ 0.985"),
+    # Noise of a tenth, within a target of a twentieth: hence the turns.
+    fibonacci(38, 33, 9, "≥ 0.96", turns=2),
+    fibonacci(43, 38, 2, "≥ 0.985"),
     Group("no-op tasks, one a message", "M/s",
           ours("each", 1_000_000) | peers("each", 30_000, 5_000, 3_000, 2_000),
           against_python("≥ 30") + [Row(APUS, "≥ 0.8", ours=APUS4)]),

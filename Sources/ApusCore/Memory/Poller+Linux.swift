@@ -2,24 +2,24 @@ import CApus
 import Glibc
 
 /// A set of descriptors to wait on (epoll), each with a number that says what it is.
-final class Poller: Sendable {
+package final class Poller: Sendable {
   let descriptor: OwnedDescriptor
 
-  init() throws(ProcessError) {
+  package init() throws(ProcessError) {
     let number = apus_poll_create()
     guard number >= 0 else { throw ProcessError(errno: -number, doing: "make an epoll descriptor") }
     descriptor = OwnedDescriptor(number)
   }
 
-  func add(_ number: Int32, tag: UInt64) throws(ProcessError) {
+  package func add(_ number: Int32, tag: UInt64) throws(ProcessError) {
     let error = apus_poll_add(descriptor.number, number, tag)
     if error != 0 { throw ProcessError(errno: error, doing: "wait on a descriptor") }
   }
 
-  func remove(_ number: Int32) { apus_poll_remove(descriptor.number, number) }
+  package func remove(_ number: Int32) { apus_poll_remove(descriptor.number, number) }
 
   /// Calls `body` with the tags of what is ready, after at most `timeout` nanoseconds (nil: for ever).
-  func wait(_ timeout: UInt64?, _ body: (UInt64) -> Void) {
+  package func wait(_ timeout: UInt64?, _ body: (UInt64) -> Void) {
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 32) { tags in
       // Rounded up: a deadline that is not reached yet would be waited for again and again.
       let milliseconds = timeout.map { Int32(clamping: $0 / 1_000_000 + ($0 % 1_000_000 == 0 ? 0 : 1)) } ?? -1
@@ -30,20 +30,20 @@ final class Poller: Sendable {
 }
 
 /// An eventfd that wakes whoever waits on it.
-final class Bell: Sendable {
-  let descriptor: OwnedDescriptor
+package final class Bell: Sendable {
+  package let descriptor: OwnedDescriptor
 
-  init() throws(ProcessError) {
+  package init() throws(ProcessError) {
     descriptor = try .eventCounter()
     try descriptor.setNonBlocking()
   }
 
-  func ring() {
+  package func ring() {
     var one: UInt64 = 1
     _ = write(descriptor.number, &one, 8)
   }
 
-  func silence() {
+  package func silence() {
     var count: UInt64 = 0
     _ = read(descriptor.number, &count, 8)
   }

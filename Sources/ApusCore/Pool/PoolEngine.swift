@@ -247,7 +247,10 @@ package final class PoolEngine: @unchecked Sendable {
   }
 
   private func drop(_ job: EngineJob) {
-    if job.activeIndex != nil, !job.isCancelled, !job.isComplete {
+    guard job.activeIndex != nil, !job.isCancelled, !job.isComplete else { return }
+    // What is done counts, whether or not anybody has looked.
+    _ = pump()
+    if !job.isComplete {
       job.isCancelled = true
       job.queue.removeAll()
       job.queued = 0

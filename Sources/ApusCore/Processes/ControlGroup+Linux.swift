@@ -1,26 +1,43 @@
-/// The processor quota of the control groups (cgroups, versions 1 and 2) that this process is in.
-enum ControlGroup {
+/// The limits of the control groups (cgroups, versions 1 and 2) that this process is in.
+package enum ControlGroup {
   /// The smallest quota from the process's own group up to the root, in whole processors, rounded up. `nil` if
   /// there is none, or if it cannot be read.
   ///
   /// - Parameter root: Where `/proc` and `/sys` are looked for; tests put their own there.
-  static func processorLimit(root: String = "") -> Int? {
+  package static func processorLimit(root: String = "") -> Int? {
+    smallest("cpu", root: root, readQuota)
+  }
+
+  /// The smallest limit on memory, in bytes, in the same way.
+  package static func memoryLimit(root: String = "") -> UInt64? {
+    smallest("memory", root: root) { folder, isSecond in
+      let limit = firstLine(of: folder + (isSecond ? "/memory.max" : "/memory.limit_in_bytes"))
+      // "max", or the largest number of pages that fit: no limit.
+      return limit.flatMap { UInt64($0) }.flatMap { $0 < 1 << 62 ? $0 : nil }
+    }
+  }
+
+  private static func smallest<Limit: Comparable>(
+    _ controller: String, root: String, _ read: (_ folder: String, _ isSecond: Bool) -> Limit?
+  ) -> Limit? {
     guard
       let groups = readSmallFile(root + "/proc/self/cgroup"),
       let mounts = readSmallFile(root + "/proc/self/mountinfo")
     else { return nil }
-    let hierarchies = pieces(of: mounts[...], at: "\n").compactMap(Hierarchy.init)
-    var smallest: Int?
+    let hierarchies = pieces(of: mounts[...], at: "\n").compactMap {
+      Hierarchy(line: $0, controller: controller)
+    }
+    var smallest: Limit?
     for line in pieces(of: groups[...], at: "\n") {
       // "0::/path" for version 2, "4:cpu,cpuacct:/path" for version 1.
       let fields = pieces(of: line, at: ":", limit: 3)
       guard fields.count == 3 else { continue }
       let isSecond = fields[1].isEmpty
-      guard isSecond || pieces(of: fields[1], at: ",").contains("cpu") else { continue }
+      guard isSecond || pieces(of: fields[1], at: ",").contains(Substring(controller)) else { continue }
       for hierarchy in hierarchies where hierarchy.isSecond == isSecond {
         for folder in hierarchy.folders(from: fields[2]) {
-          guard let quota = readQuota(root + folder, isSecond: isSecond) else { continue }
-          smallest = min(smallest ?? quota, quota)
+          guard let limit = read(root + folder, isSecond) else { continue }
+          smallest = min(smallest ?? limit, limit)
         }
       }
     }
@@ -59,7 +76,7 @@ private func pieces(of text: Substring, at separator: Unicode.Scalar, limit: Int
   ).map { Substring($0) }
 }
 
-/// A mounted hierarchy of control groups that can hold a processor quota.
+/// A mounted hierarchy of control groups that can hold the limits of one controller.
 private struct Hierarchy {
   let isSecond: Bool
   /// The group that is seen at the mount point: not the root in a container without a namespace of its own.
@@ -67,14 +84,15 @@ private struct Hierarchy {
   let mountPoint: Substring
 
   /// From a line of mountinfo: `36 35 98:0 /group /mount/point rw,noatime shared:1 - cgroup2 source options`.
-  init?(line: Substring) {
+  init?(line: Substring, controller: String) {
     let fields = pieces(of: line, at: " ")
     guard fields.count > 6, let dash = fields[6...].firstIndex(of: "-"), fields.count > dash + 3 else {
       return nil
     }
     switch fields[dash + 1] {
     case "cgroup2": isSecond = true
-    case "cgroup" where pieces(of: fields[dash + 3], at: ",").contains("cpu"): isSecond = false
+    case "cgroup" where pieces(of: fields[dash + 3], at: ",").contains(Substring(controller)):
+      isSecond = false
     default: return nil
     }
     group = fields[3]

@@ -15,8 +15,10 @@ package enum Lifeline {
   ///
   /// `onMessage` gets each message on that thread, which has a small stack: copy, wake somebody, return. The
   /// other end must not send an empty message: it looks like an end-of-file.
+  ///
+  /// - Parameter group: A process group that was made for this process and those around it, by whoever started them.
   package static func watch(
-    socket: Int32, onMessage: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+    socket: Int32, group: Int32? = nil, onMessage: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
   ) throws(ProcessError) {
     try NativeThread.start(name: "apus-lifeline", stackBytes: 128 * 1024) {
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: maximumMessage, alignment: 16)
@@ -25,16 +27,16 @@ package enum Lifeline {
         let length = recv(socket, buffer.baseAddress, buffer.count, Int32(MSG_TRUNC))
         if length < 0 && errno == EINTR { continue }
         // Half a message is no message: a peer that sends one is not the parent that we know.
-        if length <= 0 || length > buffer.count { endProcess() }
+        if length <= 0 || length > buffer.count { endProcess(group: group) }
         onMessage(UnsafeRawBufferPointer(rebasing: buffer[..<length]))
       }
     }
   }
 
-  /// Ends this process at once and, if it leads a process group, whatever it has started there.
-  package static func endProcess() -> Never {
-    // Only the leader may: in somebody else's group, the shell's say, kill(0) would end strangers.
-    if getpgrp() == getpid() { kill(0, SIGKILL) }
+  /// Ends this process at once and, if it leads a process group or is in `group`, everybody there.
+  package static func endProcess(group: Int32? = nil) -> Never {
+    // Nobody else may: in somebody else's group, the shell's say, kill(0) would end strangers.
+    if getpgrp() == getpid() || getpgrp() == group { kill(0, SIGKILL) }
     // Not exit: its handlers would run user code next to threads that are still at work.
     _exit(1)
   }

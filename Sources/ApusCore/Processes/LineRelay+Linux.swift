@@ -73,6 +73,12 @@ package final class LineRelay: Sendable {
     }
   }
 
+  /// Whether there is the beginning of a line that waits for its end.
+  package var hasOpenLine: Bool { state.withLock { $0.filled > 0 } }
+
+  /// Forwards the beginning of a line: it may be a question, and the line's end come after the answer.
+  package func forwardOpenLine() { state.withLock { state in forward(state.filled, &state) } }
+
   /// Forwards what is left of a last line, and closes the source. Reads nothing: call `drain()` before.
   ///
   /// - Parameter endsLine: Adds the newline that a child which died in the middle of a line did not print.

@@ -36,6 +36,12 @@ package final class LineTarget: Sendable {
 
   package var isCongested: Bool { keptCount.load(ordering: .relaxed) > Self.congestion }
 
+  /// Whether everything is written or dropped.
+  package var isSettled: Bool { keptCount.load(ordering: .relaxed) == 0 }
+
+  /// Whether nobody will ever read what is written: the other end of the pipe is closed.
+  package var isBroken: Bool { state.withLock { $0.isBroken } }
+
   /// Writes all, sooner or later, without blocking. What cannot be written is dropped: a reader that has gone away
   /// must not end this program.
   package func write(_ bytes: UnsafeRawBufferPointer) {

@@ -11,10 +11,12 @@ public enum Processors {
   ///
   /// Reads a few small files each time (about 0.1 ms), since limits change while a program runs: keep the result.
   public static var available: Int {
-    var count = allowedByAffinity()
-    if let quota = ControlGroup.processorLimit() { count = min(count, quota) }
-    if let cap = environmentCap() { count = min(count, cap) }
-    return max(count, 1)
+    min(ofProgram, environmentCap() ?? .max)
+  }
+
+  /// The same without `APUS_CPUS`: how many there are for this process and those that it shares them with.
+  package static var ofProgram: Int {
+    max(1, min(allowedByAffinity(), ControlGroup.processorLimit() ?? .max))
   }
 
   /// The name of the environment variable that caps `available`.

@@ -3,7 +3,7 @@ import Glibc
 /// The text of a file of the kernel's, or `nil` if it cannot be read.
 ///
 /// Such files have no size to ask for, and must not decide how much memory we take: reading ends at the limit.
-func readSmallFile(_ path: String, limit: Int = 1 << 20) -> String? {
+package func readSmallFile(_ path: String, limit: Int = 1 << 20) -> String? {
   let number = open(path, O_RDONLY | O_CLOEXEC)
   if number < 0 { return nil }
   let file = OwnedDescriptor(number)

@@ -2,7 +2,7 @@ import CApus
 import Glibc
 import Synchronization
 
-/// Starts programs, all from one thread that never ends.
+/// Starts programs, all from threads that never end.
 ///
 /// `PR_SET_PDEATHSIG` follows the *thread* that spawned, not the process: a worker started from a cooperative
 /// thread or from a short-lived one would be killed when that thread ends, in the middle of its work. (It also
@@ -13,16 +13,23 @@ package enum Spawner {
     try spawn([request])[0].get()
   }
 
-  /// Starts several programs with one change of thread. Each succeeds or fails for itself.
+  /// Starts several programs, two at a time: a thread waits until its child has become the other program, a
+  /// millisecond or more. Each succeeds or fails for itself.
   package static func spawn(_ requests: [SpawnRequest]) -> [Result<ChildProcess, ProcessError>] {
-    let thread: SpawnerThread
+    let threads: [SpawnerThread]
     do {
-      thread = try current()
+      threads = try current(min(requests.count, mostThreads))
     } catch {
       return requests.map { _ in .failure(error) }
     }
-    return thread.run(requests)
+    let half = (requests.count + threads.count - 1) / max(1, threads.count)
+    let jobs = threads.enumerated().map { index, thread in
+      thread.start(Array(requests.dropFirst(index * half).prefix(half)))
+    }
+    return jobs.flatMap { $0.wait() }
   }
+
+  private static let mostThreads = 2
 
   /// Starts a program from the calling thread, which saves two changes of thread. Only for a thread that lives
   /// as long as the process, such as the main thread of a command: the children that die with their parent die
@@ -31,15 +38,19 @@ package enum Spawner {
     try startProgram(request).get()
   }
 
-  private static let shared = Locked<SpawnerThread?>(nil)
+  private static let shared = Locked<[SpawnerThread]>([])
 
-  private static func current() throws(ProcessError) -> SpawnerThread {
+  private static func current(_ count: Int) throws(ProcessError) -> [SpawnerThread] {
     try shared.withLock { (shared) throws(ProcessError) in
-      // A fork (Python's os.fork) copies this memory and not the thread: the child needs one of its own.
-      if let thread = shared, thread.process == getpid() { return thread }
-      let thread = try SpawnerThread()
-      shared = thread
-      return thread
+      // A fork (Python's os.fork) copies this memory and not the threads: the child needs its own.
+      if let thread = shared.first, thread.process != getpid() { shared = [] }
+      // One will do where the system refuses a second.
+      while shared.count < count {
+        let thread = shared.isEmpty ? try SpawnerThread() : try? SpawnerThread()
+        guard let thread else { break }
+        shared.append(thread)
+      }
+      return Array(shared.prefix(count))
     }
   }
 }
@@ -49,23 +60,27 @@ private final class SpawnerThread: Sendable {
   private let jobs = Locked<[Job]>([])
   private let wake = NativeSemaphore()
 
-  private final class Job: Sendable {
-    let requests: [SpawnRequest]
-    let results = Locked<[Result<ChildProcess, ProcessError>]>([])
-    let done = NativeSemaphore()
-    init(_ requests: [SpawnRequest]) { self.requests = requests }
+  final class Job: Sendable {
+    fileprivate let requests: [SpawnRequest]
+    fileprivate let results = Locked<[Result<ChildProcess, ProcessError>]>([])
+    fileprivate let done = NativeSemaphore()
+    fileprivate init(_ requests: [SpawnRequest]) { self.requests = requests }
+
+    func wait() -> [Result<ChildProcess, ProcessError>] {
+      done.wait()
+      return results.withLock { $0 }
+    }
   }
 
   init() throws(ProcessError) {
     try NativeThread.start(name: "apus-spawner") { self.serve() }
   }
 
-  func run(_ requests: [SpawnRequest]) -> [Result<ChildProcess, ProcessError>] {
+  func start(_ requests: [SpawnRequest]) -> Job {
     let job = Job(requests)
     jobs.withLock { $0.append(job) }
     wake.signal()
-    job.done.wait()
-    return job.results.withLock { $0 }
+    return job
   }
 
   private func serve() -> Never {

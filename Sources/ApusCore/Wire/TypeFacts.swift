@@ -18,9 +18,13 @@ struct TypeFacts {
   let data: (any RangeReplaceableCollection<UInt8>.Type)?
   let encodableOptional: (any EncodableOptional.Type)?
   let decodableOptional: (any DecodableOptional.Type)?
+  /// A word that belongs to the type, 0 at first; see `ValueCodec.mark`.
+  let mark: UnsafeMutablePointer<Atomic<UInt64>>
 
   private init<T>(_ type: T.Type) {
     identifier = ObjectIdentifier(type)
+    mark = .allocate(capacity: 1)
+    mark.initialize(to: Atomic(0))
     size = MemoryLayout<T>.size
     stride = MemoryLayout<T>.stride
     let number = Self.numbers[ObjectIdentifier(type)]
@@ -113,6 +117,7 @@ struct TypeFacts {
       guard found.pointee.identifier == identifier else { continue }
       if let made, UnsafePointer(made) != found {
         // Another thread was faster; nobody has seen ours.
+        made.pointee.mark.deallocate()
         made.deinitialize(count: 1)
         made.deallocate()
       }
@@ -125,6 +130,7 @@ struct TypeFacts {
       return UInt(bitPattern: record)
     }
     if kept != UInt(bitPattern: record) {
+      record.pointee.mark.deallocate()
       record.deinitialize(count: 1)
       record.deallocate()
     }

@@ -7,7 +7,10 @@
 #include "apus_futex.h"
 #include "apus_image.h"
 #include "apus_memory.h"
+#include "apus_mpi.h"
 #include "apus_poll.h"
+#include "apus_probe.h"
+#include "apus_socket.h"
 #include "apus_spawn.h"
 #include "apus_symbols.h"
 

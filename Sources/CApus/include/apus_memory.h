@@ -23,6 +23,14 @@ void apus_memory_unmap(void *base, size_t head, size_t ring, int count);
 /// them in huge pages, which takes a fifth of the time. Nothing happens for less than 4 MiB.
 void apus_memory_will_fill(void *start, size_t size);
 
+/// Copies `count` bytes from another process's memory (process_vm_readv). Returns 0 or an errno: EPERM where the
+/// system does not let us, ESRCH if there is no such process.
+int apus_memory_read_from(int process, uint64_t address, void *destination, size_t count);
+
+/// An empty file that has no name and goes with its last user: in `folder`, or in memory where that can't be. The
+/// descriptor, or -errno.
+int apus_unnamed_file(const char *folder);
+
 /// Bytes of stdout that `fflush` has not yet written.
 size_t apus_stdout_pending(void);
 

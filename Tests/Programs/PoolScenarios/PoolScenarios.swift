@@ -2,7 +2,13 @@
 import Apus
 @preconcurrency import Glibc  // for `stdout`, a variable to C
 
-func double(_ x: Int) -> Int { x * 2 }
+/// A variable of the whole program beside @main: nothing to warn of, in whatever build.
+nonisolated(unsafe) var doublings = 0
+
+func double(_ x: Int) -> Int {
+  doublings += 1
+  return x * 2
+}
 
 /// Doubles, but for 1, which ends the worker.
 func doubleOrDie(_ x: Int) -> Int {
@@ -34,9 +40,10 @@ enum PoolScenarios {
     "cleared environment": { _ in try await Surroundings.clearedEnvironment() },
     "ignored SIGCHLD": { _ in try await Surroundings.ignoredChildSignals() },
     "waitpid": { _ in try await Surroundings.reapingEverything() },
+    "stopped parent": { _ in try await Surroundings.stopped() },
     "worker's child": { _ in try await Surroundings.childOfAWorker() },
     "trapping context": { _ in try await TrappingContext.play() },
-    "sabotage": { try await Sabotage.play($0[0]) },
+    "sabotage": { try await Sabotage.play($0[0], chunk: Int($0[1])!) },
     "rounds": { _ in try await Rounds.play() },
     "failing maps": { _ in try await FailingMaps.play() },
     "processor time": { try await ProcessorTime.play($0[0]) },

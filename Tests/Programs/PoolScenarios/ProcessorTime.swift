@@ -19,6 +19,7 @@ enum ProcessorTime {
     let pool = try ProcessPool(workers: 2)
     _ = try await pool.map(0..<10, double)
     usleep(20_000)
+    let copy = what == "fork" ? try await loseAWorker(pool) : nil
     let before = spent()
     switch what {
     case "map": _ = try await pool.map(0..<2, doze)
@@ -38,8 +39,21 @@ enum ProcessorTime {
     default: sleep(1)
     }
     print(spent() - before)
+    if let copy { kill(copy, SIGKILL) }
     // Without an orderly end, which would count the same time again.
     exit(0)
+  }
+
+  /// A fork holds copies of the descriptors that tell of a worker's end, and then a worker ends.
+  private static func loseAWorker(_ pool: ProcessPool) async throws -> pid_t {
+    // Swift hides `fork` for good reasons; the copy calls nothing but the kernel.
+    typealias Fork = @convention(c) () -> pid_t
+    let fork = unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)
+    let copy = fork()
+    if copy == 0 { while true { pause() } }
+    _ = await pool.outcomes(of: [1], doubleOrDie)
+    _ = try await pool.map(0..<10, double)
+    return copy
   }
 
   private static func block(_ pool: ProcessPool) throws {

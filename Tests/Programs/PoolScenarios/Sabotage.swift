@@ -7,6 +7,12 @@ enum Sabotage: Int, Codable, CaseIterable {
 
   private func happen(_ start: UnsafeMutableRawPointer, _ size: Int) {
     let head = 4096
+    // The results made before are read first (the words of `Channel.resultHead` and `resultTail` agree): what
+    // becomes of one that is overwritten before that, nobody can say.
+    for _ in 0..<100_000
+    where start.load(fromByteOffset: 2 * 128, as: UInt64.self)
+      != start.load(fromByteOffset: 4 * 128, as: UInt64.self)
+    { sched_yield() }
     var generator = SystemRandomNumberGenerator()
     switch self {
     case .ones: memset(start, 0xff, size)
@@ -39,10 +45,10 @@ enum Sabotage: Int, Codable, CaseIterable {
   }
 
   /// One of sixty tasks does it. Prints what became of them, and whether the pool works afterwards.
-  static func play(_ name: String) async throws {
+  static func play(_ name: String, chunk: Int) async throws {
     let how = allCases.first { "\($0)" == name }!
     try await withProcessPool(workers: 2) { (pool) async throws in
-      let outcomes = await pool.outcomes(of: 0..<60, with: how, chunking: .fixed(1)) {
+      let outcomes = await pool.outcomes(of: 0..<60, with: how, chunking: .fixed(chunk)) {
         (how, n: Int) -> String in
         if n == 33 { how.happen() }
         return "\(n)"

@@ -1,4 +1,5 @@
 import Apus
+import ApusCore
 import Glibc
 
 /// Odd things that a program does or suffers.
@@ -52,6 +53,23 @@ enum Surroundings {
         while true { if waitpid(-1, nil, 0) < 0 { usleep(1000) } }
       }, nil)
     try await play()
+  }
+
+  /// The program is stopped from before a task ends until long after the task's time would have been over.
+  static func stopped() async throws {
+    let pool = try ProcessPool(workers: 1)
+    _ = try await pool.run(1, double)
+    let handle = pool.submit(20, timeLimit: .seconds(2)) { (n: Int) in
+      usleep(500_000)
+      return 2 * n
+    }
+    usleep(50_000)  // the task is begun
+    let helper = try Spawner.spawn(
+      SpawnRequest(
+        path: "/bin/sh",
+        arguments: ["sh", "-c", "kill -STOP \(getpid()); sleep 4; kill -CONT \(getpid())"]))
+    await Limits.report { print(try await handle.value) }
+    _ = helper.wait()
   }
 
   static func childOfAWorker() async throws {

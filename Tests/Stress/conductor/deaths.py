@@ -12,6 +12,7 @@ from . import processes
 from .actor import Actor
 
 MODES = ["busy", "idle", "stopped", "mixed"]
+HUNG = 60  # s: a wait that long is for ever
 
 
 def parent_kills(program, seed, count):
@@ -62,6 +63,9 @@ def interrupt_once(program, seed, mode):
     actor = Actor(program, seed, scenario="victim", mode=mode)
     pid, terminal = pty.fork()
     if pid == 0:
+        # As in a shell at a terminal, also if these tests run in the background, where a shell ignores them.
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)
         os.execve(actor.command[0], actor.command, actor.environment)
     output = b""
     try:
@@ -71,6 +75,9 @@ def interrupt_once(program, seed, mode):
         time.sleep(0.02)
         start = time.monotonic()
         os.write(terminal, b"\x03")
+        ended = processes.ends(pid, HUNG)
+        if not ended:
+            os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         left = processes.Leftovers(actor.run)
         milliseconds = (time.monotonic() - start) * 1000
@@ -84,7 +91,9 @@ def interrupt_once(program, seed, mode):
         processes.kill(actor.run)
         actor.__exit__()
     problems = []
-    if os.waitstatus_to_exitcode(status) != -signal.SIGINT:
+    if not ended:
+        problems.append(f"^C with {mode} workers: not over after {HUNG} s")
+    elif os.waitstatus_to_exitcode(status) != -signal.SIGINT:
         problems.append(f"^C with {mode} workers: ended with {os.waitstatus_to_exitcode(status)}, not by SIGINT")
     if left.lasting:
         problems.append(f"^C with {mode} workers: {left.lasting}")

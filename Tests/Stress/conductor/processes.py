@@ -34,6 +34,16 @@ def state(pid):
         return None
 
 
+def ends(child, seconds):
+    """Whether a child of ours is over in that time. Leaves it to be reaped."""
+    end = time.monotonic() + seconds
+    while not os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.0005)
+    return True
+
+
 def shared_memory(pids):
     """The pieces of our shared memory that these processes hold, by inode."""
     inodes = set()

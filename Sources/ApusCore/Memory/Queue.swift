@@ -1,42 +1,44 @@
 /// First in, first out, in a circle of slots. Amortised O(1) at both ends.
-struct Queue<Element> {
+package struct Queue<Element> {
   /// A power of two of them, or none.
   private var slots: [Element?] = []
   private var head = 0
-  private(set) var count = 0
+  package private(set) var count = 0
 
-  var isEmpty: Bool { count == 0 }
-  var first: Element? {
+  package init() {}
+
+  package var isEmpty: Bool { count == 0 }
+  package var first: Element? {
     get { isEmpty ? nil : slots[head] }
     set { slots[head] = newValue }
   }
-  var last: Element? {
+  package var last: Element? {
     get { isEmpty ? nil : slots[slot(count - 1)] }
     set { slots[slot(count - 1)] = newValue }
   }
 
-  subscript(index: Int) -> Element { slots[slot(index)]! }
+  package subscript(index: Int) -> Element { slots[slot(index)]! }
 
   private func slot(_ index: Int) -> Int { (head &+ index) & (slots.count &- 1) }
 
-  func contains(where predicate: (Element) -> Bool) -> Bool {
+  package func contains(where predicate: (Element) -> Bool) -> Bool {
     (0..<count).contains { predicate(self[$0]) }
   }
 
-  mutating func append(_ element: Element) {
+  package mutating func append(_ element: Element) {
     if count == slots.count { grow() }
     slots[slot(count)] = element
     count += 1
   }
 
-  mutating func prepend(_ element: Element) {
+  package mutating func prepend(_ element: Element) {
     if count == slots.count { grow() }
     head = slot(slots.count - 1)
     slots[head] = element
     count += 1
   }
 
-  mutating func popFirst() -> Element? {
+  package mutating func popFirst() -> Element? {
     if isEmpty { return nil }
     let element = slots[head]
     slots[head] = nil
@@ -45,7 +47,7 @@ struct Queue<Element> {
     return element
   }
 
-  mutating func popLast() -> Element? {
+  package mutating func popLast() -> Element? {
     if isEmpty { return nil }
     let last = slot(count - 1)
     let element = slots[last]
@@ -54,7 +56,7 @@ struct Queue<Element> {
     return element
   }
 
-  mutating func removeAll() { self = Queue() }
+  package mutating func removeAll() { self = Queue() }
 
   private mutating func grow() {
     var grown: [Element?] = []

@@ -1,0 +1,88 @@
+import ApusCore
+
+/// Which collective operation a rank calls. The number is the tag of its messages.
+enum CollectiveCall: Int32, Codable, CaseIterable {
+  case barrier = 1, broadcast, scatter, gather, allGather, allToAll, reduce, allReduce, reduceScatter, scan
+  case exclusiveScan, split, duplicate, agreement
+}
+
+/// A call of a collective operation, as ranks compare it in debug builds.
+struct CollectiveSignature: RawCodable, Equatable {
+  var call: Int32
+  var root: Int32
+  var type: UInt64
+  /// The number of elements, or -1 where ranks may differ in it.
+  var count: Int
+
+  func describe() -> String {
+    let name = CollectiveCall(rawValue: call).map { "\($0)" } ?? "an unknown operation"
+    var arguments = [String]()
+    if type != 0 { arguments.append(MessageType.name(of: type)) }
+    if root >= 0 { arguments.append("root \(root)") }
+    if count >= 0 { arguments.append("\(count) elements") }
+    return arguments.isEmpty ? name : "\(name) (\(arguments.joined(separator: ", ")))"
+  }
+}
+
+extension Communicator {
+  /// Runs a collective operation. In debug builds the ranks first compare what they call.
+  func collective<T, R>(
+    _ call: CollectiveCall, _ type: T.Type, root: Int? = nil, count: Int? = nil,
+    _ body: (CollectiveChannel, _ tag: Int32) throws -> R
+  ) throws -> R {
+    if let root, !(0..<size).contains(root) {
+      throw MessageError(
+        .invalidArgument,
+        "there is no rank \(root) to be the root: this communicator has the ranks 0 to \(size - 1)")
+    }
+    #if DEBUG
+      try compare(
+        CollectiveSignature(
+          call: call.rawValue, root: Int32(root ?? -1), type: MessageType.code(of: type), count: count ?? -1))
+    #endif
+    do { return try body(channel, call.rawValue) } catch let error as CollectiveError {
+      throw MessageError(
+        error.code == .malformed ? .transport : .invalidArgument, error.description, underlying: error)
+    }
+  }
+
+  /// Throws if another rank calls something else. A rank alone has nobody to differ from.
+  private func compare(_ mine: CollectiveSignature) throws {
+    var all = Array(repeating: mine, count: size)
+    try all.withUnsafeMutableBytes { try channel.allGather($0, tag: CollectiveCall.agreement.rawValue) }
+    guard let other = all.indices.first(where: { all[$0] != mine }) else { return }
+    throw MessageError(
+      .invalidArgument,
+      "rank \(rank) calls \(mine.describe()) while rank \(other) calls \(all[other].describe()): all ranks of a "
+        + "communicator must call the same collective operations in the same order", rank: other)
+  }
+
+  // MARK: Values and bytes
+
+  func encoded<T: Codable>(_ value: T) throws -> ByteBuffer {
+    let buffer = ByteBuffer(capacity: 64)
+    try encode(value, ValueCodec<T>(), into: buffer)
+    return buffer
+  }
+
+  func decode<T>(_ bytes: UnsafeRawBufferPointer, _ codec: ValueCodec<T>) throws -> T {
+    do { return try codec.decode(bytes) } catch {
+      throw MessageError(
+        .notDecodable, "what another rank gave could not be decoded: \(error)", underlying: error)
+    }
+  }
+
+  /// How many elements each rank has: as said, or equal shares.
+  func counts(_ counts: [Int]?, of total: Int) throws -> [Int] {
+    guard let counts else {
+      return (0..<size).map { total / size + ($0 < total % size ? 1 : 0) }
+    }
+    let sum = counts.reduce(0) { $1 < 0 ? Int.min / 2 : $0 &+ $1 }
+    guard counts.count == size, sum == total else {
+      throw MessageError(
+        .invalidArgument,
+        "the counts \(counts) are not one for each of \(size) ranks that add up to \(total) elements")
+    }
+    return counts
+  }
+}

@@ -1,0 +1,147 @@
+public import ApusCore
+
+// Every rank of the communicator calls the same operation, in the same order, with as many elements.
+extension Communicator {
+  /// Combines the values of all ranks, in rank order, and gives the result to every rank.
+  ///
+  /// ```swift
+  /// let total = try world.allReduce(mine, .sum)
+  /// ```
+  ///
+  /// - Throws: `MessageError`, and what the operator throws.
+  @available(*, noasync, message: "await it instead")
+  public func allReduce<T: Codable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T {
+    try collective(.allReduce, T.self) { channel, tag in
+      let (codec, bytes, result) = (ValueCodec<T>(), try encoded(value), ByteBuffer())
+      try channel.allReduce(
+        valueIn: bytes.bytes, appendingTo: result, operation.valueOperator, tag: tag)
+      return try decode(result.bytes, codec)
+    }
+  }
+
+  /// The same for a plain value.
+  @available(*, noasync, message: "await it instead")
+  public func allReduce<T: RawCodable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T {
+    try collective(.allReduce, T.self) { channel, tag in
+      // Not the variable itself: it need not have the padding that an element of an array has.
+      try withUnsafeTemporaryAllocation(of: T.self, capacity: 1) { one in
+        one.initialize(repeating: value)
+        try channel.allReduce(UnsafeMutableRawBufferPointer(one), operation.elementOperator, tag: tag)
+        return one[0]
+      }
+    }
+  }
+
+  /// The same element by element, for arrays of one length on all ranks.
+  @available(*, noasync, message: "await it instead")
+  public func allReduce<T: RawCodable>(_ values: [T], _ operation: ReduceOperator<T>) throws -> [T] {
+    try collective(.allReduce, [T].self, count: values.count) { channel, tag in
+      var values = values
+      try values.withUnsafeMutableBytes { try channel.allReduce($0, operation.elementOperator, tag: tag) }
+      return values
+    }
+  }
+
+  /// The same element by element, for arrays of values that are encoded.
+  @available(*, noasync, message: "await it instead")
+  public func allReduce<T: Codable>(_ values: [T], _ operation: ReduceOperator<T>) throws -> [T] {
+    try collective(.allReduce, [T].self, count: values.count) { channel, tag in
+      let (codec, bytes, result) = (ValueCodec<[T]>(), try encoded(values), ByteBuffer())
+      try channel.allReduce(
+        valueIn: bytes.bytes, appendingTo: result, operation.arrayOperator, tag: tag)
+      return try decode(result.bytes, codec)
+    }
+  }
+
+  /// Combines the values of all ranks, in rank order, on the root; nil on the others.
+  @available(*, noasync, message: "await it instead")
+  public func reduce<T: Codable>(_ value: T, _ operation: ReduceOperator<T>, to root: Int = 0) throws -> T? {
+    try collective(.reduce, T.self, root: root) { channel, tag in
+      let (codec, bytes, result) = (ValueCodec<T>(), try encoded(value), ByteBuffer())
+      try channel.reduce(
+        valueIn: bytes.bytes, appendingTo: result, operation.valueOperator, to: root, tag: tag)
+      return rank == root ? try decode(result.bytes, codec) : nil
+    }
+  }
+
+  /// The same element by element, for arrays of plain values of one length on all ranks.
+  @available(*, noasync, message: "await it instead")
+  public func reduce<T: RawCodable>(_ values: [T], _ operation: ReduceOperator<T>, to root: Int = 0) throws
+    -> [T]?
+  {
+    try collective(.reduce, [T].self, root: root, count: values.count) { channel, tag in
+      var result = rank == root ? values : []
+      try values.withUnsafeBytes { elements in
+        try result.withUnsafeMutableBytes {
+          try channel.reduce(elements, into: $0, operation.elementOperator, to: root, tag: tag)
+        }
+      }
+      return rank == root ? result : nil
+    }
+  }
+
+  /// Combines arrays element by element and gives each rank its block of the result: `counts[rank]` elements, or an
+  /// equal share.
+  ///
+  /// - Throws: `MessageError` (`invalidArgument`) if the counts don't add up.
+  @available(*, noasync, message: "await it instead")
+  public func reduceScatter<T: RawCodable>(
+    _ values: [T], counts: [Int]? = nil, _ operation: ReduceOperator<T>
+  ) throws -> [T] {
+    try collective(.reduceScatter, [T].self, count: values.count) { channel, tag in
+      let unit = MemoryLayout<T>.stride
+      let counts = try self.counts(counts, of: values.count)
+      return try Array(unsafeUninitializedCapacity: counts[rank]) { buffer, count in
+        try values.withUnsafeBytes {
+          try channel.reduceScatter(
+            $0, lengths: counts.map { $0 * unit },
+            into: UnsafeMutableRawBufferPointer(
+              rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(counts[rank] * unit)]),
+            operation.elementOperator, tag: tag)
+        }
+        count = counts[rank]
+      }
+    }
+  }
+
+  /// Combines, for each rank, the values of all ranks up to and including it.
+  @available(*, noasync, message: "await it instead")
+  public func scan<T: Codable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T {
+    try collective(.scan, T.self) { channel, tag in
+      let (codec, bytes, result) = (ValueCodec<T>(), try encoded(value), ByteBuffer())
+      try channel.scan(valueIn: bytes.bytes, appendingTo: result, operation.valueOperator, tag: tag)
+      return try decode(result.bytes, codec)
+    }
+  }
+
+  /// The same element by element, for arrays of plain values of one length on all ranks.
+  @available(*, noasync, message: "await it instead")
+  public func scan<T: RawCodable>(_ values: [T], _ operation: ReduceOperator<T>) throws -> [T] {
+    try collective(.scan, [T].self, count: values.count) { channel, tag in
+      var values = values
+      try values.withUnsafeMutableBytes { try channel.scan($0, operation.elementOperator, tag: tag) }
+      return values
+    }
+  }
+
+  /// Combines, for each rank, the values of all ranks before it; nil on rank 0.
+  @available(*, noasync, message: "await it instead")
+  public func exclusiveScan<T: Codable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T? {
+    try collective(.exclusiveScan, T.self) { channel, tag in
+      let (codec, bytes, result) = (ValueCodec<T>(), try encoded(value), ByteBuffer())
+      try channel.exclusiveScan(
+        valueIn: bytes.bytes, appendingTo: result, operation.valueOperator, tag: tag)
+      return rank == 0 ? nil : try decode(result.bytes, codec)
+    }
+  }
+
+  /// The same element by element, for arrays of plain values of one length on all ranks; nil on rank 0.
+  @available(*, noasync, message: "await it instead")
+  public func exclusiveScan<T: RawCodable>(_ values: [T], _ operation: ReduceOperator<T>) throws -> [T]? {
+    try collective(.exclusiveScan, [T].self, count: values.count) { channel, tag in
+      var values = values
+      try values.withUnsafeMutableBytes { try channel.exclusiveScan($0, operation.elementOperator, tag: tag) }
+      return rank == 0 ? nil : values
+    }
+  }
+}

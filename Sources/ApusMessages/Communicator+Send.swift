@@ -1,0 +1,44 @@
+package import ApusCore
+
+extension Communicator {
+  /// Sends a value, and returns when the value may change again: at once for a small one, and when the receiver has
+  /// taken it for a large one.
+  ///
+  /// Plain values and arrays of them (`RawCodable`) travel as memory, others encoded.
+  ///
+  /// - Parameters:
+  ///   - destination: A rank of this communicator; its own too, which never waits.
+  ///   - tag: In `0...largestTag`.
+  /// - Throws: `MessageError`: `invalidArgument`, `notEncodable`, `rankFailed`.
+  /// - Complexity: O(size of the value).
+  @available(*, noasync, message: "await it instead")
+  public func send<T: Codable>(_ value: T, to destination: Int, tag: Int = 0) throws {
+    let world = try self.destination(destination, tag)
+    let codec = ValueCodec<T>()
+    var envelope = Envelope(
+      context: context, source: Int32(transport.rank), tag: Int32(tag), type: MessageType.code(of: codec),
+      count: 0)
+    switch codec.format {
+    case .raw(let size):
+      envelope.count = size
+      try withUnsafeBytes(of: value) { try transport.send($0, envelope, to: world) }
+    case .rawArray:
+      _ = try codec.withRawBytes(of: value) {
+        envelope.count = $0.count
+        try transport.send($0, envelope, to: world)
+      }
+    case .coded:
+      let buffer = ByteBuffer(capacity: 256)
+      try encode(value, codec, into: buffer)
+      envelope.count = buffer.count
+      try transport.send(buffer.bytes, envelope, to: world)
+    }
+  }
+
+  package func encode<T>(_ value: T, _ codec: ValueCodec<T>, into buffer: ByteBuffer) throws {
+    do { try codec.encode(value, into: buffer) } catch {
+      throw MessageError(
+        .notEncodable, "the value could not be encoded, so nothing was sent: \(error)", underlying: error)
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import ApusCore
+import CApus
+import Glibc
+
+/// How many threads of a rank may use its communicators.
+public struct ThreadLevel: Sendable, Hashable {
+  let isMultiple: Bool
+
+  /// One at a time, whichever; the program sees to it. Blocking calls then take no lock.
+  public static let serialized = ThreadLevel(isMultiple: false)
+  /// Several at the same time.
+  public static let multiple = ThreadLevel(isMultiple: true)
+}
+
+extension Communicator {
+  /// All ranks of the job. The first call joins them, and later ones give the same communicator.
+  ///
+  /// Started by `apus launch -n 4`, the program is one of four ranks, which talk through shared memory; started by
+  /// the launcher of an MPI library (`mpirun`, `mpiexec`, Slurm), or with one named in `APUS_MPI_LIBRARY`, the ranks
+  /// talk through that library; started alone it is a world of one. A rank has ended its part when its process exits in
+  /// good order (`main` returns, or `exit(0)`).
+  ///
+  /// - Throws: `MessageError` (`startUpFailed`, `noResources`).
+  public static func world(threads: ThreadLevel = .serialized) throws -> Communicator {
+    try shared.withLock { shared in
+      if let world = shared {
+        if threads.isMultiple { try world.transport.share() }
+        return world
+      }
+      let world = try join(threads)
+      shared = world
+      return world
+    }
+  }
+
+  private static let shared = Locked<Communicator?>(nil)
+
+  private static func join(_ threads: ThreadLevel) throws -> Communicator {
+    do {
+      if let joined = try JoinedRank.join() {
+        let memory = try LocalMemory(joined.memory.number, ranks: joined.size)
+        return world(memory, rank: joined.rank, threads)
+      }
+    } catch let error as LaunchError {
+      throw MessageError(.startUpFailed, error.message, underlying: error)
+    }
+    if let library = try MPILibrary.ofLauncher() {
+      do {
+        let transport = try MPITransport(library, sharesThreads: threads.isMultiple)
+        apus_on_exit { Communicator.endMPI(status: $0) }
+        return Communicator(transport)
+      } catch let failure as MPIFailure {
+        throw MessageError(.startUpFailed, "\(failure)", underlying: failure)
+      }
+    }
+    let memory = try LocalMemory.make(ranks: 1)
+    return world(try LocalMemory(memory.number, ranks: 1), rank: 0, threads)
+  }
+
+  private static func world(_ memory: LocalMemory, rank: Int, _ threads: ThreadLevel) -> Communicator {
+    let transport = LocalTransport(memory, rank: rank, sharesThreads: threads.isMultiple) { status in
+      // Without a word to the supervisor, which ends the others.
+      _exit(status == 0 ? 1 : status)
+    }
+    apus_on_exit { Communicator.endWorld(status: $0) }
+    return Communicator(transport)
+  }
+
+  /// Of a regular exit: the others need not wait for anything more from here.
+  private static func endWorld(status: Int32) {
+    // Else the supervisor tells the others of the failure.
+    guard status == 0 else { return }
+    shared.withLock { world in
+      (world?.transport as? LocalTransport)?.end()
+      try? JoinedRank.join()?.finalized()
+    }
+  }
+
+  /// A rank that fails ends the job: the others would wait for it. One that ends in good order waits for the others,
+  /// as MPI has it.
+  private static func endMPI(status: Int32) {
+    guard let transport = shared.withLock({ $0?.transport as? MPITransport }) else { return }
+    if status != 0 { transport.headers.abort(status: status) }
+    try? transport.finish()
+  }
+
+  /// Ends the whole job, with `status` as the status of this rank.
+  public func abort(_ status: Int32 = 1) -> Never { transport.abort(status) }
+
+  /// The name of the machine that this rank runs on.
+  public var node: String {
+    var name = [CChar](repeating: 0, count: 256)
+    gethostname(&name, name.count - 1)
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// Seconds since some moment in the past, from a clock that never goes back. Other ranks have other moments.
+  public static var wallClock: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+}

@@ -1,0 +1,100 @@
+package import ApusCore
+import CApus
+import Glibc
+import Synchronization
+
+/// This process as one of the ranks that a supervisor has started.
+///
+/// When the supervisor is gone, however that came, this process ends.
+package final class JoinedRank: Sendable {
+  /// This process's number, in `0..<size`.
+  package let rank: Int
+  /// How many ranks there are.
+  package let size: Int
+  /// The memory that all ranks share: sealed against shrinking, otherwise unchecked.
+  package let memory: OwnedDescriptor
+
+  private let connection: RankConnection
+  private let process = getpid()
+  private let hasFinalized = Atomic(false)
+
+  private init(rank: Int, size: Int, memory: OwnedDescriptor, connection: RankConnection) {
+    (self.rank, self.size, self.memory, self.connection) = (rank, size, memory, connection)
+  }
+
+  /// Joins the ranks that this process was started among; `nil` if it was started alone.
+  ///
+  /// The first call takes the ticket out of the environment, so that what this process starts is no rank; later ones
+  /// give the same answer. What was forked from a rank is no rank.
+  package static func join() throws(LaunchError) -> JoinedRank? {
+    try shared.withLock { (shared) throws(LaunchError) in
+      if let (process, result) = shared, process == getpid() { return try result.get() }
+      let result = Result { () throws(LaunchError) in try joinNow() }
+      shared = (getpid(), result)
+      return try result.get()
+    }
+  }
+
+  /// Says that this rank ends regularly. Without it the supervisor takes the end of this process, even one with
+  /// the status 0, for a failure that its peers must hear of.
+  package func finalized() {
+    // A fork has the connection too, and has nothing to say on it.
+    guard getpid() == process, !hasFinalized.exchange(true, ordering: .relaxed) else { return }
+    try? connection.send(.finalized)
+  }
+
+  private static let shared = Locked<(process: Int32, result: Result<JoinedRank?, LaunchError>)?>(nil)
+
+  private static func joinNow() throws(LaunchError) -> JoinedRank? {
+    guard let entry = getenv(RankTicket.variable) else { return nil }
+    let text = String(cString: entry)
+    unsetenv(RankTicket.variable)
+    let ticket = try RankTicket(parsing: text)
+    do {
+      return try join(with: ticket)
+    } catch let error as ProcessError {
+      throw LaunchError(error)
+    } catch let error as LaunchError {
+      throw error
+    } catch {
+      throw LaunchError(.brokenProtocol, "\(error)")
+    }
+  }
+
+  private static func join(with ticket: RankTicket) throws -> JoinedRank {
+    let number = apus_socket_connect(ticket.meeting)
+    guard number >= 0 else {
+      throw LaunchError(
+        .noLauncher,
+        "the `apus launch` that started this program as rank \(ticket.rank) can't be reached: "
+          + String(cString: strerror(-number))
+          + ". It has ended, or this program was put into a network namespace of its own.")
+    }
+    let connection = RankConnection(number)
+    // Whoever knows the name could listen there once the supervisor has gone.
+    guard try connection.peer().user == geteuid() else {
+      throw LaunchError(
+        .refused, "another user listens where the launcher of this rank did: it is not trusted")
+    }
+    // Not an error here: a supervisor that has hung up says why in what it sent.
+    try? connection.send(.join(rank: ticket.rank, size: ticket.size, token: ticket.token))
+    switch connection.receive() {
+    case .message(.welcome(ticket.rank, ticket.size, let group), let memory?)
+    where apus_memory_is_sealed(memory.number, 1):
+      try Lifeline.watch(socket: connection.descriptor.number, group: group) { _ in }
+      // Through the supervisor's pipe lines would come in lumps, and be lost in a crash.
+      apus_stdout_line_buffered()
+      return JoinedRank(rank: ticket.rank, size: ticket.size, memory: memory, connection: connection)
+    case .message(.taken(let text), _): throw LaunchError(.taken, text)
+    case .message(.refused(let text), _): throw LaunchError(.refused, text)
+    case .end:
+      throw LaunchError(
+        .noLauncher, "the `apus launch` that started this program as rank \(ticket.rank) has ended")
+    default:
+      throw LaunchError(
+        .brokenProtocol,
+        "what answers rank \(ticket.rank) is no `apus launch` of this version: use the command that was built "
+          + "with this program")
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import ApusCore
+import CApus
+import Glibc
+
+/// What a rank printed, kept until it is its turn: in a file without a name, of which nothing is left however we end.
+final class KeptOutput: Sendable {
+  private let file: OwnedDescriptor
+
+  init() throws(ProcessError) {
+    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    let number = apus_unnamed_file(folder)
+    if number < 0 { throw ProcessError(errno: -number, doing: "keeping the output of a rank") }
+    file = OwnedDescriptor(number)
+  }
+
+  /// What does not fit (a full disk) is lost.
+  func write(_ bytes: UnsafeRawBufferPointer) {
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = Glibc.write(file.number, rest.baseAddress, rest.count)
+      if count < 0 && errno == EINTR { continue }
+      if count <= 0 { return }
+      rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+    }
+  }
+
+  /// Passes on what there is from `offset`, as much as the target takes. Whether that was all.
+  func print(from offset: inout Int, to target: LineTarget) -> Bool {
+    withUnsafeTemporaryAllocation(byteCount: 64 * 1024, alignment: 16) { chunk in
+      while !target.isCongested {
+        let count = pread(file.number, chunk.baseAddress, chunk.count, off_t(offset))
+        if count < 0 && errno == EINTR { continue }
+        if count <= 0 { return true }
+        target.write(UnsafeRawBufferPointer(rebasing: chunk[..<count]))
+        offset += count
+      }
+      return false
+    }
+  }
+}

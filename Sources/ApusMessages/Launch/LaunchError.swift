@@ -1,0 +1,48 @@
+package import ApusCore
+
+/// Ranks could not be started, or this process could not join the others as one.
+package struct LaunchError: Error, Sendable, CustomStringConvertible {
+  package struct Code: Sendable, Hashable {
+    private let name: String
+
+    /// The environment variable of a rank holds no ticket.
+    package static let badTicket = Code(name: "badTicket")
+    /// The launcher that gave the ticket is gone, or can't be reached from here (another network namespace).
+    package static let noLauncher = Code(name: "noLauncher")
+    /// Another process is that rank already.
+    package static let taken = Code(name: "taken")
+    /// The launcher refuses for another reason: `message` says which.
+    package static let refused = Code(name: "refused")
+    /// What came is not what a launcher of this version says.
+    package static let brokenProtocol = Code(name: "brokenProtocol")
+    /// There are fewer than 1 or more than `RankTicket.mostRanks` ranks.
+    package static let badCount = Code(name: "badCount")
+    /// There is no such program.
+    package static let notFound = Code(name: "notFound")
+    /// There is, and it can't be run.
+    package static let notExecutable = Code(name: "notExecutable")
+    /// The system refused something: `cause` says what.
+    package static let system = Code(name: "system")
+  }
+
+  package let code: Code
+  /// What happened and what to do about it.
+  package let message: String
+  package let cause: ProcessError?
+
+  init(_ code: Code, _ message: String) {
+    (self.code, self.message, cause) = (code, message, nil)
+  }
+
+  init(_ cause: ProcessError) {
+    code =
+      switch cause.code {
+      case .notFound: .notFound
+      case .notExecutable: .notExecutable
+      default: .system
+      }
+    (message, self.cause) = (cause.description, cause)
+  }
+
+  package var description: String { message }
+}

@@ -1,0 +1,45 @@
+import Glibc
+
+/// Finds a program as a shell does.
+package enum ProgramSearch {
+  /// The path by which `program` is to be started: as it is if it holds a slash, else from a folder of PATH.
+  package static func find(_ program: String, path: String? = nil) throws(LaunchError) -> String {
+    if program.utf8.contains(UInt8(ascii: "/")) {
+      try check(program)
+      return program
+    }
+    let path = path ?? getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
+    var forbidden: String?
+    for folder in path.split(separator: ":", omittingEmptySubsequences: false) where !program.isEmpty {
+      // An empty entry stands for the working directory.
+      let candidate = folder.isEmpty ? "./\(program)" : "\(folder)/\(program)"
+      guard isFile(candidate) else { continue }
+      if access(candidate, X_OK) == 0 { return candidate }
+      forbidden = forbidden ?? candidate
+    }
+    if let forbidden { throw LaunchError(.notExecutable, "\(forbidden) may not be executed (chmod +x)") }
+    var text = "no program named \(program) in PATH (\(path))"
+    if isFile("./\(program)") { text += ". For the one in this folder, write ./\(program)" }
+    throw LaunchError(.notFound, text)
+  }
+
+  private static func check(_ path: String) throws(LaunchError) {
+    var information = stat()
+    if stat(path, &information) != 0 {
+      let error = errno
+      let code: LaunchError.Code = error == ENOENT || error == ENOTDIR ? .notFound : .notExecutable
+      throw LaunchError(code, "\(path): \(String(cString: strerror(error)))")
+    }
+    if information.st_mode & S_IFMT == S_IFDIR {
+      throw LaunchError(.notExecutable, "\(path) is a folder, no program")
+    }
+    if access(path, X_OK) != 0 {
+      throw LaunchError(.notExecutable, "\(path) may not be executed (chmod +x)")
+    }
+  }
+
+  private static func isFile(_ path: String) -> Bool {
+    var information = stat()
+    return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFREG
+  }
+}

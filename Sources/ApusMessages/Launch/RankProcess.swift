@@ -1,0 +1,26 @@
+import ApusCore
+
+/// One rank as its supervisor sees it.
+final class RankProcess {
+  let rank: Int
+  let child: ChildProcess
+  let output: RankStream
+  let errors: RankStream
+  /// The lifeline, from when it joins until it hangs up.
+  var connection: RankConnection?
+  /// Who is the rank: the child, or a descendant that has joined.
+  var process: Int32
+  var hasJoined = false
+  var hasFinalized = false
+  var hasFailed = false
+  /// When it will count as having left: its connection is gone, and how its process ended is not known yet.
+  var leavesAt: UInt64?
+  var status: ExitStatus?
+
+  init(rank: Int, child: ChildProcess, output: RankStream, errors: RankStream) {
+    (self.rank, self.child, self.output, self.errors) = (rank, child, output, errors)
+    process = child.pid
+  }
+
+  var hasEnded: Bool { status != nil }
+}

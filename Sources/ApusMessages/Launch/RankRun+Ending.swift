@@ -1,0 +1,95 @@
+import ApusCore
+import CApus
+import Glibc
+
+extension RankRun {
+  /// Notes a failure, and after the first has the others end.
+  func fail(_ rank: RankProcess, _ reason: RankFailure.Reason) {
+    guard !rank.hasFailed else { return }
+    rank.hasFailed = true
+    outcome.failures += 1
+    let failure = RankFailure(
+      rank: rank.rank, process: rank.process, reason: reason, standardError: rank.errors.relay.tail)
+    // First of all: peers that wait for it can then end by themselves, and say where they were.
+    report(.failed(failure))
+    // What ends after we have asked it to is no failure.
+    guard case .running = phase else { return }
+    if outcome.failure == nil { outcome.failure = failure }
+    if options.failure == .endsOthers { phase = .grace(until: apus_now() + nanoseconds(options.grace)) }
+  }
+
+  /// Does what other threads have asked for.
+  func heedRequests() {
+    let signals = supervisor.requests.withLock { requests in
+      defer { requests = [] }
+      return requests
+    }
+    for signal in signals {
+      if outcome.signal != nil {
+        kill()
+        continue
+      }
+      outcome.signal = signal
+      signalAll(signal)
+      switch phase {
+      // A failure has set the time already.
+      case .grace, .terminating, .killing, .over: break
+      case .running: phase = .grace(until: apus_now() + nanoseconds(options.grace))
+      }
+    }
+  }
+
+  func meetDeadlines(now: UInt64) {
+    for rank in ranks {
+      if !rank.hasEnded, rank.child.pidfd < 0 { checkDeath(rank) }
+      if let time = rank.leavesAt, now >= time {
+        rank.leavesAt = nil
+        fail(rank, .hungUp)
+      }
+    }
+    if let time = questionAt, now >= time {
+      questionAt = nil
+      for stream in [ranks[0].output, ranks[0].errors] where stream.isOpen { stream.relay.forwardOpenLine() }
+    }
+    switch phase {
+    case .grace(let time) where now >= time:
+      signalAll(SIGTERM)
+      phase = .terminating(until: now + nanoseconds(options.lastGrace))
+    case .terminating(let time) where now >= time: kill()
+    case .killing(let time) where now >= time: kills < 10 ? kill() : giveUp()
+    default: break
+    }
+  }
+
+  private func kill() {
+    kills += 1
+    signalAll(SIGKILL)
+    // A process in the middle of a system call that can't be interrupted takes its time.
+    phase = .killing(again: apus_now() + 1_000_000_000)
+  }
+
+  private func giveUp() {
+    outcome.left = ranks.filter { !$0.hasEnded }.map(\.child.pid)
+    for rank in ranks where !rank.hasEnded {
+      close(rank.output)
+      close(rank.errors)
+    }
+    phase = .over
+  }
+
+  private func signalAll(_ signal: Int32) {
+    for rank in ranks where !rank.hasEnded {
+      rank.child.signalGroup(signal)
+      if outcome.signal == nil, !rank.hasFailed { outcome.ended.insert(rank.rank) }
+      // One that is stopped would not hear it.
+      if signal != SIGKILL { rank.child.signalGroup(SIGCONT) }
+    }
+  }
+
+  private func nanoseconds(_ duration: Duration) -> UInt64 {
+    let (seconds, attoseconds) = duration.components
+    guard seconds >= 0 else { return 0 }
+    // More than a year is for ever, and must not overflow.
+    return UInt64(min(seconds, 400 * 86400)) * 1_000_000_000 + UInt64(max(attoseconds, 0) / 1_000_000_000)
+  }
+}

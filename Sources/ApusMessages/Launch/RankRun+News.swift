@@ -1,0 +1,186 @@
+import ApusCore
+import CApus
+import Glibc
+
+extension RankRun {
+  func handle(_ tag: UInt64) {
+    let number = tag & 0xffff_ffff
+    switch tag & ~0xffff_ffff {
+    case Tag.bell: supervisor.bell.silence()
+    case Tag.meeting: welcome()
+    case Tag.newcomer: admit(number)
+    case Tag.connection: listen(to: ranks[Int(number)])
+    case Tag.output: relay(ranks[Int(number)].output, tag)
+    case Tag.errors: relay(ranks[Int(number)].errors, tag)
+    case Tag.death: checkDeath(ranks[Int(number)])
+    default: break
+    }
+  }
+
+  // MARK: Joining
+
+  /// Takes in whoever has connected.
+  private func welcome() {
+    while let connection = meeting.accept() {
+      lastNewcomer = (lastNewcomer + 1) & 0xffff_ffff
+      if newcomers.count >= 2 * size + 16 { makeRoom() }
+      newcomers.append((lastNewcomer, connection))
+      if (try? poller.add(connection.descriptor.number, tag: Tag.newcomer | lastNewcomer)) == nil {
+        dismiss(lastNewcomer)
+      }
+    }
+  }
+
+  /// One that connects and says nothing must not keep ranks out: of the process with the most such connections the
+  /// oldest has to go. A rank has one, and may just be about to speak.
+  private func makeRoom() {
+    for newcomer in newcomers.map(\.number) { admit(newcomer) }
+    let processes = newcomers.map { (try? $0.connection.peer().process) ?? 0 }
+    let counts = Dictionary(processes.map { ($0, 1) }, uniquingKeysWith: +)
+    guard let most = counts.values.max(), newcomers.count >= 2 * size + 16,
+      let index = processes.firstIndex(where: { counts[$0] == most })
+    else { return }
+    dismiss(newcomers[index].number)
+  }
+
+  private func dismiss(_ number: UInt64) {
+    guard let index = newcomers.firstIndex(where: { $0.number == number }) else { return }
+    poller.remove(newcomers[index].connection.descriptor.number)
+    newcomers.remove(at: index)
+  }
+
+  private func admit(_ number: UInt64) {
+    guard let connection = newcomers.first(where: { $0.number == number })?.connection else { return }
+    switch meeting.admit(connection, groups: ranks.map(\.child.pid)) {
+    case .notYet: return
+    case .refused: dismiss(number)
+    case .rank(let index, let process):
+      dismiss(number)
+      let rank = ranks[index]
+      // It may have ended, and a descendant of it comes late: that one goes with the connection.
+      guard !rank.hasEnded else { return }
+      (rank.connection, rank.process, rank.hasJoined) = (connection, process, true)
+      let tag = Tag.connection | UInt64(index)
+      guard (try? poller.add(connection.descriptor.number, tag: tag)) != nil else { return hangUp(rank) }
+      report(.joined(rank: index, process: process))
+      for other in ranks where other.hasEnded && !other.hasJoined && !other.hasFailed {
+        fail(other, .neverJoined)
+      }
+    }
+  }
+
+  private func listen(to rank: RankProcess) {
+    guard let connection = rank.connection else { return }
+    // Not for ever: one that talks without end must not keep us from the others.
+    for _ in 0..<16 {
+      switch connection.receive() {
+      case .nothing: return
+      case .message(.finalized, nil):
+        guard !rank.hasFinalized else { continue }
+        rank.hasFinalized = true
+        report(.finalized(rank: rank.rank))
+      // It is the rank's own matter what else it says: it can harm itself alone.
+      case .message, .nonsense: continue
+      case .end: return hangUp(rank)
+      }
+    }
+  }
+
+  private func hangUp(_ rank: RankProcess) {
+    if let connection = rank.connection { poller.remove(connection.descriptor.number) }
+    rank.connection = nil
+    // A process that ends closes its connection first, and a moment later it is known how it ended.
+    if !rank.hasFinalized, !rank.hasEnded { rank.leavesAt = apus_now() + 1_000_000_000 }
+  }
+
+  // MARK: Output
+
+  private func relay(_ stream: RankStream, _ tag: UInt64) {
+    guard stream.isOpen else { return }
+    if stream.isCongested {
+      unwatch(stream)
+      congested.append((stream, tag))
+    } else if !stream.relay.drain() {
+      unwatch(stream)
+    }
+    if stream.isBroken { close(stream) }
+    if input != nil, tag & 0xffff_ffff == 0, stream.relay.hasOpenLine {
+      questionAt = apus_now() + 100_000_000
+    }
+  }
+
+  private func unwatch(_ stream: RankStream) {
+    guard stream.isPolled else { return }
+    poller.remove(stream.relay.descriptor)
+    stream.isPolled = false
+  }
+
+  func close(_ stream: RankStream) {
+    unwatch(stream)
+    stream.finish()
+  }
+
+  /// Takes up again what nobody read.
+  func resumeCongested() {
+    guard !congested.isEmpty else { return }
+    let waiting = congested
+    congested = []
+    for (stream, tag) in waiting where stream.isOpen {
+      if stream.isBroken {
+        close(stream)
+      } else if stream.isCongested || (try? watch(stream, tag: tag)) == nil {
+        congested.append((stream, tag))
+      }
+    }
+  }
+
+  /// Passes on what was kept of ranks that have ended, in order. Whether all of it is out that can be.
+  func printKept() -> Bool {
+    while nextToPrint < ranks.count, ranks[nextToPrint].hasEnded || isGivenUp {
+      guard ranks[nextToPrint].output.print(), ranks[nextToPrint].errors.print() else { return false }
+      nextToPrint += 1
+    }
+    return true
+  }
+
+  private var isGivenUp: Bool {
+    if case .over = phase { return true }
+    return false
+  }
+
+  // MARK: Ends
+
+  func checkDeath(_ rank: RankProcess) {
+    guard !rank.hasEnded else { return }
+    let pidfd = rank.child.pidfd
+    // Out of the poll set before it is closed: a fork of this process may hold a copy that would tell for ever.
+    if pidfd >= 0 { poller.remove(pidfd) }
+    // This ends what it has left behind in its group, which may have its connection, too.
+    guard let status = rank.child.reap() else {
+      if pidfd >= 0 { try? poller.add(pidfd, tag: Tag.death | UInt64(rank.rank)) }
+      return
+    }
+    // What it said before it ended counts: that it joined, and that it has finalized.
+    welcome()
+    for newcomer in newcomers.map(\.number) { admit(newcomer) }
+    listen(to: rank)
+    (rank.status, rank.leavesAt) = (status, nil)
+    outcome.statuses[rank.rank] = status
+    close(rank.output)
+    close(rank.errors)
+    if let connection = rank.connection { poller.remove(connection.descriptor.number) }
+    rank.connection = nil
+    judge(rank, status)
+    report(.ended(rank: rank.rank, status: status))
+  }
+
+  private func judge(_ rank: RankProcess, _ status: ExitStatus) {
+    if !status.isSuccess {
+      fail(rank, .status(status))
+    } else if rank.hasJoined && !rank.hasFinalized {
+      fail(rank, .unfinalized)
+    } else if !rank.hasJoined && ranks.contains(where: \.hasJoined) {
+      fail(rank, .neverJoined)
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import ApusCore
+import CApus
+import Glibc
+
+extension RankRun {
+  /// Starts all ranks, some at a time: each takes four descriptors more while it is started.
+  func startAll() throws(ProcessError) {
+    let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
+    guard null >= 0 else { throw ProcessError(errno: errno, doing: "opening /dev/null") }
+    let nothing = OwnedDescriptor(null)
+    for first in stride(from: 0, to: size, by: 32) {
+      // Whoever asked for the end before all are started does not want the others.
+      try start(first..<min(first + 32, size), nothing)
+    }
+    // So that rank 0, and it alone, learns that nobody reads what it was fed.
+    input?.source.close()
+    let all = ranks.map(\.child)
+    supervisor.children.withLock { $0 = all }
+  }
+
+  private func start(_ range: Range<Int>, _ nothing: OwnedDescriptor) throws(ProcessError) {
+    var pipes: [(output: Pipe, errors: Pipe)] = []
+    for _ in range { pipes.append((try Pipe(), try Pipe())) }
+    let requests = zip(range, pipes).map { rank, pipes in
+      request(rank, pipes.output, pipes.errors, nothing)
+    }
+    let results = withExtendedLifetime((pipes, nothing)) { Spawner.spawn(requests) }
+    var failure: ProcessError?
+    for ((rank, pipes), result) in zip(zip(range, pipes), results) {
+      pipes.output.writing.close()
+      pipes.errors.writing.close()
+      switch result {
+      case .success(let child):
+        do {
+          try adopt(child, rank, pipes.output, pipes.errors)
+        } catch let error {
+          child.signalGroup(SIGKILL)
+          _ = child.wait()
+          failure = failure ?? error
+        }
+      case .failure(let error): failure = failure ?? error
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  private func adopt(_ child: ChildProcess, _ number: Int, _ output: Pipe, _ errors: Pipe)
+    throws(ProcessError)
+  {
+    let rank = RankProcess(
+      rank: number, child: child,
+      output: try RankStream(
+        rank: number, of: size, source: output.reading, target: .standardOutput, mode: options.output),
+      errors: try RankStream(
+        rank: number, of: size, source: errors.reading, target: .standardError, mode: options.errors))
+    if child.pidfd >= 0 { try poller.add(child.pidfd, tag: Tag.death | UInt64(number)) }
+    try watch(rank.output, tag: Tag.output | UInt64(number))
+    try watch(rank.errors, tag: Tag.errors | UInt64(number))
+    ranks.append(rank)
+  }
+
+  func watch(_ stream: RankStream, tag: UInt64) throws(ProcessError) {
+    try poller.add(stream.relay.descriptor, tag: tag)
+    stream.isPolled = true
+  }
+
+  private func request(
+    _ rank: Int, _ output: Pipe, _ errors: Pipe, _ nothing: OwnedDescriptor
+  ) -> SpawnRequest {
+    var request = supervisor.commands[rank]
+    let variable = RankTicket.variable + "="
+    // A launcher may itself have been started as a rank.
+    request.environment.removeAll { $0.hasPrefix(variable) }
+    request.environment.append(variable + meeting.ticket(for: rank).text)
+    request.descriptors += [(output.writing.number, 1), (errors.writing.number, 2)]
+    if rank != 0 || !options.forwardsInput || fcntl(0, F_GETFD) < 0 {
+      request.descriptors.append((nothing.number, 0))
+    } else if let input {
+      request.descriptors.append((input.source.number, 0))
+    }
+    (request.newProcessGroup, request.diesWithParent, request.groupEndsWithChild) = (true, true, true)
+    return request
+  }
+
+  /// Nothing comes of the run: ends what was started.
+  func abandonAll() {
+    input?.end()
+    for rank in ranks { rank.child.signalGroup(SIGKILL) }
+    for rank in ranks { _ = rank.child.wait() }
+  }
+}
+
+/// A pipe from a rank.
+struct Pipe {
+  let reading: OwnedDescriptor
+  let writing: OwnedDescriptor
+
+  init() throws(ProcessError) { (reading, writing) = try OwnedDescriptor.pipe() }
+}

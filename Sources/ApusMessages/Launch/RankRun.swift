@@ -1,0 +1,136 @@
+import ApusCore
+import CApus
+import Glibc
+
+/// One run of ranks: what a supervisor's thread knows and does.
+///
+///     spawn all ──► wait for: sockets, pipes, pidfds, the bell, deadlines ──► pass the rest of the output on
+///
+/// `RankRun+News` deals with what comes in, `RankRun+Ending` with failures and signals.
+final class RankRun {
+  enum Tag {
+    static let bell: UInt64 = 1 << 32
+    static let meeting: UInt64 = 2 << 32
+    static let newcomer: UInt64 = 3 << 32
+    static let connection: UInt64 = 4 << 32
+    static let output: UInt64 = 5 << 32
+    static let errors: UInt64 = 6 << 32
+    static let death: UInt64 = 7 << 32
+  }
+
+  /// How far the end has come.
+  enum Phase {
+    case running
+    /// Those that are left may end by themselves until then.
+    case grace(until: UInt64)
+    case terminating(until: UInt64)
+    case killing(again: UInt64)
+    /// Not even that ended them.
+    case over
+  }
+
+  let supervisor: RankSupervisor
+  let report: (RankEvent) -> Void
+  let poller: Poller
+  let meeting: RankMeeting
+  let input: InputFeed?
+  var ranks: [RankProcess] = []
+  var outcome: RankOutcome
+  var phase = Phase.running
+  var kills = 0
+  /// Those who have connected and not said yet who they are, the oldest first.
+  var newcomers: [(number: UInt64, connection: RankConnection)] = []
+  var lastNewcomer: UInt64 = 0
+  /// Streams that are not read because nobody reads ours.
+  var congested: [(stream: RankStream, tag: UInt64)] = []
+  /// When what rank 0 has begun to print, with a person at the terminal, counts as a question.
+  var questionAt: UInt64?
+  /// The first rank whose kept output is not passed on yet.
+  var nextToPrint = 0
+
+  var options: RankOptions { supervisor.options }
+  var size: Int { supervisor.commands.count }
+
+  private init(_ supervisor: RankSupervisor, _ report: @escaping (RankEvent) -> Void) throws(ProcessError) {
+    (self.supervisor, self.report) = (supervisor, report)
+    outcome = RankOutcome(statuses: Array(repeating: .unknown, count: supervisor.commands.count))
+    poller = try Poller()
+    meeting = try RankMeeting(size: supervisor.commands.count, memory: supervisor.memory)
+    input = supervisor.options.forwardsInput && isatty(0) == 1 ? try InputFeed() : nil
+    try poller.add(supervisor.bell.descriptor.number, tag: Tag.bell)
+    try poller.add(meeting.descriptor, tag: Tag.meeting)
+  }
+
+  /// Starts all ranks, or none.
+  static func start(
+    _ supervisor: RankSupervisor, _ report: @escaping (RankEvent) -> Void
+  ) throws(LaunchError) -> RankRun {
+    var begun: RankRun?
+    do {
+      let run = try RankRun(supervisor, report)
+      begun = run
+      try run.startAll()
+      try run.input?.start()
+      return run
+    } catch {
+      begun?.abandonAll()
+      throw LaunchError(error)
+    }
+  }
+
+  func untilTheEnd() -> RankOutcome {
+    for rank in ranks { report(.started(rank: rank.rank, process: rank.child.pid)) }
+    while !isOver {
+      poller.wait(timeout(now: apus_now())) { handle($0) }
+      heedRequests()
+      meetDeadlines(now: apus_now())
+      resumeCongested()
+    }
+    input?.end()
+    passOnTheRest()
+    return outcome
+  }
+
+  private var isOver: Bool {
+    if case .over = phase { return true }
+    return ranks.allSatisfy(\.hasEnded)
+  }
+
+  /// What is left of the output goes out, as slowly as it is read; but after a signal nobody waits for that.
+  private func passOnTheRest() {
+    let targets = [LineTarget.standardOutput, .standardError]
+    // Nothing else may wake us: it would for ever.
+    poller.remove(meeting.descriptor)
+    for newcomer in newcomers { poller.remove(newcomer.connection.descriptor.number) }
+    for rank in ranks where !rank.hasEnded { poller.remove(rank.child.pidfd) }
+    var end: UInt64?
+    while true {
+      let isPrinted = printKept()
+      if isPrinted, targets.allSatisfy(\.isSettled) { break }
+      heedRequests()
+      if outcome.signal != nil {
+        end = end ?? apus_now() + 200_000_000
+        if apus_now() >= end! { break }
+      }
+      poller.wait(5_000_000) { if $0 == Tag.bell { supervisor.bell.silence() } }
+    }
+    outcome.isOutputClosed = LineTarget.standardOutput.isBroken
+  }
+
+  private func timeout(now: UInt64) -> UInt64? {
+    var next: UInt64?
+    func consider(_ time: UInt64) { next = min(next ?? .max, time) }
+    switch phase {
+    case .running, .over: break
+    case .grace(let time), .terminating(let time), .killing(let time): consider(time)
+    }
+    if let questionAt { consider(questionAt) }
+    for rank in ranks {
+      if let time = rank.leavesAt { consider(time) }
+      // Without pidfds (an old kernel) nothing tells of a death.
+      if !rank.hasEnded, rank.child.pidfd < 0 { consider(now + 20_000_000) }
+    }
+    if !congested.isEmpty || !printKept() { consider(now + 5_000_000) }
+    return next.map { $0 > now ? $0 - now : 0 }
+  }
+}

@@ -1,0 +1,58 @@
+/// What a rank's environment says about it: where the ranks meet, which one it is, and a token that proves it.
+///
+/// The token keeps a rank apart from other processes of the same user, which could not see it without looking into
+/// the rank's environment. It is good for one joining: a ticket is inherited by everything that a rank's program
+/// starts before it joins.
+package struct RankTicket: Sendable, Hashable {
+  /// The environment variable that holds it.
+  package static let variable = "APUS_RANK"
+  /// More are a mistake: each takes some four descriptors of the launcher.
+  package static let mostRanks = LocalMemory.largestSize
+
+  let meeting: String
+  let rank: Int
+  let size: Int
+  let token: String
+
+  /// As it stands in the environment: `<meeting>:<rank>:<size>:<token>`.
+  var text: String { "\(meeting):\(rank):\(size):\(token)" }
+
+  init(meeting: String, rank: Int, size: Int, token: String) {
+    (self.meeting, self.rank, self.size, self.token) = (meeting, rank, size, token)
+  }
+
+  init(parsing text: String) throws(LaunchError) {
+    let fields = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+      .map { String($0) ?? "" }
+    guard fields.count == 4, let size = decimal(fields[2]), let rank = decimal(fields[1]),
+      1...Self.mostRanks ~= size, 0..<size ~= rank,
+      1...100 ~= fields[0].utf8.count, isHex(fields[3]), fields[3].utf8.count == 32
+    else {
+      throw LaunchError(
+        .badTicket,
+        "the environment variable \(Self.variable) holds no ticket of `apus launch`. "
+          + "Unset it to run this program alone.")
+    }
+    self.init(meeting: fields[0], rank: rank, size: size, token: fields[3])
+  }
+
+  static func randomHex(digits: Int) -> String {
+    var generator = SystemRandomNumberGenerator()
+    let alphabet = Array("0123456789abcdef")
+    return String((0..<digits).map { _ in alphabet[Int(generator.next() & 15)] })
+  }
+}
+
+/// A number in plain decimal digits: `Int` alone takes a sign too.
+func decimal(_ text: some StringProtocol) -> Int? {
+  guard 1...9 ~= text.utf8.count, text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else {
+    return nil
+  }
+  return Int(text)
+}
+
+private func isHex(_ text: String) -> Bool {
+  text.utf8.allSatisfy {
+    UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || UInt8(ascii: "a")...UInt8(ascii: "f") ~= $0
+  }
+}

@@ -1,0 +1,195 @@
+import CApus
+package import ApusCore
+import Synchronization
+
+/// The memory that the ranks of one machine share: a page of words for the job, a page for each rank, and for each
+/// ordered pair of ranks what travels from the one to the other.
+///
+/// Each word has one writer but for those that say so, and nothing is a lock: a rank that is killed at any instant
+/// leaves nothing held.
+package final class LocalMemory: @unchecked Sendable {
+  // Sound: constants; what they point to is made of atomics and of bytes that belong to one side at a time.
+
+  static let pageSize = 4096
+  /// Two cache lines, since the processor fetches them in pairs.
+  static let lineSize = 128
+  /// More ranks than that on one machine are more likely a mistake; the memory grows with their square.
+  package static let largestSize = 256
+
+  package let size: Int
+  let ringSize: Int
+  private let base: UnsafeMutableRawPointer
+  private let total: Int
+
+  /// A ring's bytes. Large enough that a message which is streamed through it moves at the speed of memory.
+  static func ringSize(ranks: Int) -> Int {
+    switch ranks {
+    case ...4: 256 << 10
+    case ...16: 64 << 10
+    case ...64: 16 << 10
+    default: 8 << 10
+    }
+  }
+
+  private static func pairSize(_ ringSize: Int) -> Int { PairMemory.ring + ringSize }
+
+  /// The bytes that a job of so many ranks needs.
+  package static func byteCount(ranks: Int) -> Int {
+    pageSize * (1 + ranks) + ranks * ranks * pairSize(ringSize(ranks: ranks))
+  }
+
+  /// Fresh memory for a job; throws `MessageError` (`noResources`).
+  package static func make(ranks: Int) throws -> OwnedDescriptor {
+    let number = apus_memory_create("apus-ranks", byteCount(ranks: ranks))
+    guard number >= 0 else {
+      let problem = ProcessError(errno: -number, doing: "making the shared memory of \(ranks) ranks")
+      throw MessageError(.noResources, "\(problem)", underlying: problem)
+    }
+    return OwnedDescriptor(number)
+  }
+
+  /// Maps the memory that `make` made.
+  package init(_ descriptor: Int32, ranks: Int) throws {
+    guard (1...Self.largestSize).contains(ranks),
+      apus_memory_is_sealed(descriptor, Self.byteCount(ranks: ranks)),
+      let base = apus_memory_map(descriptor, Self.byteCount(ranks: ranks), 0, 0)
+    else { throw MessageError(.startUpFailed, "the shared memory of the job is not what it should be") }
+    (size, ringSize, self.base, total) = (
+      ranks, Self.ringSize(ranks: ranks), base, Self.byteCount(ranks: ranks)
+    )
+  }
+
+  deinit { apus_memory_unmap(base, total, 0, 0) }
+
+  // MARK: The job
+
+  private func word(_ page: Int, _ line: Int, _ index: Int = 0) -> SharedWord {
+    (base + page * Self.pageSize + line * Self.lineSize + index * 8)
+      .assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+
+  /// One more than the first rank that failed, or 0. Written by the supervisor.
+  var failed: SharedWord { word(0, 0) }
+
+  /// Has ranks that wait, or will, throw an error that names the rank. The first one counts.
+  package func markFailed(rank: Int) {
+    _ = failed.pointee.compareExchange(expected: 0, desired: UInt64(rank) + 1, ordering: .releasing)
+    for peer in 0..<size { wake(peer) }
+  }
+
+  // MARK: A rank
+
+  func rank(_ rank: Int) -> RankWords { RankWords(base: base + (1 + rank) * Self.pageSize) }
+
+  // MARK: A pair
+
+  func pair(from source: Int, to destination: Int) -> PairMemory {
+    let index = source * size + destination
+    return PairMemory(base: base + (1 + size) * Self.pageSize + index * Self.pairSize(ringSize))
+  }
+
+  /// Wakes a rank whatever it waits for.
+  package func wake(_ rank: Int) {
+    let sleeping = self.rank(rank).sleeping
+    sleeping.pointee.store(0, ordering: .sequentiallyConsistent)
+    apus_futex_wake(sleeping, .max)
+  }
+}
+
+/// What a rank says of itself.
+struct RankWords {
+  let base: UnsafeMutableRawPointer
+
+  private func word(_ line: Int, _ index: Int = 0) -> SharedWord {
+    (base + line * LocalMemory.lineSize + index * 8).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+
+  /// 1 while it sleeps or is about to. Others set it to 0 before they wake it.
+  var sleeping: SharedWord { word(0) }
+  /// Its process; 0 before it has joined.
+  var process: SharedWord { word(1) }
+  /// 1 once it has ended its part in good order.
+  var hasEnded: SharedWord { word(1, 1) }
+  /// 1 if the kernel lets it have no membarrier, so that others have to fence.
+  var needsFences: SharedWord { word(1, 2) }
+}
+
+/// What travels from one rank to another: slots of a cache line each, in order, and a ring of bytes behind them.
+struct PairMemory {
+  static let slotCount = 64
+  static let slotSize = 64
+  private static let consumed = slotCount * slotSize
+  static let ring = consumed + LocalMemory.pageSize
+
+  let base: UnsafeMutableRawPointer
+
+  /// How many slots, and ring bytes, the receiver is done with. Written by the receiver.
+  var consumedSlots: SharedWord {
+    (base + Self.consumed).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+  var consumedBytes: SharedWord {
+    (base + Self.consumed + 8).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+  var bytes: UnsafeMutableRawPointer { base + Self.ring }
+  func slot(_ number: UInt64) -> Slot {
+    Slot(base: base + Int(truncatingIfNeeded: number & UInt64(Self.slotCount - 1)) * Self.slotSize)
+  }
+}
+
+/// A message, or a piece of one: one cache line, so that a small message costs one line's way from core to core.
+///
+/// The sequence number is written last. A slot's number differs from all that were in it before, so nothing has to be
+/// cleared.
+struct Slot {
+  enum Way {
+    /// The bytes are in the slot.
+    static let inline: UInt64 = 0
+    /// The bytes are in the ring.
+    static let ring: UInt64 = 1
+    /// The bytes are in the sender's memory.
+    static let remote: UInt64 = 2
+    /// A piece of a remote message, in the ring.
+    static let piece: UInt64 = 3
+    /// No message but an answer to one: its bytes are copied, or nobody wants them.
+    static let done: UInt64 = 4
+    /// An answer: we can't reach into the memory, send it in pieces.
+    static let stream: UInt64 = 5
+
+    static let bits: UInt64 = 3
+    static let mask: UInt64 = 7
+  }
+  static let inlineLimit = 32
+
+  let base: UnsafeMutableRawPointer
+
+  var sequence: SharedWord { base.assumingMemoryBound(to: Atomic<UInt64>.self) }
+
+  var context: UInt32 {
+    get { base.load(fromByteOffset: 8, as: UInt32.self) }
+    nonmutating set { base.storeBytes(of: newValue, toByteOffset: 8, as: UInt32.self) }
+  }
+  var tag: Int32 {
+    get { base.load(fromByteOffset: 12, as: Int32.self) }
+    nonmutating set { base.storeBytes(of: newValue, toByteOffset: 12, as: Int32.self) }
+  }
+  var type: UInt64 {
+    get { base.load(fromByteOffset: 16, as: UInt64.self) }
+    nonmutating set { base.storeBytes(of: newValue, toByteOffset: 16, as: UInt64.self) }
+  }
+  /// The number of bytes, and the way that they travel in the lowest bits.
+  var countAndWay: UInt64 {
+    get { base.load(fromByteOffset: 24, as: UInt64.self) }
+    nonmutating set { base.storeBytes(of: newValue, toByteOffset: 24, as: UInt64.self) }
+  }
+  var inline: UnsafeMutableRawPointer { base + 32 }
+  /// Where the bytes are: a position in the ring, or an address.
+  var position: UInt64 {
+    get { base.load(fromByteOffset: 32, as: UInt64.self) }
+    nonmutating set { base.storeBytes(of: newValue, toByteOffset: 32, as: UInt64.self) }
+  }
+  /// The sender's number of a remote message.
+  var number: UInt64 {
+    get { base.load(fromByteOffset: 40, as: UInt64.self) }
+    nonmutating set { base.storeBytes(of: newValue, toByteOffset: 40, as: UInt64.self) }
+  }
+}

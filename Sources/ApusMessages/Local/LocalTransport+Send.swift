@@ -1,0 +1,274 @@
+import ApusCore
+import Glibc
+import Synchronization
+
+/// A send that was started and is not over.
+final class PendingSend {
+  let operation: Operation
+  let envelope: Envelope
+  let destination: Int
+  var rest: UnsafeRawBufferPointer
+  /// Its number, once it is announced.
+  var number: UInt64 = 0
+
+  init(_ operation: Operation, _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) {
+    (self.operation, rest, self.envelope, self.destination) = (operation, bytes, envelope, destination)
+  }
+}
+
+extension LocalTransport {
+  /// Longer messages stay where they are until their receiver fetches them.
+  private var ringLimit: Int { memory.ringSize / 4 }
+  private var pieceSize: Int { memory.ringSize / 8 }
+
+  @inline(__always)
+  package func send(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) throws {
+    try enter()
+    defer { leave() }
+    if bytes.count <= Slot.inlineLimit, destination != rank, outgoing[destination].queue.isEmpty,
+      let slot = outgoing[destination].freeSlot()
+    {
+      write(bytes, envelope, into: slot, destination)
+    } else {
+      try sendSlowly(bytes, envelope, to: destination)
+    }
+  }
+
+  /// Fills and hands over a slot with its bytes in it.
+  @inline(__always)
+  private func write(
+    _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, into slot: Slot, _ destination: Int
+  ) {
+    slot.context = envelope.context
+    slot.tag = envelope.tag
+    slot.type = envelope.type
+    slot.countAndWay = UInt64(bytes.count) << Slot.Way.bits | Slot.Way.inline
+    if let base = bytes.baseAddress { slot.inline.copyMemory(from: base, byteCount: bytes.count) }
+    outgoing[destination].publish(slot)
+    wake(outgoing[destination].peer)
+  }
+
+  @inline(never)
+  private func sendSlowly(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) throws {
+    if destination == rank { return try sendToOurselves(bytes, envelope) }
+    if bytes.count > ringLimit || !outgoing[destination].queue.isEmpty {
+      let operation = Operation(.send(bytes: bytes, envelope: envelope, destination: destination))
+      startSend(operation, bytes, envelope, to: destination)
+      return try waitInside(for: operation)
+    }
+    var waiting = Waiting(self)
+    while !offer(bytes, envelope, to: destination) {
+      try waiting.pause(nil, to: destination) { $0.canSend(bytes.count, to: destination) }
+    }
+  }
+
+  /// Sends what needs no waiting for its receiver, if there is room.
+  private func offer(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) -> Bool {
+    guard let slot = outgoing[destination].freeSlot() else { return false }
+    if bytes.count <= Slot.inlineLimit {
+      write(bytes, envelope, into: slot, destination)
+      return true
+    }
+    guard let start = outgoing[destination].freeBytes(bytes.count) else { return false }
+    outgoing[destination].pointer(start).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+    outgoing[destination].advance(to: start, bytes.count)
+    announce(bytes.count, Slot.Way.ring, envelope, start, 0, slot, destination)
+    return true
+  }
+
+  private func canSend(_ count: Int, to destination: Int) -> Bool {
+    outgoing[destination].freeSlot() != nil
+      && (count <= Slot.inlineLimit || outgoing[destination].freeBytes(count) != nil)
+  }
+
+  private func announce(
+    _ count: Int, _ way: UInt64, _ envelope: Envelope, _ position: UInt64, _ number: UInt64,
+    _ slot: Slot, _ destination: Int
+  ) {
+    slot.context = envelope.context
+    slot.tag = envelope.tag
+    slot.type = envelope.type
+    slot.countAndWay = UInt64(count) << Slot.Way.bits | way
+    slot.position = position
+    slot.number = number
+    outgoing[destination].publish(slot)
+    wake(outgoing[destination].peer)
+  }
+
+  /// Never waits: the bytes are copied.
+  private func sendToOurselves(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope) throws {
+    let copy = ByteBuffer(capacity: bytes.count)
+    copy.append(contentsOf: bytes)
+    settle(IncomingMessage(envelope: envelope, place: .stored(copy)))
+  }
+
+  // MARK: Sends that go on
+
+  func startSend(
+    _ operation: Operation, _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int
+  ) {
+    if destination == rank {
+      let copy = ByteBuffer(capacity: bytes.count)
+      copy.append(contentsOf: bytes)
+      settle(IncomingMessage(envelope: envelope, place: .stored(copy)))
+      return finish(operation)
+    }
+    if bytes.count <= ringLimit, outgoing[destination].queue.isEmpty, offer(bytes, envelope, to: destination)
+    {
+      return finish(operation)
+    }
+    outgoing[destination].queue.append(PendingSend(operation, bytes, envelope, to: destination))
+    waitingForSlots += 1
+    advanceSends()
+  }
+
+  /// Moves every started send as far as it goes now.
+  @inline(__always)
+  func advanceSends() {
+    if waitingForSlots > 0 { publishWaiting() }
+    if !streaming.isEmpty { stream() }
+  }
+
+  private func publishWaiting() {
+    for peer in 0..<size where peer != rank {
+      while let answer = outgoing[peer].answers.first, tell(peer, answer.number, answer.way) {
+        _ = outgoing[peer].answers.popFirst()
+        waitingForSlots -= 1
+      }
+      while let send = outgoing[peer].queue.first, publish(send) {
+        _ = outgoing[peer].queue.popFirst()
+        waitingForSlots -= 1
+      }
+    }
+  }
+
+  private func publish(_ send: PendingSend) -> Bool {
+    if send.rest.count <= ringLimit {
+      guard offer(send.rest, send.envelope, to: send.destination) else { return false }
+      finish(send.operation)
+      return true
+    }
+    guard let slot = outgoing[send.destination].freeSlot() else { return false }
+    send.number = nextNumber
+    nextNumber += 1
+    announced[send.number] = send
+    let address = UInt64(UInt(bitPattern: send.rest.baseAddress!))
+    announce(send.rest.count, Slot.Way.remote, send.envelope, address, send.number, slot, send.destination)
+    return true
+  }
+
+  /// The receiver of an announced message has answered.
+  func take(answer way: UInt64, to number: UInt64, from peer: Int) throws {
+    guard let send = announced[number], send.destination == peer else { throw Self.corrupted(peer) }
+    announced[number] = nil
+    if send.operation.isDone { return }  // given up meanwhile
+    if way == Slot.Way.done { finish(send.operation) } else { streaming.append(send) }
+  }
+
+  /// Whether anything that was started waits for a rank.
+  func hasPending(_ peer: Int) -> Bool {
+    !outgoing[peer].queue.isEmpty || !outgoing[peer].answers.isEmpty
+      || announced.values.contains { $0.destination == peer && !$0.operation.isDone }
+      || streaming.contains { $0.destination == peer }
+  }
+
+  /// Ends everything that was started and waits for a rank. The numbers of announced messages stay known: answers may
+  /// still come.
+  func giveUp(_ peer: Int, _ error: any Error) {
+    while let send = outgoing[peer].queue.popFirst() {
+      waitingForSlots -= 1
+      finish(send.operation, error)
+    }
+    while outgoing[peer].answers.popFirst() != nil { waitingForSlots -= 1 }
+    for send in announced.values where send.destination == peer && !send.operation.isDone {
+      finish(send.operation, error)
+    }
+    for send in streaming where send.destination == peer { finish(send.operation, error) }
+    streaming.removeAll { $0.destination == peer }
+  }
+
+  /// Gives one send up whose bytes are about to be gone.
+  func withdraw(_ operation: Operation) {
+    guard case .send(_, _, let peer) = operation.kind, !operation.isDone else { return }
+    var kept = Queue<PendingSend>()
+    while let send = outgoing[peer].queue.popFirst() {
+      if send.operation === operation { waitingForSlots -= 1 } else { kept.append(send) }
+    }
+    outgoing[peer].queue = kept
+    streaming.removeAll { $0.operation === operation }
+    // Announced: done, so that an answer is for nobody.
+    finish(operation, CancellationError())
+  }
+
+  /// Brings what was started to its end, as far as those it is for are there.
+  func settleAtEnd() {
+    var waiting = Waiting(self)
+    while waitingForSlots > 0 || !streaming.isEmpty
+      || announced.values.contains(where: { !$0.operation.isDone })
+    {
+      do {
+        try progressInside()
+        for peer in 0..<size where peer != rank && hasPending(peer) {
+          do { try checkReceiver(peer) } catch { giveUp(peer, error) }
+        }
+        try waiting.pause(nil) { $0.waitingForSlots == 0 }
+      } catch { return }
+    }
+  }
+
+  private func stream() {
+    for send in streaming { push(send) }
+    streaming.removeAll {
+      guard $0.rest.isEmpty else { return false }
+      finish($0.operation)
+      return true
+    }
+  }
+
+  private func push(_ send: PendingSend) {
+    let destination = send.destination
+    while !send.rest.isEmpty {
+      let count = min(send.rest.count, pieceSize)
+      guard let slot = outgoing[destination].freeSlot(), let start = outgoing[destination].freeBytes(count)
+      else { return }
+      outgoing[destination].pointer(start).copyMemory(from: send.rest.baseAddress!, byteCount: count)
+      outgoing[destination].advance(to: start, count)
+      announce(count, Slot.Way.piece, send.envelope, start, send.number, slot, destination)
+      send.rest = UnsafeRawBufferPointer(rebasing: send.rest[count...])
+    }
+  }
+
+  /// Whether something that was started could go on now.
+  func canAdvanceSends() -> Bool {
+    if waitingForSlots > 0 {
+      for peer in 0..<size where peer != rank {
+        guard !outgoing[peer].answers.isEmpty || !outgoing[peer].queue.isEmpty else { continue }
+        guard outgoing[peer].freeSlot() != nil else { continue }
+        guard outgoing[peer].answers.isEmpty, let count = outgoing[peer].queue.first?.rest.count,
+          count <= ringLimit
+        else { return true }
+        if canSend(count, to: peer) { return true }
+      }
+    }
+    return streaming.contains { canSend(min($0.rest.count, pieceSize), to: $0.destination) }
+  }
+
+  // MARK: Answers
+
+  /// Tells the sender of a remote message what becomes of it.
+  func answer(_ peer: Int, _ number: UInt64, _ way: UInt64) {
+    if outgoing[peer].answers.isEmpty, tell(peer, number, way) { return }
+    outgoing[peer].answers.append((number, way))
+    waitingForSlots += 1
+  }
+
+  private func tell(_ peer: Int, _ number: UInt64, _ way: UInt64) -> Bool {
+    guard let slot = outgoing[peer].freeSlot() else { return false }
+    slot.countAndWay = way
+    slot.number = number
+    // Release: what we read of the sender's memory was read before it hears of it.
+    outgoing[peer].publish(slot)
+    wake(outgoing[peer].peer)
+    return true
+  }
+}

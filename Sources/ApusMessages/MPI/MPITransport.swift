@@ -1,0 +1,147 @@
+import ApusCore
+import CApus
+import Glibc
+
+/// Messages through an MPI library.
+///
+/// A message is its header and, if it is short, its bytes behind it, sent as one MPI message. The bytes of a long one
+/// follow on a duplicate of the communicator, under a tag of their own: so the receiver can make room for them once
+/// it has read the header, no copy is needed, and what belongs together can't be mixed up.
+///
+/// While nothing that was started is under way, a call is one call of the library, which waits in its own way.
+final class MPITransport: Transport, @unchecked Sendable {
+  // Sound: `enter` and `leave` around every entry keep all but one thread out.
+
+  let rank: Int
+  let size: Int
+  private let library: MPILibrary
+  let headers: MPICommunicator
+  let payloads: MPICommunicator
+  let tagLimit: Int32
+  let mailbox = Mailbox()
+  @exclusivity(unchecked) var sends: [MPISend] = []
+  /// The tag of the next long message to each rank.
+  @exclusivity(unchecked) var nextTag: [Int32]
+  /// Where a message of unknown length is received.
+  let landing: UnsafeMutableRawBufferPointer
+  /// Where a short message is put together.
+  let departure: UnsafeMutableRawPointer
+  @exclusivity(unchecked) private var lock: Lock?
+  @exclusivity(unchecked) private var isBusy = false
+
+  /// Bytes that go along with the header.
+  static let shortLimit = 4096
+
+  init(_ library: MPILibrary, sharesThreads: Bool) throws {
+    self.library = library
+    (rank, size) = (library.world.rank, library.world.size)
+    (headers, payloads) = (try library.world.duplicate(), try library.world.duplicate())
+    tagLimit = try headers.greatestTag()
+    nextTag = Array(repeating: 0, count: size)
+    landing = .allocate(byteCount: MPIHeader.size + Self.shortLimit, alignment: 64)
+    departure = .allocate(byteCount: MPIHeader.size + Self.shortLimit, alignment: 64)
+    lock = sharesThreads ? Lock() : nil
+  }
+
+  deinit {
+    landing.deallocate()
+    departure.deallocate()
+  }
+
+  /// The end of this rank's part. Sends that nobody waited for are brought to their end first.
+  func finish() throws {
+    try enter()
+    // Left locked: nothing is possible after it.
+    while !sends.isEmpty { try advanceSends() }
+    try library.finish()
+  }
+
+  func abort(_ status: Int32) -> Never {
+    headers.abort(status: status == 0 ? 1 : status)
+    _exit(status == 0 ? 1 : status)
+  }
+
+  // MARK: One thread at a time
+
+  var isShared: Bool { lock != nil }
+  /// Whether a call may wait inside the library: nothing else has to be moved on meanwhile.
+  var mayBlock: Bool { lock == nil && sends.isEmpty && mailbox.receives.isEmpty }
+
+  func share() throws {
+    try enter()
+    if lock == nil {
+      lock = Lock()
+      isBusy = false
+    } else {
+      leave()
+    }
+  }
+
+  @inline(__always)
+  func enter() throws {
+    if let lock { return lock.lock() }
+    guard !isBusy else { throw LocalTransport.concurrentUse }
+    isBusy = true
+  }
+
+  @inline(__always)
+  func leave() {
+    if mailbox.hasCalls { return leaveAndTell() }
+    if let lock { return lock.unlock() }
+    isBusy = false
+  }
+
+  @inline(never)
+  private func leaveAndTell() {
+    let calls = mailbox.takeCalls()
+    leave()
+    for call in calls { call() }
+  }
+
+  /// Lets other threads in, and other processes, while there is nothing to do. The longer it takes the longer it
+  /// sleeps, up to a millisecond: MPI has no way to wait for several things at once.
+  func pause(_ turns: inout Int) {
+    turns += 1
+    lock?.unlock()
+    if turns < 200 {
+      _ = apus_relax()
+    } else if turns < 1000 {
+      sched_yield()
+    } else {
+      usleep(UInt32(min(1000, turns / 20)))
+    }
+    lock?.lock()
+  }
+
+  /// Errors of the library as errors of ours.
+  @inline(__always)
+  func calling<R>(_ body: () throws(MPIFailure) -> R) throws -> R {
+    do { return try body() } catch {
+      throw MessageError(.transport, "\(error)", underlying: error)
+    }
+  }
+}
+
+/// What stands in front of a message.
+struct MPIHeader: BitwiseCopyable {
+  var type: UInt64
+  /// The bytes of the message.
+  var count: UInt64
+  var context: UInt32
+  /// The tag of the bytes of a long message; -1: they follow right here.
+  var payloadTag: Int32
+  static let size = MemoryLayout<MPIHeader>.size
+}
+
+/// A send that was started and is not over.
+final class MPISend {
+  let operation: Operation
+  let header: UnsafeMutableRawPointer
+  var requests: [MPIRequest]
+
+  init(_ operation: Operation, header: UnsafeMutableRawPointer, requests: [MPIRequest]) {
+    (self.operation, self.header, self.requests) = (operation, header, requests)
+  }
+
+  deinit { header.deallocate() }
+}

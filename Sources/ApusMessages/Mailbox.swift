@@ -1,0 +1,83 @@
+import ApusCore
+
+/// What a rank keeps between a transport and those who receive: messages that came before somebody asked for them, and
+/// receives that were started before their message came. Both in order.
+///
+/// For one thread at a time; the transport sees to it. A class, since fetching a message can bring others.
+final class Mailbox {
+  @exclusivity(unchecked) private(set) var messages: [IncomingMessage] = []
+  @exclusivity(unchecked) private(set) var receives: [Operation] = []
+  /// Who is to be told of operations that are over, once the transport's lock is free.
+  @exclusivity(unchecked) private var told: [@Sendable () -> Void] = []
+  /// How many operations are over.
+  @exclusivity(unchecked) private(set) var finished: UInt64 = 0
+
+  var isEmpty: Bool { messages.isEmpty && receives.isEmpty }
+  var hasCalls: Bool { !told.isEmpty }
+
+  /// Takes the first message that fits.
+  func take(_ selector: Selector) -> IncomingMessage? {
+    if messages.isEmpty { return nil }
+    return messages.firstIndex { $0.envelope.fits(selector) }.map { messages.remove(at: $0) }
+  }
+
+  /// What the first message that fits says of itself.
+  func peek(_ selector: Selector) -> Envelope? {
+    if messages.isEmpty { return nil }
+    return messages.first { $0.envelope.fits(selector) }?.envelope
+  }
+
+  /// Whether a receive waits for such a message.
+  func expects(_ envelope: Envelope) -> Bool { !receives.isEmpty && index(envelope) != nil }
+
+  private func index(_ envelope: Envelope) -> Int? {
+    receives.firstIndex {
+      if case .receive(let selector) = $0.kind { envelope.fits(selector) } else { false }
+    }
+  }
+
+  /// Gives a message to the receive that waits for it, or keeps it.
+  func settle(_ message: IncomingMessage, _ source: some MessageSource) {
+    guard let index = index(message.envelope) else { return messages.append(message) }
+    complete(receives.remove(at: index), message, source)
+  }
+
+  /// Starts a receive: its message is there, or it waits for it.
+  func start(_ operation: Operation, _ selector: Selector, _ source: some MessageSource) {
+    if let message = take(selector) {
+      complete(operation, message, source)
+    } else {
+      receives.append(operation)
+    }
+  }
+
+  func complete(_ operation: Operation, _ message: IncomingMessage, _ source: some MessageSource) {
+    do {
+      try operation.accept(message, from: source)
+      finish(operation)
+    } catch {
+      finish(operation, error)
+    }
+  }
+
+  func finish(_ operation: Operation, _ error: (any Error)? = nil) {
+    operation.finish(error)
+    finished &+= 1
+    if let call = operation.whenDone { told.append(call) }
+    operation.whenDone = nil
+  }
+
+  /// Gives a receive up.
+  func cancel(_ operation: Operation, _ error: any Error = CancellationError()) -> Bool {
+    guard let index = receives.firstIndex(where: { $0 === operation }) else { return false }
+    receives.remove(at: index)
+    finish(operation, error)
+    return true
+  }
+
+  /// Who is to be told; each once.
+  func takeCalls() -> [@Sendable () -> Void] {
+    defer { told = [] }
+    return told
+  }
+}

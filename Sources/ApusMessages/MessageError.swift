@@ -1,0 +1,60 @@
+/// What went wrong with a message, or with the ranks of the job.
+public struct MessageError: Error, Sendable {
+  /// What kind of thing went wrong. More may be added.
+  public struct Code: Sendable, Hashable, CustomStringConvertible {
+    private enum Value: String, Sendable {
+      case invalidArgument, typeMismatch, tooLong, notEncodable, notDecodable
+      case rankFailed, rankEnded, deadlock, finalized, concurrentUse, transport, noResources, startUpFailed
+    }
+    private let value: Value
+    private init(_ value: Value) { self.value = value }
+
+    /// The code's name.
+    public var description: String { value.rawValue }
+
+    /// A rank, root, tag or count that can't be.
+    public static let invalidArgument = Code(.invalidArgument)
+    /// The message holds another type than the receiver asked for. The message is gone.
+    public static let typeMismatch = Code(.typeMismatch)
+    /// The message is longer than the buffer it was to go to. The message is gone.
+    public static let tooLong = Code(.tooLong)
+    /// The value's `encode(to:)` threw; nothing was sent.
+    public static let notEncodable = Code(.notEncodable)
+    /// The value's `init(from:)` threw. The message is gone.
+    public static let notDecodable = Code(.notDecodable)
+    /// A rank of the job died: `rank`.
+    public static let rankFailed = Code(.rankFailed)
+    /// The rank that was waited for has ended in good order, and sent nothing more.
+    public static let rankEnded = Code(.rankEnded)
+    /// Every rank waits for another one.
+    public static let deadlock = Code(.deadlock)
+    /// The communicator was used after the end of its job.
+    public static let finalized = Code(.finalized)
+    /// Two threads used the communicator at the same time, for which it was not made.
+    public static let concurrentUse = Code(.concurrentUse)
+    /// What came from another rank, or from the MPI library, was not as it should be.
+    public static let transport = Code(.transport)
+    /// The system refused memory or a descriptor.
+    public static let noResources = Code(.noResources)
+    /// The ranks did not find together.
+    public static let startUpFailed = Code(.startUpFailed)
+  }
+
+  /// What kind of thing went wrong.
+  public let code: Code
+  /// What happened and what to do about it, in words.
+  public let message: String
+  /// The rank that it is about, in the communicator that was called; nil if none.
+  public internal(set) var rank: Int?
+  /// The error behind this one: what a coder or an operator threw.
+  public internal(set) var underlyingError: (any Error)?
+
+  package init(_ code: Code, _ message: String, rank: Int? = nil, underlying: (any Error)? = nil) {
+    (self.code, self.message, self.rank, underlyingError) = (code, message, rank, underlying)
+  }
+}
+
+extension MessageError: CustomStringConvertible {
+  /// What happened and what to do about it, in words.
+  public var description: String { message }
+}

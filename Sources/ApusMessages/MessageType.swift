@@ -1,0 +1,65 @@
+import ApusCore
+import Synchronization
+
+/// The name of a type on the wire: a hash that sender and receiver compare.
+///
+/// The same in all processes of a job, also where they are different programs. Zero is no type's.
+enum MessageType {
+  /// The types that this process has used, and usual ones: for error messages.
+  private static let names = Locked(
+    { () -> [UInt64: String] in
+      var names: [UInt64: String] = [:]
+      let usual: [Any.Type] = [
+        Int.self, Int8.self, Int16.self, Int32.self, Int64.self, UInt.self, UInt8.self, UInt16.self,
+        UInt32.self,
+        UInt64.self, Float.self, Double.self, Bool.self, String.self, [Int].self, [Int32].self, [Int64].self,
+        [UInt8].self, [Float].self, [Double].self, [String].self, [Bool].self,
+      ]
+      for type in usual { _ = add(type, to: &names) }
+      return names
+    }())
+
+  /// The code of a codec's type. Nanoseconds, but for the first time.
+  @inline(__always)
+  static func code<T>(of codec: ValueCodec<T>) -> UInt64 {
+    let code = codec.mark.pointee.load(ordering: .relaxed)
+    return code != 0 ? code : find(codec)
+  }
+
+  static func code<T>(of type: T.Type) -> UInt64 { names.withLock { add(type, to: &$0) } }
+
+  @inline(never)
+  private static func find<T>(_ codec: ValueCodec<T>) -> UInt64 {
+    let code = names.withLock { add(T.self, to: &$0) }
+    codec.mark.pointee.store(code, ordering: .relaxed)
+    return code
+  }
+
+  private static func add(_ type: Any.Type, to names: inout [UInt64: String]) -> UInt64 {
+    let name = Self.name(of: type)
+    // FNV-1a, 64 bits.
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    hash = max(1, hash)
+    names[hash] = name
+    return hash
+  }
+
+  /// What is known of a code that came with a message.
+  static func name(of code: UInt64) -> String {
+    names.withLock { $0[code] } ?? "another type"
+  }
+
+  /// The type's full name. That of a private type has an address in it, which differs between processes.
+  static func name(of type: Any.Type) -> String {
+    var name = Substring(_typeName(type, qualified: true))
+    var result = ""
+    while let mark = name.firstRange(of: "(unknown context at $") {
+      result += name[..<mark.lowerBound]
+      guard let end = name[mark.upperBound...].firstIndex(of: ")") else { break }
+      name = name[end...].dropFirst()
+      if name.first == "." { name = name.dropFirst() }
+    }
+    return result + name
+  }
+}

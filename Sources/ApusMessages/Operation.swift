@@ -1,0 +1,39 @@
+/// A send or a receive that goes on while its rank does something else.
+///
+/// The transport calls `accept` with the message of a receive, on the thread that happens to drive it.
+package final class Operation: @unchecked Sendable {
+  // Sound: used by the thread that drives the transport alone, and by the owner once `isDone`, which is set under
+  // the transport's rule of one thread at a time.
+
+  package enum Kind {
+    case receive(Selector)
+    case send(bytes: UnsafeRawBufferPointer, envelope: Envelope, destination: Int)
+  }
+
+  package let kind: Kind
+  @exclusivity(unchecked) package private(set) var isDone = false
+  package var isStarted = false
+  package private(set) var error: (any Error)?
+  /// Called once it is done, on the thread that drives the transport and with the transport's lock free. Set before
+  /// the start.
+  package var whenDone: (@Sendable () -> Void)?
+
+  /// Takes or drops the message of a receive.
+  private let accept: (IncomingMessage, any MessageSource) throws -> Void
+
+  package init(
+    _ kind: Kind, accept: @escaping (IncomingMessage, any MessageSource) throws -> Void = { $1.drop($0) }
+  ) {
+    (self.kind, self.accept) = (kind, accept)
+  }
+
+  package func accept(_ message: IncomingMessage, from source: some MessageSource) throws {
+    try accept(message, source)
+  }
+
+  /// For the transport, which then calls `whenDone`.
+  package func finish(_ error: (any Error)? = nil) {
+    self.error = error
+    isDone = true
+  }
+}

@@ -1,0 +1,109 @@
+package import ApusCore
+
+/// Which messages a receive takes.
+package struct Selector: Equatable, Sendable {
+  /// The communicator's own number, so that its messages meet no others.
+  package var context: UInt32
+  /// The rank in the world, or `any`.
+  package var source: Int32
+  /// The tag, or `any`.
+  package var tag: Int32
+
+  package static let any: Int32 = -1
+
+  package init(context: UInt32, source: Int32, tag: Int32) {
+    (self.context, self.source, self.tag) = (context, source, tag)
+  }
+}
+
+/// What a message says about itself, in front of its bytes.
+package struct Envelope: Equatable, Sendable {
+  package var context: UInt32
+  /// The sender's rank in the world.
+  package var source: Int32
+  package var tag: Int32
+  /// What the bytes are; see `MessageType`.
+  package var type: UInt64
+  /// How many bytes follow.
+  package var count: Int
+
+  @inline(__always)
+  package func fits(_ selector: Selector) -> Bool {
+    context == selector.context && (selector.tag == Selector.any || selector.tag == tag)
+      && (selector.source == Selector.any || selector.source == source)
+  }
+}
+
+/// A message that a receive has got hold of, and whose bytes are still to be fetched: exactly one `take` or `drop`
+/// follows, before anything else is asked of the transport.
+package struct IncomingMessage {
+  package enum Place {
+    /// At the head of the ring from its source.
+    case ring
+    /// In our memory already.
+    case stored(ByteBuffer)
+    /// Still in its sender's memory: it waits until somebody says where the bytes go.
+    case remote(Rendezvous)
+  }
+
+  package var envelope: Envelope
+  package var place: Place
+}
+
+/// A large message in its sender's memory.
+package struct Rendezvous: Sendable {
+  package var address: UInt64
+  /// The sender's number of the message.
+  package var number: UInt64
+}
+
+/// Who can fetch the bytes of a message.
+package protocol MessageSource {
+  /// Fetches a message's bytes, as many as its envelope says.
+  func take(_ message: IncomingMessage, into destination: UnsafeMutableRawPointer) throws
+
+  /// Does away with a message whose bytes nobody wants.
+  func drop(_ message: IncomingMessage)
+}
+
+/// Where messages travel: the shared memory of one machine, or an MPI library. Ranks are those of the world.
+///
+/// One thread at a time, unless the transport was made for several.
+package protocol Transport: AnyObject, Sendable, MessageSource {
+  var rank: Int { get }
+  var size: Int { get }
+
+  /// Sends, and returns when the bytes may be changed again. A large message waits for its receiver.
+  func send(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) throws
+
+  /// Waits for a message.
+  func message(_ selector: Selector) throws -> IncomingMessage
+
+  /// A message that is there now, or nil.
+  func messageIfAny(_ selector: Selector) throws -> IncomingMessage?
+
+  /// What the next message says of itself, which stays where it is; waits for one, or returns nil.
+  func probe(_ selector: Selector, waits: Bool) throws -> Envelope?
+
+  /// Starts an operation that goes on while others are called. See `Operation`.
+  func start(_ operation: Operation) throws
+
+  /// Moves started operations on, without waiting.
+  func progress() throws
+
+  /// Waits until an operation is over.
+  func wait(for operation: Operation) throws
+
+  /// Gives up a receive, which then ends with `CancellationError`. False if its message has come.
+  func cancel(_ operation: Operation) -> Bool
+
+  /// Lets several threads call from now on. Called by the one that may.
+  func share() throws
+
+  /// Moves on what was started, and what can't come any more ends with its error; then waits a bounded time for
+  /// something to happen. For a thread of its own.
+  func progressOrSleep()
+
+  /// Ends the whole job.
+  func abort(_ status: Int32) -> Never
+}

@@ -1,0 +1,167 @@
+import ApusCore
+import Glibc
+import TestSupport
+import Testing
+
+/// Real ranks: the programs play their scenarios, and end with an error if anything does not hold.
+@Suite struct CommunicatorTests {
+  /// Runs a program of the build under `apus launch`.
+  private func launch(_ ranks: Int, _ program: String, _ arguments: String...) async throws -> ProgramRun {
+    let apus = programFolder + "/apus"
+    return try await runProgram(
+      apus,
+      [apus, "launch", "--grace", "20", "-n", "\(ranks)", "--", "\(programFolder)/\(program)"] + arguments,
+      environment: ["SWIFT_BACKTRACE=enable=no"], seconds: 300)
+  }
+
+  private func through(_ run: ProgramRun) -> [String] {
+    run.output.split(separator: "\n").filter { $0.hasSuffix("is through") }.map(String.init).sorted()
+  }
+
+  @Test(
+    arguments: ["point to point", "requests", "await", "collectives", "split", "mistakes"], [1, 2, 3, 4, 7])
+  func scenario(name: String, ranks: Int) async throws {
+    let run = try await launch(ranks, "MessageScenarios", name)
+    #expect(!run.timedOut && run.status == .exited(0), "\(run.errors)")
+    #expect(through(run) == (0..<ranks).map { "rank \($0) is through" })
+  }
+
+  /// Without a launcher, a program is a world of one.
+  @Test(arguments: ["point to point", "requests", "await", "collectives", "split", "mistakes", "self"])
+  func alone(name: String) async throws {
+    let program = programFolder + "/MessageScenarios"
+    let run = try await runProgram(program, [program, name], seconds: 300)
+    #expect(!run.timedOut && run.status == .exited(0), "\(run.errors)")
+    #expect(run.output == "rank 0 is through\n")
+  }
+
+  /// Whatever the others wait for, they hear who is dead, and end by themselves.
+  @Test(arguments: [2, 3, 4, 7]) func aRankIsKilled(ranks: Int) async throws {
+    let run = try await launch(ranks, "MessageScenarios", "killed")
+    #expect(run.status == .exited(137))
+    #expect(
+      run.output.split(separator: "\n").sorted()
+        == (0..<ranks - 1).map { "rank \($0) threw rankFailed of rank \(ranks - 1)" })
+    #expect(run.errors.contains("rank \(ranks - 1) (process "))
+  }
+
+  @Test func aRankThatHasEndedIsNotWaitedFor() async throws {
+    let run = try await launch(3, "MessageScenarios", "ended")
+    #expect(run.status == .exited(0), "\(run.errors)")
+    #expect(run.output.contains("last words\n") && through(run).count == 3)
+  }
+
+  @Test(arguments: ["receiver ended", "things left behind", "polls"])
+  func twoRanks(name: String) async throws {
+    let run = try await launch(2, "MessageScenarios", name)
+    #expect(!run.timedOut && run.status == .exited(0) && through(run).count == 2, "\(run.errors)")
+  }
+
+  @Test func waitingForOneself() async throws {
+    let run = try await launch(2, "MessageScenarios", "self")
+    #expect(run.status == .exited(0) && through(run).count == 2, "\(run.errors)")
+  }
+
+  @Test func abortEndsAllWithItsStatus() async throws {
+    let run = try await launch(3, "MessageScenarios", "abort")
+    #expect(run.status == .exited(7) && through(run) == [])
+  }
+
+  /// A receive that is blocked for a second takes next to no processor time.
+  @Test func waitingIsFree() async throws {
+    let run = try await launch(2, "MessageScenarios", "blocked")
+    let line = try #require(run.output.split(separator: "\n").first { $0.hasPrefix("blocked ") })
+    let milliseconds = try #require(Int(line.dropFirst(8)))
+    #expect(milliseconds < 100, "\(milliseconds) ms")
+  }
+
+  #if DEBUG
+    @Test func ranksThatCallDifferentCollectivesAreTold() async throws {
+      let run = try await launch(3, "MessageScenarios", "different collectives")
+      #expect(run.status == .exited(0), "\(run.errors)")
+      for rank in 0..<3 { #expect(run.output.contains("rank \(rank): invalidArgument: rank \(rank) calls ")) }
+    }
+  #endif
+
+  // MARK: MPI
+
+  @Suite(.serialized) struct MPICommunicatorTests {
+    @Test(
+      arguments: MPISetup.present,
+      ["point to point", "requests", "await", "collectives", "split", "mistakes", "self"])
+    func scenario(setup: MPISetup, name: String) async throws {
+      for ranks in [1, 2, 4] {
+        let job = try await setup.run(
+          ranks: ranks, command: [programFolder + "/MessageScenarios", name], seconds: 300)
+        #expect(job.status == .exited(0), "\(ranks) ranks: \(job.output)")
+        for rank in 0..<ranks { #expect(job.output.contains("rank \(rank) is through"), "\(job.output)") }
+      }
+    }
+
+    /// A rank that dies ends the job, as MPI has it; so does one that throws or ends with an error.
+    @Test(arguments: MPISetup.present, ["killed", "abort"])
+    func aFailureEndsTheJob(setup: MPISetup, name: String) async throws {
+      let job = try await setup.run(ranks: 2, command: [programFolder + "/MessageScenarios", name])
+      #expect(job.status != .exited(0) && job.status != .exited(124), "\(job.output)")
+      #expect(!job.output.contains("is through"))
+    }
+
+    @Test(arguments: MPISetup.present, [1, 2, 4])
+    func ring(setup: MPISetup, ranks: Int) async throws {
+      let job = try await setup.run(ranks: ranks, command: [programFolder + "/Ring"])
+      let said =
+        "Processor 0 received message \"\(CommunicatorTests.ring[ranks - 1])\" from rank \(ranks - 1)\n"
+      #expect(job.status == .exited(0) && job.output.contains(said), "\(job.output)")
+    }
+
+    @Test(arguments: MPISetup.present, [2, 4])
+    func otherExamples(setup: MPISetup, ranks: Int) async throws {
+      let picture = "/tmp/apus-plate-\(getpid())-mpi.pgm"
+      defer { unlink(picture) }
+      for (name, argument, said) in [
+        ("MonteCarloPi", "100000", "pi is about 3.1"), ("MasterWorkers", "", "171 takes longest: 124 steps"),
+        ("DistributedSort", "20000", "20000 values on \(ranks) ranks: sorted"),
+        ("HeatEquation", picture, "mean temperature 8.20"),
+      ] {
+        let job = try await setup.run(
+          ranks: ranks, command: [programFolder + "/\(name)", argument], seconds: 300)
+        #expect(job.status == .exited(0) && job.output.contains(said), "\(name): \(job.output)")
+      }
+    }
+  }
+
+  // MARK: Examples
+
+  static let ring = ["P0", "P0P1", "", "P0P1P2P3"]
+
+  @Test(arguments: [1, 2, 4]) func ring(ranks: Int) async throws {
+    let run = try await launch(ranks, "Ring")
+    let expected = "Processor 0 received message \"\(Self.ring[ranks - 1])\" from rank \(ranks - 1)\n"
+    #expect(run.status == .exited(0) && run.output == expected, "\(run.errors)")
+  }
+
+  @Test(arguments: [1, 2, 4]) func monteCarloPi(ranks: Int) async throws {
+    let run = try await launch(ranks, "MonteCarloPi", "200000")
+    #expect(
+      run.status == .exited(0) && run.output.hasPrefix("pi is about 3.1"), "\(run.output) \(run.errors)")
+  }
+
+  @Test(arguments: [1, 2, 4]) func masterWorkers(ranks: Int) async throws {
+    let run = try await launch(ranks, "MasterWorkers")
+    #expect(run.output == "200 answers; 171 takes longest: 124 steps\n", "\(run.errors)")
+  }
+
+  @Test(arguments: [1, 2, 4]) func heatEquation(ranks: Int) async throws {
+    let picture = "/tmp/apus-plate-\(getpid())-\(ranks).pgm"
+    defer { unlink(picture) }
+    let run = try await launch(ranks, "HeatEquation", picture)
+    #expect(run.output == "after 2000 steps on \(ranks) ranks: mean temperature 8.20; \(picture) shows it\n")
+    var status = stat()
+    #expect(stat(picture, &status) == 0 && status.st_size == 15 + 256 * 256)
+  }
+
+  @Test(arguments: [1, 2, 4]) func distributedSort(ranks: Int) async throws {
+    let run = try await launch(ranks, "DistributedSort", "50000")
+    #expect(run.output == "50000 values on \(ranks) ranks: sorted\n", "\(run.errors)")
+  }
+}

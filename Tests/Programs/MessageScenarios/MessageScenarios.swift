@@ -1,0 +1,48 @@
+// A program for tests: `MessageScenarios NAME` plays one scenario on each rank. What does not hold ends the rank.
+import Apus
+@preconcurrency import Glibc  // for `stdout`, a variable to C
+
+@main
+enum MessageScenarios {
+  static let all: [String: @Sendable (Communicator) async throws -> Void] = [
+    "point to point": { try PointToPointScenarios.play($0) },
+    "requests": { try RequestScenarios.play($0) },
+    "await": { try await AwaitScenarios.play($0) },
+    "collectives": { try CollectiveScenarios.play($0) },
+    "split": { try SplitScenarios.play($0) },
+    "mistakes": { try MistakeScenarios.play($0) },
+    "different collectives": { try MistakeScenarios.differentCollectives($0) },
+    "killed": { try DeathScenarios.killed($0) },
+    "ended": { try DeathScenarios.ended($0) },
+    "receiver ended": { try await DeathScenarios.receiverEnded($0) },
+    "things left behind": { try DeathScenarios.leavesThingsBehind($0) },
+    "polls": { try DeathScenarios.polls($0) },
+    "self": { try DeathScenarios.waitsForItself($0) },
+    "abort": { try DeathScenarios.abort($0) },
+    "blocked": { try DeathScenarios.blocked($0) },
+  ]
+
+  static func main() async throws {
+    setvbuf(stdout, nil, _IOLBF, 0)
+    guard let scenario = all[CommandLine.arguments.dropFirst().first ?? ""] else {
+      print("scenarios:", all.keys.sorted().joined(separator: ", "))
+      exit(2)
+    }
+    let world = try Communicator.world()
+    try await scenario(world)
+    print("rank \(world.rank) is through")
+  }
+}
+
+/// Ends the rank with a message, if something does not hold.
+func demand(_ holds: Bool, _ message: @autoclosure () -> String = "", line: Int = #line) {
+  if holds { return }
+  fputs("line \(line): demanded in vain \(message())\n", stderr)
+  exit(1)
+}
+
+/// The code of the error that `body` throws.
+func code(_ body: () throws -> Void) -> MessageError.Code? {
+  do { try body() } catch { return (error as? MessageError)?.code }
+  return nil
+}

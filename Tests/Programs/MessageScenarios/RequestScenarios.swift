@@ -1,0 +1,43 @@
+import Apus
+import Glibc
+
+enum RequestScenarios {
+  static func play(_ world: Communicator) throws {
+    let next = (world.rank + 1) % world.size
+    let previous = (world.rank + world.size - 1) % world.size
+    // Receives that were started first get the messages first.
+    let early = try (0..<10).map { _ in try world.startReceive([Int].self, from: previous, tag: 5) }
+    let sends = try (0..<10).map { try world.startSend(Array(0..<($0 * 5000)), to: next, tag: 5) }
+    for (number, request) in early.enumerated() {
+      demand(try request.wait() == Array(0..<(number * 5000)))
+      demand(request.status?.source == previous && request.status?.count == number * 5000)
+    }
+    for send in sends { demand(try send.wait().count >= 0) }
+
+    // Test without waiting.
+    let request = try world.startReceive(String.self, from: previous, tag: 6)
+    demand(try !request.test() || world.size == 1)
+    try world.barrier()
+    try world.send("here", to: next, tag: 6)
+    while try !request.test() { usleep(100) }
+    demand(try request.wait() == "here")
+
+    // Given up: the next receive gets the message.
+    let given = try world.startReceive(Int.self, from: previous, tag: 7)
+    demand(given.cancel())
+    demand(!given.cancel())
+    try world.barrier()
+    try world.send(70, to: next, tag: 7)
+    demand(try world.receive(Int.self, from: previous, tag: 7) == 70)
+
+    // A request that is let go of waits for its receiver, who may come late.
+    if world.size > 1 {
+      if world.rank == 0 { _ = try world.startSend(Array(repeating: 1.5, count: 1_000_000), to: 1, tag: 8) }
+      if world.rank == 1 {
+        usleep(20_000)
+        demand(try world.receive([Double].self, from: 0, tag: 8).count == 1_000_000)
+      }
+    }
+    try world.barrier()
+  }
+}
