@@ -57,6 +57,24 @@ struct ProcessesLineRelayTests {
     #expect(!pipes.relay.drain())
   }
 
+  @Test("what others print can't come inside a line")
+  func linesAreNotCut() throws {
+    let (near, far) = try OwnedDescriptor.socketPair()
+    let target = LineTarget(far.number)
+    let line = String(repeating: "c", count: 3000) + "\n"
+    let lines = line + line + line + String(repeating: "d", count: 10_000) + "\n"
+    lines.utf8.withContiguousStorageIfAvailable { target.write(.init($0)) }
+    var writes: [String] = []
+    var packet = [UInt8](repeating: 0, count: 20_000)
+    while writes.reduce(0, { $0 + $1.utf8.count }) < lines.utf8.count {
+      let count = read(near.number, &packet, packet.count)
+      try #require(count > 0)
+      writes.append(String(decoding: packet[..<count], as: UTF8.self))
+    }
+    #expect(writes.prefix(3) == [line, line, line])
+    #expect(writes.joined() == lines)
+  }
+
   @Test("the newline at the end can be left out")
   func openEnd() throws {
     let pipes = try Pipes()

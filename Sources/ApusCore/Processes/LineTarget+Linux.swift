@@ -10,8 +10,8 @@ package final class LineTarget: Sendable {
 
   /// With so much kept, relays should read no more.
   private static let congestion = 1 << 20
-  /// A descriptor that is ready takes this much without blocking (PIPE_BUF).
-  private static let slice = 4096
+  /// A descriptor that is ready takes this much without blocking, and keeps it in one piece (PIPE_BUF).
+  private static let longestSlice = 4096
 
   private struct State {
     var isBroken = false
@@ -49,7 +49,7 @@ package final class LineTarget: Sendable {
       if state.isBroken { return }
       var rest = bytes
       while state.kept.isEmpty, !state.isWriting, !rest.isEmpty, isReady(0) {
-        let written = writeOnce(.init(rebasing: rest.prefix(Self.slice)), &state.isBroken)
+        let written = writeOnce(slice(of: rest), &state.isBroken)
         if state.isBroken { return }
         rest = .init(rebasing: rest.dropFirst(written))
       }
@@ -95,7 +95,7 @@ package final class LineTarget: Sendable {
         var rest = bytes
         while !rest.isEmpty, !isBroken {
           _ = isReady(-1)
-          let written = writeOnce(.init(rebasing: rest.prefix(Self.slice)), &isBroken)
+          let written = writeOnce(slice(of: rest), &isBroken)
           rest = .init(rebasing: rest.dropFirst(written))
         }
       }
@@ -105,6 +105,14 @@ package final class LineTarget: Sendable {
         keptCount.store(state.kept.count, ordering: .relaxed)
       }
     }
+  }
+
+  /// What to write next: whole lines, if they are not too long. What the program itself prints can come between two
+  /// writes of ours.
+  private func slice(of bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    let slice = bytes.prefix(Self.longestSlice)
+    let lastNewline = slice.count < bytes.count ? slice.lastIndex(of: UInt8(ascii: "\n")) : nil
+    return .init(rebasing: lastNewline.map { slice[...$0] } ?? slice)
   }
 
   private func drop(_ state: inout State) {
