@@ -4,7 +4,6 @@ import importlib.metadata
 import os
 import platform
 import re
-import shutil
 import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
@@ -58,8 +57,8 @@ def build(sides):
         call(*compiler, "-o", program, BENCHMARKS / "peers" / folder / f"{program.stem}.c")
     if any(map(is_ours, sides)):
         # SwiftPM may keep a program's objects although a library that was compiled into them has changed.
-        for objects in BENCHMARKS.glob(".build/release/*Benchmark.build"):
-            shutil.rmtree(objects)
+        for objects in SWIFT_PROGRAMS.glob("*Benchmark.build/*.o"):
+            objects.unlink()
         for products in [[], ["--product", "apus"]][:2 if SWIFT_PROGRAMS / "apus" in words else 1]:
             call("swift", "build", "-c", "release", "--package-path", BENCHMARKS, *products)
 
