@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from harness.setup import BenchError
-from harness.suite import UNITS, holds, ratio
+from harness.suite import UNITS, holds, is_ours, ratio
 
 TIME_LIMIT = 300
 
@@ -20,7 +20,7 @@ def select(groups, only="", without=(), peers=False):
         names = {name for row in rows for name in (row.ours, row.peer)}
         # One of ours is no peer: with --peers it is not there, and its rows show none.
         group.sides = {name: command for name, command in group.sides.items()
-                       if name in names and not (peers and ".build/release" in str(command[0]))}
+                       if name in names and not (peers and is_ours(command))}
         group.rows = [row for row in rows if row.peer in group.sides]
         if group.rows:
             chosen.append(group)
@@ -70,9 +70,9 @@ def rows(group, rounds):
         work = row.work + (", 4 workers" if row.ours.endswith("4 workers") else "")
         result.append({
             "work": work, "ours": rounded(ours), "peer": rounded(peer),
-            "peerName": row.peer + (", 2 workers" if row.peer.startswith("Apus") else ""),
+            "peerName": row.peer + (", 2 workers" if row.ours == f"{row.peer}, 4 workers" else ""),
             "unit": row.unit, "ratio": rounded(exact), "target": row.target,
-            "holds": holds(row.target, ours, exact)})
+            "holds": holds(row.target, ours, peer)})
     return result
 
 

@@ -3,6 +3,9 @@
 from harness.suite import Group, Row, c, python, swift
 
 TITLE = "Apus's process pool, 2 workers"
+LIMITS = "how near to what the machine can do (1× is the limit)"
+PACKAGES = ["numpy", "joblib", "loky", "matplotlib"]
+TOOLS = {}
 
 POOL, EXECUTOR = "multiprocessing.Pool", "ProcessPoolExecutor"  # both fork: their fastest
 SPAWN = "Pool, spawn mode"
