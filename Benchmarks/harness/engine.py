@@ -9,6 +9,8 @@ from harness.setup import BenchError
 from harness.suite import UNITS, holds, is_ours, ratio
 
 TIME_LIMIT = 300
+# Ends of names of ours that say which work it is, not who does it.
+VARIANTS = (", 4 workers", ", shared libraries")
 
 
 def select(groups, only="", without=(), peers=False):
@@ -67,7 +69,7 @@ def rows(group, rounds):
         ours, peer = (statistics.median(map(value, figures[name])) if name in figures else None
                       for name in (row.ours, row.peer))
         exact = ratio(ours, peer)
-        work = row.work + (", 4 workers" if row.ours.endswith("4 workers") else "")
+        work = row.work + next((variant for variant in VARIANTS if row.ours.endswith(variant)), "")
         result.append({
             "work": work, "ours": rounded(ours), "peer": rounded(peer),
             "peerName": row.peer + (", 2 workers" if row.ours == f"{row.peer}, 4 workers" else ""),
@@ -100,7 +102,7 @@ def print_table(rows):
     lines = list(table_lines(rows))
     widths = [max(map(len, column)) for column in zip(*lines)]
     for number, line in enumerate(lines):
-        if number > 0 and line[0] and not line[0].endswith("4 workers"):
+        if number > 0 and line[0] and not line[0].endswith(VARIANTS):
             print()
         cells = (cell.rjust(width) if index in (1, 2, 5) else cell.ljust(width)
                  for index, (cell, width) in enumerate(zip(line, widths)))

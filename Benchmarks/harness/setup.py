@@ -8,7 +8,7 @@ import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
 
-from harness.suite import BENCHMARKS, C_PROGRAMS, ROOT, SWIFT_PROGRAMS, VENV, is_ours
+from harness.suite import BENCHMARKS, C_PROGRAMS, ROOT, SWIFT_BUILDS, VENV
 
 # How a program in C is built, by the end of its name, and the folder of its source.
 COMPILERS = {
@@ -55,12 +55,16 @@ def build(sides):
     for program in sorted(word for word in words if word.parent == C_PROGRAMS):
         folder, compiler = COMPILERS[program.suffix]
         call(*compiler, "-o", program, BENCHMARKS / "peers" / folder / f"{program.stem}.c")
-    if any(map(is_ours, sides)):
+    for folder, options in SWIFT_BUILDS.items():
+        programs = [word.name for word in words if word.parent == folder]
+        if not programs:
+            continue
         # SwiftPM may keep a program's objects although a library that was compiled into them has changed.
-        for objects in SWIFT_PROGRAMS.glob("*Benchmark.build/*.o"):
+        for objects in folder.glob("*Benchmark.build/*.o"):
             objects.unlink()
-        for products in [[], ["--product", "apus"]][:2 if SWIFT_PROGRAMS / "apus" in words else 1]:
-            call("swift", "build", "-c", "release", "--package-path", BENCHMARKS, *products)
+        for program in sorted(programs):
+            call("swift", "build", "-c", "release", "--package-path", BENCHMARKS, "--scratch-path", folder.parent,
+                 *options, "--product", program)
 
 
 def check(sides):
