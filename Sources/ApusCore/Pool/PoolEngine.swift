@@ -249,7 +249,7 @@ package final class PoolEngine: @unchecked Sendable {
   private func drop(_ job: EngineJob) {
     guard job.activeIndex != nil, !job.isCancelled, !job.isComplete else { return }
     // What is done counts, whether or not anybody has looked.
-    _ = pump()
+    _ = pump(isLast: true)
     if !job.isComplete {
       job.isCancelled = true
       job.queue.removeAll()
