@@ -63,6 +63,7 @@ extension Communicator {
       _exit(status == 0 ? 1 : status)
     }
     apus_on_exit { Communicator.endWorld(status: $0) }
+    transport.gate.staysShutInForks()
     return Communicator(transport)
   }
 

@@ -1,4 +1,5 @@
 import ApusCore
+import Synchronization
 
 /// Ranks that talk: the processes of a job, each with a number from 0 on.
 ///
@@ -40,10 +41,13 @@ public final class Communicator: Sendable {
   init(_ parent: Communicator, context: UInt32, members: [Int32], rank: Int) {
     (transport, progress, contexts) = (parent.transport, parent.progress, parent.contexts)
     (self.context, self.members, self.rank, size) = (context, members, rank, members.count)
+    transport.form(context, of: members)
   }
 
-  /// Where its collective operations send their messages.
-  var channel: CollectiveChannel { CollectiveChannel(self) }
+  deinit { if members != nil { transport.form(context, of: nil) } }
+
+  /// How many collective operations this rank has called here.
+  let collectives = Atomic<UInt64>(0)
 
   /// The largest tag that a message may have.
   public static let largestTag = 1 << 20

@@ -4,7 +4,8 @@ public struct MessageError: Error, Sendable {
   public struct Code: Sendable, Hashable, CustomStringConvertible {
     private enum Value: String, Sendable {
       case invalidArgument, typeMismatch, tooLong, notEncodable, notDecodable
-      case rankFailed, rankEnded, deadlock, finalized, concurrentUse, transport, noResources, startUpFailed
+      case rankFailed, rankEnded, collectiveFailed, deadlock, finalized, concurrentUse, transport,
+        noResources, startUpFailed
     }
     private let value: Value
     private init(_ value: Value) { self.value = value }
@@ -26,7 +27,10 @@ public struct MessageError: Error, Sendable {
     public static let rankFailed = Code(.rankFailed)
     /// The rank that was waited for has ended in good order, and sent nothing more.
     public static let rankEnded = Code(.rankEnded)
-    /// Every rank waits for another one.
+    /// Another rank, `rank`, could not go on with a collective operation: the message says why. The communicator can be
+    /// used on.
+    public static let collectiveFailed = Code(.collectiveFailed)
+    /// Every rank waits for another one, as the message tells.
     public static let deadlock = Code(.deadlock)
     /// The communicator was used after the end of its job.
     public static let finalized = Code(.finalized)
@@ -57,4 +61,9 @@ public struct MessageError: Error, Sendable {
 extension MessageError: CustomStringConvertible {
   /// What happened and what to do about it, in words.
   public var description: String { message }
+}
+
+extension MessageError {
+  /// Whether every rank gets such an error, or none can hear of it.
+  var concernsAll: Bool { [.rankFailed, .deadlock, .finalized, .concurrentUse].contains(code) }
 }

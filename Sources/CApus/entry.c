@@ -17,13 +17,16 @@ static bool installed = false;
 bool apus_entry_is_installed(void) { return installed; }
 
 static void (*exit_call)(int);
+static pid_t exit_process;
 static void tell_exit(int status, void *argument) {
   (void)argument;
-  exit_call(status);
+  // A fork inherits this, and has no part in what its parent does at its end.
+  if (getpid() == exit_process) exit_call(status);
 }
 
 void apus_on_exit(void (*call)(int status)) {
   exit_call = call;
+  exit_process = getpid();
   on_exit(tell_exit, NULL);
 }
 

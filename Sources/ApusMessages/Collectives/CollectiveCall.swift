@@ -1,4 +1,5 @@
 import ApusCore
+import Synchronization
 
 /// Which collective operation a rank calls. The number is the tag of its messages.
 enum CollectiveCall: Int32, Codable, CaseIterable {
@@ -30,24 +31,37 @@ extension Communicator {
     _ call: CollectiveCall, _ type: T.Type, root: Int? = nil, count: Int? = nil,
     _ body: (CollectiveChannel, _ tag: Int32) throws -> R
   ) throws -> R {
-    if let root, !(0..<size).contains(root) {
-      throw MessageError(
-        .invalidArgument,
-        "there is no rank \(root) to be the root: this communicator has the ranks 0 to \(size - 1)")
-    }
+    let number = collectives.add(1, ordering: .relaxed).newValue
+    let channel = CollectiveChannel(self, CollectiveNumber(number))
     #if DEBUG
       try compare(
         CollectiveSignature(
-          call: call.rawValue, root: Int32(root ?? -1), type: MessageType.code(of: type), count: count ?? -1))
+          call: call.rawValue, root: Int32(clamping: root ?? -1), type: MessageType.code(of: type),
+          count: count ?? -1), channel)
     #endif
-    do { return try body(channel, call.rawValue) } catch let error as CollectiveError {
-      throw MessageError(
-        error.code == .malformed ? .transport : .invalidArgument, error.description, underlying: error)
+    do {
+      if let root, !(0..<size).contains(root) {
+        throw MessageError(
+          .invalidArgument,
+          "there is no rank \(root) to be the root: this communicator has the ranks 0 to \(size - 1)")
+      }
+      return try body(channel, call.rawValue)
+    } catch {
+      let error = ofCollective(error)
+      // Else they hear of it by other ways.
+      if !((error as? MessageError)?.concernsAll ?? false) { channel.giveUp(error, tag: call.rawValue) }
+      throw error
     }
   }
 
+  private func ofCollective(_ error: any Error) -> any Error {
+    guard let error = error as? CollectiveError else { return error }
+    return MessageError(
+      error.code == .malformed ? .transport : .invalidArgument, error.description, underlying: error)
+  }
+
   /// Throws if another rank calls something else. A rank alone has nobody to differ from.
-  private func compare(_ mine: CollectiveSignature) throws {
+  private func compare(_ mine: CollectiveSignature, _ channel: CollectiveChannel) throws {
     var all = Array(repeating: mine, count: size)
     try all.withUnsafeMutableBytes { try channel.allGather($0, tag: CollectiveCall.agreement.rawValue) }
     guard let other = all.indices.first(where: { all[$0] != mine }) else { return }

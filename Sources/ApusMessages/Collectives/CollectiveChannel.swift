@@ -5,12 +5,13 @@ final class CollectiveChannel: PointToPoint {
   private let transport: any Transport
   private let communicator: Communicator
   private let context: UInt32
+  private let number: CollectiveNumber
 
   /// Up to so many bytes a send needs no receiver: the transports have room for that.
   private static let smallSize = 1024
 
-  init(_ communicator: Communicator) {
-    self.communicator = communicator
+  init(_ communicator: Communicator, _ number: CollectiveNumber) {
+    (self.communicator, self.number) = (communicator, number)
     transport = communicator.transport
     context = communicator.context + 1
   }
@@ -19,7 +20,7 @@ final class CollectiveChannel: PointToPoint {
   var size: Int { communicator.size }
 
   private func envelope(_ count: Int, _ tag: Int32) -> Envelope {
-    Envelope(context: context, source: Int32(transport.rank), tag: tag, type: 0, count: count)
+    Envelope(context: context, source: Int32(transport.rank), tag: tag, type: number.ofMessages, count: count)
   }
 
   private func selector(_ source: Int, _ tag: Int32) -> Selector {
@@ -30,8 +31,72 @@ final class CollectiveChannel: PointToPoint {
     try transport.send(bytes, envelope(bytes.count, tag), to: communicator.inWorld(destination))
   }
 
-  func receive(into buffer: UnsafeMutableRawBufferPointer, from source: Int, tag: Int32) throws {
+  @inline(__always)
+  private func message(from source: Int, _ tag: Int32) throws -> IncomingMessage {
     let message = try transport.message(selector(source, tag))
+    return message.envelope.type == number.ofMessages ? message : try sort(message, source, tag)
+  }
+
+  /// What is left of operations that were given up is in the way.
+  @inline(never)
+  private func sort(_ first: IncomingMessage, _ source: Int, _ tag: Int32) throws -> IncomingMessage {
+    var message = first
+    while message.envelope.type != number.ofMessages {
+      if message.envelope.type == number.ofFailures { throw try failure(message, source) }
+      let isLater = number.isBefore(message.envelope)
+      transport.drop(message)
+      if isLater {
+        throw MessageError(
+          .invalidArgument,
+          "rank \(source) has called more collective operations than this rank: all ranks of a communicator must "
+            + "call the same ones in the same order", rank: source)
+      }
+      message = try transport.message(selector(source, tag))
+    }
+    return message
+  }
+
+  // MARK: Giving up
+
+  /// Tells all others that this rank can't go on, and why: whoever waits for it in this operation, and by and by for
+  /// those who do, throws that.
+  func giveUp(_ error: any Error, tag: Int32) {
+    transport.refuse(context, upTo: number)
+    let notice = ByteBuffer()
+    if let error = error as? MessageError, error.code == .collectiveFailed, let origin = error.rank {
+      notice.append(UInt64(origin).littleEndian)
+    } else {
+      notice.append(UInt64(rank).littleEndian)
+    }
+    Array("\(error)".utf8.prefix(1000)).withUnsafeBytes { notice.append(contentsOf: $0) }
+    var envelope = envelope(notice.count, tag)
+    envelope.type = number.ofFailures
+    for peer in 0..<size where peer != rank {
+      // Nobody waits for it: the others may have gone on.
+      let operation = Operation(
+        .send(bytes: notice.bytes, envelope: envelope, destination: communicator.inWorld(peer))
+      ) { _, _ in withExtendedLifetime(notice) {} }
+      try? transport.start(operation)
+    }
+  }
+
+  private func failure(_ message: IncomingMessage, _ source: Int) throws -> MessageError {
+    let buffer = ByteBuffer()
+    try transport.take(message, into: buffer.uninitialized(count: message.envelope.count))
+    let length = MemoryLayout<UInt64>.size
+    guard buffer.count >= length,
+      let origin = Int(exactly: UInt64(littleEndian: buffer.bytes.loadUnaligned(as: UInt64.self))),
+      origin < size
+    else { throw CollectiveError.malformed("What rank \(source) says of its failure can't be.") }
+    let text = String(decoding: buffer.bytes[length...], as: UTF8.self)
+    let prefix = "rank \(origin) gave the collective operation up: "
+    return MessageError(.collectiveFailed, text.hasPrefix(prefix) ? text : prefix + text, rank: origin)
+  }
+
+  // MARK: Messages
+
+  func receive(into buffer: UnsafeMutableRawBufferPointer, from source: Int, tag: Int32) throws {
+    let message = try message(from: source, tag)
     guard message.envelope.count == buffer.count else {
       transport.drop(message)
       throw MessageError(
@@ -44,7 +109,7 @@ final class CollectiveChannel: PointToPoint {
   }
 
   func receive(appendingTo buffer: ByteBuffer, from source: Int, tag: Int32) throws {
-    let message = try transport.message(selector(source, tag))
+    let message = try message(from: source, tag)
     try transport.take(message, into: buffer.uninitialized(count: message.envelope.count))
   }
 

@@ -111,6 +111,15 @@ extension MPITransport {
     return IncomingMessage(envelope: message.envelope, place: .stored(copy))
   }
 
+  func refuse(_ context: UInt32, upTo number: CollectiveNumber) {
+    guard (try? enter()) != nil else { return }
+    defer { leave() }
+    mailbox.refuse(context, upTo: number, MPIInside(self))
+  }
+
+  // The library has no word of ranks that have ended, for which it would be needed.
+  func form(_ context: UInt32, of members: [Int32]?) {}
+
   // MARK: Bytes
 
   func take(_ message: IncomingMessage, into destination: UnsafeMutableRawPointer) throws {

@@ -80,7 +80,7 @@ final class MPITransport: Transport, @unchecked Sendable {
   @inline(__always)
   func enter() throws {
     if let lock { return lock.lock() }
-    guard !isBusy else { throw LocalTransport.concurrentUse }
+    guard !isBusy else { throw Gate.concurrentUse }
     isBusy = true
   }
 

@@ -16,6 +16,7 @@ enum { APUS_WORKER_CHANNEL = 3, APUS_WORKER_CONTROL = 4, APUS_WORKER_DOORBELL = 
 bool apus_entry_is_installed(void);
 
 /// Has `call` called with the exit status when the program ends by `exit` or from `main`. (`atexit` does not tell it.)
+/// Not in what is forked from this process.
 void apus_on_exit(void (*call)(int status));
 
 #endif

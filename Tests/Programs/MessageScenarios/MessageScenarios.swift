@@ -20,6 +20,21 @@ enum MessageScenarios {
     "self": { try DeathScenarios.waitsForItself($0) },
     "abort": { try DeathScenarios.abort($0) },
     "blocked": { try DeathScenarios.blocked($0) },
+    "failing collectives": { try FailingCollectiveScenarios.play($0) },
+    "turns": { try FairnessScenarios.turns($0) },
+    "members end": { try FairnessScenarios.membersEnd($0) },
+    "fork": { try FairnessScenarios.fork($0) },
+    "threads wake one another": { try ThreadScenarios.wakeOneAnother($0) },
+    "tell at once": { try await ThreadScenarios.tellAtOnce($0) },
+    "splits at the same time": { try ThreadScenarios.splits($0) },
+    "many long messages": { try RequestScenarios.manyLongMessages($0) },
+    "deadlock in a ring": { try DeadlockScenarios.ring($0) },
+    "deadlock of sends": { try DeadlockScenarios.sends($0) },
+    "deadlock in a collective": { try DeadlockScenarios.collective($0) },
+    "deadlock of threads": { try DeadlockScenarios.threads($0) },
+    "patience": { try DeadlockScenarios.patience($0) },
+    "another thread": { try DeadlockScenarios.anotherThread($0) },
+    "a task on its way": { try await DeadlockScenarios.task($0) },
   ]
 
   static func main() async throws {
