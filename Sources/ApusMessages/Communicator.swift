@@ -1,5 +1,4 @@
 import ApusCore
-import Synchronization
 
 /// Ranks that talk: the processes of a job, each with a number from 0 on.
 ///
@@ -31,23 +30,26 @@ public final class Communicator: Sendable {
   /// How many ranks there are.
   public let size: Int
 
+  /// Where its collective operations send their messages.
+  let channel: CollectiveChannel
+
   /// The world of a transport.
   package init(_ transport: any Transport) {
     (self.transport, context, members, rank, size) = (transport, 0, nil, transport.rank, transport.size)
     (progress, contexts) = (ProgressThread(transport), Contexts())
+    channel = CollectiveChannel(transport, context: 1, members: nil, rank: rank, size: size)
   }
 
   /// Some of another's ranks.
   init(_ parent: Communicator, context: UInt32, members: [Int32], rank: Int) {
     (transport, progress, contexts) = (parent.transport, parent.progress, parent.contexts)
     (self.context, self.members, self.rank, size) = (context, members, rank, members.count)
+    channel = CollectiveChannel(
+      transport, context: context + 1, members: members, rank: rank, size: members.count)
     transport.form(context, of: members)
   }
 
   deinit { if members != nil { transport.form(context, of: nil) } }
-
-  /// How many collective operations this rank has called here.
-  let collectives = Atomic<UInt64>(0)
 
   /// The largest tag that a message may have.
   public static let largestTag = 1 << 20

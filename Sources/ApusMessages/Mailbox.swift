@@ -16,7 +16,6 @@ final class Mailbox {
 
   @inline(__always)
   var isEmpty: Bool { messages.isEmpty && receives.isEmpty }
-  var hasCalls: Bool { !told.isEmpty }
 
   /// Takes the first message that fits.
   func take(_ selector: Selector) -> IncomingMessage? {

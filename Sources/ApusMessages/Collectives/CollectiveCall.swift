@@ -1,5 +1,4 @@
 import ApusCore
-import Synchronization
 
 /// Which collective operation a rank calls. The number is the tag of its messages.
 enum CollectiveCall: Int32, Codable, CaseIterable {
@@ -31,13 +30,12 @@ extension Communicator {
     _ call: CollectiveCall, _ type: T.Type, root: Int? = nil, count: Int? = nil,
     _ body: (CollectiveChannel, _ tag: Int32) throws -> R
   ) throws -> R {
-    let number = collectives.add(1, ordering: .relaxed).newValue
-    let channel = CollectiveChannel(self, CollectiveNumber(number))
+    channel.begin()
     #if DEBUG
       try compare(
         CollectiveSignature(
           call: call.rawValue, root: Int32(clamping: root ?? -1), type: MessageType.code(of: type),
-          count: count ?? -1), channel)
+          count: count ?? -1))
     #endif
     do {
       if let root, !(0..<size).contains(root) {
@@ -61,7 +59,7 @@ extension Communicator {
   }
 
   /// Throws if another rank calls something else. A rank alone has nobody to differ from.
-  private func compare(_ mine: CollectiveSignature, _ channel: CollectiveChannel) throws {
+  private func compare(_ mine: CollectiveSignature) throws {
     var all = Array(repeating: mine, count: size)
     try all.withUnsafeMutableBytes { try channel.allGather($0, tag: CollectiveCall.agreement.rawValue) }
     guard let other = all.indices.first(where: { all[$0] != mine }) else { return }

@@ -1,34 +1,41 @@
 import ApusCore
+import Synchronization
 
 /// The messages of a communicator's collective operations, which meet none that its users send.
-final class CollectiveChannel: PointToPoint {
+final class CollectiveChannel: PointToPoint, Sendable {
+  let rank: Int
+  let size: Int
   private let transport: any Transport
-  private let communicator: Communicator
   private let context: UInt32
-  private let number: CollectiveNumber
+  private let members: [Int32]?
+  /// How many operations were called here, with the one that goes on.
+  private let calls = Atomic<UInt64>(0)
 
   /// Up to so many bytes a send needs no receiver: the transports have room for that.
   private static let smallSize = 1024
 
-  init(_ communicator: Communicator, _ number: CollectiveNumber) {
-    (self.communicator, self.number) = (communicator, number)
-    transport = communicator.transport
-    context = communicator.context + 1
+  init(_ transport: any Transport, context: UInt32, members: [Int32]?, rank: Int, size: Int) {
+    (self.transport, self.context, self.members) = (transport, context, members)
+    (self.rank, self.size) = (rank, size)
   }
 
-  var rank: Int { communicator.rank }
-  var size: Int { communicator.size }
+  /// The next operation begins: what belongs to others is none of its messages.
+  func begin() { calls.add(1, ordering: .relaxed) }
+
+  private var number: CollectiveNumber { CollectiveNumber(calls.load(ordering: .relaxed)) }
+
+  private func inWorld(_ rank: Int) -> Int { members.map { Int($0[rank]) } ?? rank }
 
   private func envelope(_ count: Int, _ tag: Int32) -> Envelope {
     Envelope(context: context, source: Int32(transport.rank), tag: tag, type: number.ofMessages, count: count)
   }
 
   private func selector(_ source: Int, _ tag: Int32) -> Selector {
-    Selector(context: context, source: Int32(communicator.inWorld(source)), tag: tag)
+    Selector(context: context, source: Int32(inWorld(source)), tag: tag)
   }
 
   func send(_ bytes: UnsafeRawBufferPointer, to destination: Int, tag: Int32) throws {
-    try transport.send(bytes, envelope(bytes.count, tag), to: communicator.inWorld(destination))
+    try transport.send(bytes, envelope(bytes.count, tag), to: inWorld(destination))
   }
 
   @inline(__always)
@@ -74,7 +81,7 @@ final class CollectiveChannel: PointToPoint {
     for peer in 0..<size where peer != rank {
       // Nobody waits for it: the others may have gone on.
       let operation = Operation(
-        .send(bytes: notice.bytes, envelope: envelope, destination: communicator.inWorld(peer))
+        .send(bytes: notice.bytes, envelope: envelope, destination: inWorld(peer))
       ) { _, _ in withExtendedLifetime(notice) {} }
       try? transport.start(operation)
     }
@@ -138,7 +145,7 @@ final class CollectiveChannel: PointToPoint {
     }
     let operation = Operation(
       .send(
-        bytes: bytes, envelope: envelope(bytes.count, tag), destination: communicator.inWorld(destination)))
+        bytes: bytes, envelope: envelope(bytes.count, tag), destination: inWorld(destination)))
     try transport.start(operation)
     // The bytes are the caller's: they must not be read after this returns, whatever happens.
     defer { if !operation.isDone { try? transport.wait(for: operation) } }

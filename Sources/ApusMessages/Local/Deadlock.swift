@@ -38,10 +38,11 @@ extension LocalTransport {
     }
     let reading = readAll()
     if let reading, reading == deadlock.lastReading {
-      for (peer, number) in reading.enumerated() where number != Self.gone {
+      // All of them before the first is woken, who describes it.
+      for (peer, number) in reading.enumerated() {
         memory.rank(peer).deadlocked.pointee.store(number, ordering: .releasing)
-        memory.rank(peer).wakeThreads()
       }
+      for (peer, number) in reading.enumerated() where number != Self.gone { memory.rank(peer).wakeThreads() }
     }
     deadlock.lastReading = reading
   }
@@ -95,7 +96,8 @@ extension LocalTransport {
   private func describeAll() -> String {
     let lines = (0..<size).map { peer in
       let words = memory.rank(peer)
-      if words.hasEnded.pointee.load(ordering: .relaxed) != 0 { return "rank \(peer) has ended" }
+      // Not `hasEnded`: others may have been told before, and have ended meanwhile.
+      if words.deadlocked.pointee.load(ordering: .acquiring) == Self.gone { return "rank \(peer) has ended" }
       return "rank \(peer) "
         + Awaited.describe(
           words.awaited.pointee.load(ordering: .relaxed), words.awaitedTag.pointee.load(ordering: .relaxed))
@@ -127,7 +129,8 @@ extension Awaited {
     let context = UInt32(truncatingIfNeeded: tagAndContext >> 32)
     let other = peer == Selector.any ? "any rank" : "rank \(peer)"
     let isCollective = context & 1 != 0
-    let operation = CollectiveCall(rawValue: tag).map { "\($0)" } ?? "a collective operation"
+    let call = CollectiveCall(rawValue: tag)
+    let operation = call == .agreement ? "a collective operation" : call.map { "\($0)" } ?? "one"
     let place = context < 2 ? "" : ", in a communicator that `split` made"
     let text =
       switch what >> 32 & 0xff {

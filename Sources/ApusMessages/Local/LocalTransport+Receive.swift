@@ -1,11 +1,19 @@
 import ApusCore
+import CApus
 
 extension LocalTransport {
   @inline(__always)
   package func message(_ selector: Selector) throws -> IncomingMessage {
     try gate.enter()
     defer { gate.leave() }
-    if !gate.isShared, mailbox.isEmpty, selector.source >= 0, let found = try head(selector) { return found }
+    if !gate.isShared, mailbox.isEmpty, selector.source >= 0 {
+      var looks = quickLooks
+      while looks > 0, !(incoming + Int(selector.source)).pointee.hasNews {
+        _ = apus_relax()
+        looks -= 1
+      }
+      if let found = try head(selector) { return found }
+    }
     return ownIfShared(try waitForMessage(selector))
   }
 

@@ -39,6 +39,8 @@ package final class LocalTransport: Transport, @unchecked Sendable {
   let mostBytes = Int(clamping: apus_memory_total())
   /// More ranks than processors: then the one that is waited for may need ours.
   let isCrowded: Bool
+  /// How often a receive looks for its message before it does anything else: about a microsecond.
+  let quickLooks: Int
   /// Threads of ours that sleep.
   @exclusivity(unchecked) var sleepers = 0
   /// Threads of ours that move on what is awaited.
@@ -55,6 +57,7 @@ package final class LocalTransport: Transport, @unchecked Sendable {
     (self.memory, self.rank, size, self.onAbort) = (memory, rank, memory.size, onAbort)
     own = memory.rank(rank)
     isCrowded = memory.size > Processors.ofProgram
+    quickLooks = isCrowded ? 2 : 30
     gate = Gate(mailbox, isShared: sharesThreads)
     incoming = .allocate(capacity: memory.size)
     outgoing = .allocate(capacity: memory.size)

@@ -3,18 +3,18 @@ import Glibc
 
 /// The threads of this process.
 enum OwnThreads {
-  /// How many there are besides those that Apus has started for itself.
+  /// How many there are besides those of Apus that never call anything of the program's.
   static var count: Int {
     guard let folder = opendir("/proc/self/task") else { return .max }
     defer { closedir(folder) }
     var count = 0
     while let entry = readdir(folder) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
+      // An entry is as long as its name, and not as its type.
+      let place = UnsafeRawPointer(entry) + MemoryLayout<dirent>.offset(of: \.d_name)!
+      let name = String(cString: place.assumingMemoryBound(to: CChar.self))
       if name.hasPrefix(".") { continue }
       let thread = readSmallFile("/proc/self/task/\(name)/comm") ?? ""
-      if !thread.hasPrefix("apus-") { count += 1 }
+      if thread != "apus-lifeline\n", thread != "apus-progress\n" { count += 1 }
     }
     return count
   }

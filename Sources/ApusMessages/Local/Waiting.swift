@@ -18,6 +18,11 @@ enum Awaited {
 
   var selector: Selector? { if case .message(let selector) = self { selector } else { nil } }
 
+  /// What a receiver takes at most to copy a long message, in nanoseconds: to sleep then would cost more.
+  fileprivate var copyTime: UInt64 {
+    if case .receiver(_, let envelope) = self { UInt64(min(max(0, envelope.count), 16 << 20) / 4) } else { 0 }
+  }
+
   /// Of the communicator that waits; the world's if it is none.
   var context: UInt32 {
     switch self {
@@ -76,7 +81,7 @@ struct Waiting {
     case .end, .anything: break
     }
     let now = apus_now()
-    if deadline == 0 { deadline = now + Self.yieldTime }
+    if deadline == 0 { deadline = now + Self.yieldTime + awaited.copyTime }
     if now < deadline {
       transport.gate.pause { sched_yield() }
     } else {

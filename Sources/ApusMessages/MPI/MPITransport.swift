@@ -26,8 +26,7 @@ final class MPITransport: Transport, @unchecked Sendable {
   let landing: UnsafeMutableRawBufferPointer
   /// Where a short message is put together.
   let departure: UnsafeMutableRawPointer
-  @exclusivity(unchecked) private var lock: Lock?
-  @exclusivity(unchecked) private var isBusy = false
+  private let gate: Gate
 
   /// Bytes that go along with the header.
   static let shortLimit = 4096
@@ -40,7 +39,7 @@ final class MPITransport: Transport, @unchecked Sendable {
     nextTag = Array(repeating: 0, count: size)
     landing = .allocate(byteCount: MPIHeader.size + Self.shortLimit, alignment: 64)
     departure = .allocate(byteCount: MPIHeader.size + Self.shortLimit, alignment: 64)
-    lock = sharesThreads ? Lock() : nil
+    gate = Gate(mailbox, isShared: sharesThreads)
   }
 
   deinit {
@@ -51,8 +50,8 @@ final class MPITransport: Transport, @unchecked Sendable {
   /// The end of this rank's part. Sends that nobody waited for are brought to their end first.
   func finish() throws {
     try enter()
-    // Left locked: nothing is possible after it.
     while !sends.isEmpty { try advanceSends() }
+    gate.finish()
     try library.finish()
   }
 
@@ -63,54 +62,31 @@ final class MPITransport: Transport, @unchecked Sendable {
 
   // MARK: One thread at a time
 
-  var isShared: Bool { lock != nil }
+  var isShared: Bool { gate.isShared }
   /// Whether a call may wait inside the library: nothing else has to be moved on meanwhile.
-  var mayBlock: Bool { lock == nil && sends.isEmpty && mailbox.receives.isEmpty }
+  var mayBlock: Bool { !gate.isShared && sends.isEmpty && mailbox.receives.isEmpty }
 
-  func share() throws {
-    try enter()
-    if lock == nil {
-      lock = Lock()
-      isBusy = false
-    } else {
-      leave()
-    }
-  }
+  func share() throws { try gate.share() }
 
   @inline(__always)
-  func enter() throws {
-    if let lock { return lock.lock() }
-    guard !isBusy else { throw Gate.concurrentUse }
-    isBusy = true
-  }
+  func enter() throws { try gate.enter() }
 
   @inline(__always)
-  func leave() {
-    if mailbox.hasCalls { return leaveAndTell() }
-    if let lock { return lock.unlock() }
-    isBusy = false
-  }
-
-  @inline(never)
-  private func leaveAndTell() {
-    let calls = mailbox.takeCalls()
-    leave()
-    for call in calls { call() }
-  }
+  func leave() { gate.leave() }
 
   /// Lets other threads in, and other processes, while there is nothing to do. The longer it takes the longer it
   /// sleeps, up to a millisecond: MPI has no way to wait for several things at once.
   func pause(_ turns: inout Int) {
     turns += 1
-    lock?.unlock()
-    if turns < 200 {
-      _ = apus_relax()
-    } else if turns < 1000 {
-      sched_yield()
-    } else {
-      usleep(UInt32(min(1000, turns / 20)))
+    gate.pause {
+      if turns < 200 {
+        _ = apus_relax()
+      } else if turns < 1000 {
+        sched_yield()
+      } else {
+        usleep(UInt32(min(1000, turns / 20)))
+      }
     }
-    lock?.lock()
   }
 
   /// Errors of the library as errors of ours.
