@@ -128,10 +128,10 @@ extension Awaited {
     let tag = Int32(truncatingIfNeeded: tagAndContext)
     let context = UInt32(truncatingIfNeeded: tagAndContext >> 32)
     let other = peer == Selector.any ? "any rank" : "rank \(peer)"
-    let isCollective = context & 1 != 0
+    let isCollective = Contexts.isCollective(context)
     let call = CollectiveCall(rawValue: tag)
     let operation = call == .agreement ? "a collective operation" : call.map { "\($0)" } ?? "one"
-    let place = context < 2 ? "" : ", in a communicator that `split` made"
+    let place = Contexts.communicator(of: context) == 0 ? "" : ", in a communicator that `split` made"
     let text =
       switch what >> 32 & 0xff {
       case 1 where isCollective: "is in \(operation) and waits for \(other)\(place)"

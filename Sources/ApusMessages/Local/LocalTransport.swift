@@ -86,8 +86,8 @@ package final class LocalTransport: Transport, @unchecked Sendable {
 
   package func form(_ context: UInt32, of members: [Int32]?) { groups.withLock { $0[context] = members } }
 
-  /// The ranks of a communicator, by the number of its users' messages or of its collective operations; nil: all.
-  func members(of context: UInt32) -> [Int32]? { groups.withLock { $0[context & ~1] } }
+  /// The ranks of the communicator that a context belongs to; nil: all.
+  func members(of context: UInt32) -> [Int32]? { groups.withLock { $0[Contexts.communicator(of: context)] } }
 
   /// Says that this rank has ended its part: nothing more will come from it.
   package func end() {
