@@ -45,7 +45,9 @@ struct Waiting {
 
   /// Looks before the first `sched_yield`: about 10 µs with a processor each, and next to none without.
   private let spinLimit: Int
-  private static let yieldTime: UInt64 = 50_000  // ns
+  /// Nanoseconds. Longer where ranks share processors: to yield then helps whoever is waited for, and to sleep and wake
+  /// costs all of them an interrupt.
+  private var yieldTime: UInt64 { transport.isCrowded ? 300_000 : 50_000 }
   /// Nobody need hurry to look whether something went wrong that nobody tells of.
   private static let sleepTime: Int64 = 100_000_000  // ns
 
@@ -81,7 +83,7 @@ struct Waiting {
     case .end, .anything: break
     }
     let now = apus_now()
-    if deadline == 0 { deadline = now + Self.yieldTime + awaited.copyTime }
+    if deadline == 0 { deadline = now + yieldTime + awaited.copyTime }
     if now < deadline {
       transport.gate.pause { sched_yield() }
     } else {
