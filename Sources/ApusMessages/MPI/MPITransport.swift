@@ -50,8 +50,8 @@ final class MPITransport: Transport, @unchecked Sendable {
   /// The end of this rank's part. Sends that nobody waited for are brought to their end first.
   func finish() throws {
     try enter()
+    // Never left: a thread that is at a pause must not call the library any more.
     while !sends.isEmpty { try advanceSends() }
-    gate.finish()
     try library.finish()
   }
 
