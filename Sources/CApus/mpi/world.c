@@ -123,6 +123,16 @@ int apus_mpi_comm_split_shared(apus_mpi_handle comm, int key, apus_mpi_handle *r
   return made(code, new, result);
 }
 
+int apus_mpi_comm_of(apus_mpi_handle comm, int count, const int *ranks, apus_mpi_handle *result) {
+  handle all = 0, some = 0, new = 0;
+  int code = mpi.Comm_group(comm, &all);
+  if (!code) code = mpi.Group_incl(all, count, ranks, &some);
+  if (!code) code = mpi.Comm_create_group(comm, some, 0, &new);
+  if (some) mpi.Group_free(&some);
+  if (all) mpi.Group_free(&all);
+  return made(code, new, result);
+}
+
 int apus_mpi_comm_free(apus_mpi_handle *comm) {
   if (*comm == 0) return 0;
   int code = mpi.Comm_free(comm);

@@ -22,7 +22,6 @@ struct MPIProbe {
         try checkMessages(world, &checks)
         try checkRequests(world, &checks)
         try checkCollectives(world, &checks)
-        try checkBlocks(world, &checks)
         try checkErrors(world, &checks)
         try checkLimits(world, &checks)
         try checks.finish(library)
