@@ -90,7 +90,8 @@ extension Communicator {
     if status != 0 { transport.headers.abort(status: status) }
     do { try transport.finish() } catch {
       // To finish MPI while a thread is in a call of it is not allowed, and without that the others would wait.
-      let problem = "apus: rank \(transport.rank) can't end its part in good order, so the job is ended: \(error)\n"
+      let problem =
+        "apus: rank \(transport.rank) can't end its part in good order, so the job is ended: \(error)\n"
       _ = problem.withCString { write(2, $0, strlen($0)) }
       transport.headers.abort(status: 1)
     }

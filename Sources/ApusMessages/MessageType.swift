@@ -26,7 +26,7 @@ enum MessageType {
     return code != 0 ? code : find(type, mark)
   }
 
-  static func code<T: Codable>(of type: T.Type) -> UInt64 { code(of: type, WireType(type).mark) }
+  static func code<T>(of type: T.Type) -> UInt64 { code(of: type, WireType(type).mark) }
 
   @inline(never)
   private static func find<T>(_ type: T.Type, _ mark: UnsafeMutablePointer<Atomic<UInt64>>) -> UInt64 {

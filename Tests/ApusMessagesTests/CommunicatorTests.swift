@@ -7,7 +7,8 @@ import Testing
 @Suite struct CommunicatorTests {
   /// What every transport must do.
   static let scenarios = [
-    "point to point", "requests", "await", "collectives", "await collectives", "started before", "out of turn",
+    "point to point", "requests", "await", "collectives", "await collectives", "started before",
+    "out of turn",
     "persistent", "split", "mistakes",
   ]
 

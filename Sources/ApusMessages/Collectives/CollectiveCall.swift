@@ -51,7 +51,9 @@ extension Communicator {
   /// Throws if another rank calls something else. A rank alone has nobody to differ from.
   private func compare(_ mine: CollectiveSignature) throws {
     var all = Array(repeating: mine, count: size)
-    try all.withUnsafeMutableBytes { try collectives.messages.allGather($0, tag: CollectiveCall.agreement.rawValue) }
+    try all.withUnsafeMutableBytes {
+      try collectives.messages.allGather($0, tag: CollectiveCall.agreement.rawValue)
+    }
     guard let other = all.indices.first(where: { all[$0] != mine }) else { return }
     throw MessageError(
       .invalidArgument,

@@ -88,7 +88,8 @@ struct CollectiveOperations: Sendable {
   }
 
   func allReduce(_ elements: UnsafeMutableRawBufferPointer, _ operation: ElementOperator, tag: Int32) throws {
-    if try natively(operation, { (ranks, how) throws(MPIFailure) in try ranks.startAllReduce(elements, how) }) {
+    if try natively(operation, { (ranks, how) throws(MPIFailure) in try ranks.startAllReduce(elements, how) })
+    {
       return
     }
     try messages.allReduce(elements, operation, tag: tag)

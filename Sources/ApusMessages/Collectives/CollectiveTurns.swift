@@ -11,7 +11,7 @@ final class CollectiveTurns: Sendable {
   /// Carries an operation out, and gives what tells its caller.
   private typealias Job = @Sendable () -> (@Sendable () -> Void)
 
-  private struct State: Sendable {
+  private struct State {
     var jobs = Queue<Job>()
     var isStarted = false
     var isClosed = false
@@ -108,6 +108,7 @@ final class CollectiveTurns: Sendable {
     MessageError(
       .concurrentUse,
       "another collective operation of this communicator is under way on this rank: wait for its end first, since "
-        + "all ranks must call them in the same order; or give each thread a communicator of its own: duplicate()")
+        + "all ranks must call them in the same order; or give each thread a communicator of its own: duplicate()"
+    )
   }
 }

@@ -71,7 +71,8 @@ extension ElementOperator {
       return ElementOperator(type, isCommutative: true, combine)
     }
     return ElementOperator(
-      stride: MemoryLayout<T>.stride, isCommutative: true, native: element.native(operation), combine: compiled)
+      stride: MemoryLayout<T>.stride, isCommutative: true, native: element.native(operation),
+      combine: compiled)
   }
 }
 

@@ -9,7 +9,9 @@ final class MPICollectives: Sendable {
   /// The same ranks, for nothing else.
   let ranks: MPICommunicator
 
-  init(_ transport: MPITransport, _ ranks: MPICommunicator) { (self.transport, self.ranks) = (transport, ranks) }
+  init(_ transport: MPITransport, _ ranks: MPICommunicator) {
+    (self.transport, self.ranks) = (transport, ranks)
+  }
 
   // To free it here would take the transport's turn.
   deinit { if ranks != transport.natives { transport.abandoned.withLock { $0.append(ranks) } } }

@@ -56,15 +56,15 @@ extension MPICommunicator {
 
   // MARK: Reductions of elements that are numbers to MPI
 
-  /// - Parameter result: On the root; may be the same memory as `elements`.
+  /// - Parameter result: Looked at on the root alone; may be the same memory as `elements`.
   package func startReduce(
     _ elements: UnsafeRawBufferPointer, into result: UnsafeMutableRawPointer?, _ how: MPIReduction,
     to root: Int
   ) throws(MPIFailure) -> MPIRequest {
     try MPIRequest("MPI_Ireduce") {
       apus_mpi_ireduce(
-        elements.baseAddress, result, how.count(elements.count), how.type, how.operation, number(root),
-        handle, $0)
+        elements.baseAddress, rank == root ? result : nil, how.count(elements.count), how.type, how.operation,
+        number(root), handle, $0)
     }
   }
 

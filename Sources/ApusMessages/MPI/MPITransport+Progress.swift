@@ -1,4 +1,5 @@
 import ApusCore
+import Glibc
 
 // What goes on while its rank does something else.
 extension MPITransport {
@@ -55,7 +56,11 @@ extension MPITransport {
   }
 
   func progressOrSleep() {
-    guard (try? enter()) != nil else { return }
+    guard (try? enter()) != nil else {
+      // After the end nothing moves any more.
+      usleep(1000)
+      return
+    }
     defer { leave() }
     let before = mailbox.finished
     var turns = 0

@@ -9,7 +9,8 @@ extension MPITransport {
       let count = assemble(bytes, envelope, at: departure)
       return try calling { () throws(MPIFailure) in
         try headers.send(
-          UnsafeRawBufferPointer(start: departure, count: count), to: destination, tag: libraryTag(envelope.tag))
+          UnsafeRawBufferPointer(start: departure, count: count), to: destination,
+          tag: libraryTag(envelope.tag))
       }
     }
     var header = MPIHeader(envelope, payloadTag: takeTag(destination))

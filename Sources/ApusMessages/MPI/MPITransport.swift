@@ -39,14 +39,13 @@ final class MPITransport: Transport, @unchecked Sendable {
   /// Bytes that go along with the header.
   static let shortLimit = 4096
 
-  /// - Parameter tagLimit: For tests: instead of the library's own.
-  init(_ library: MPILibrary, threads: ThreadLevel, tagLimit: Int32? = nil) throws {
+  init(_ library: MPILibrary, threads: ThreadLevel) throws {
     guard library.threadLevel >= threads.mpi else { throw library.tooFewThreads(threads.mpi) }
     self.library = library
     (rank, size) = (library.world.rank, library.world.size)
     (headers, payloads) = (try library.world.duplicate(), try library.world.duplicate())
     natives = try library.world.duplicate()
-    self.tagLimit = try tagLimit ?? headers.greatestTag()
+    tagLimit = try headers.greatestTag()
     nextTag = Array(repeating: 0, count: size)
     landing = .allocate(byteCount: MPIHeader.size + Self.shortLimit, alignment: 64)
     departure = .allocate(byteCount: MPIHeader.size + Self.shortLimit, alignment: 64)
@@ -107,7 +106,8 @@ final class MPITransport: Transport, @unchecked Sendable {
     if gate == .finished {
       lock?.unlock()
       throw MessageError(
-        .finalized, "rank \(rank) has ended its part, as a program does that exits: there are no messages any more",
+        .finalized,
+        "rank \(rank) has ended its part, as a program does that exits: there are no messages any more",
         rank: rank)
     }
     if lock == nil { throw LocalTransport.concurrentUse }

@@ -119,7 +119,8 @@ final class PersistentMessage {
   private static func tooLong(_ count: Int?, _ room: Int) -> MessageError {
     MessageError(
       .tooLong,
-      "the message has \(count.map { "\($0)" } ?? "more") bytes, the persistent request \(room); the message is gone")
+      "the message has \(count.map { "\($0)" } ?? "more") bytes, the persistent request \(room); the message is gone"
+    )
   }
 
   deinit {

@@ -163,7 +163,11 @@ extension PersistentMessage {
     var turns = 0
     while try !test() {
       turns += 1
-      if turns < 100 { await Task.yield() } else { try? await Task.sleep(for: .microseconds(min(turns, 1000))) }
+      if turns < 100 {
+        await Task.yield()
+      } else {
+        try? await Task.sleep(for: .microseconds(min(turns, 1000)))
+      }
     }
   }
 }

@@ -21,7 +21,9 @@ final class TypedReceive<Value: Codable>: @unchecked Sendable {
     envelope = message.envelope
     let count = message.envelope.count
     if type.arrayStride != nil {
-      array = try communicator.value(of: message, type, source)
+      // Of this type, and not of the optional one.
+      let value: Value = try communicator.value(of: message, type, source)
+      array = value
     } else if case .stored(let buffer) = message.place {
       bytes = buffer
     } else {

@@ -167,6 +167,8 @@ int apus_mpi_comm_free(apus_mpi_handle *comm);
 int apus_mpi_errors_return(apus_mpi_handle comm);
 /// The greatest tag that may be used.
 int apus_mpi_tag_limit(apus_mpi_handle comm, int *limit);
+/// Lets tests have a library that knows fewer tags.
+void apus_mpi_set_tag_limit(int limit);
 
 // MARK: Messages. Counts are bytes. `status` may be NULL.
 

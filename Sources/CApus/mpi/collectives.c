@@ -63,7 +63,7 @@ int apus_mpi_ireduce(
     const void *from, void *to, int64_t count, int type, int op, int root, apus_mpi_handle comm,
     apus_mpi_handle *request) {
   CHECK_OPERATOR(type, op, count);
-  if (from == to) from = mpi.constants.in_place;
+  if (to && from == to) from = mpi.constants.in_place;
   if (is_large(count)) return mpi.Ireduce_c(from, to, count, element, how, root, comm, request);
   return mpi.Ireduce(from, to, (int)count, element, how, root, comm, request);
 }

@@ -144,11 +144,16 @@ int apus_mpi_errors_return(apus_mpi_handle comm) {
   return mpi.Comm_set_errhandler(comm, mpi.handles.errors_return);
 }
 
+static int greatest_tag = INT_MAX;
+
+void apus_mpi_set_tag_limit(int limit) { greatest_tag = limit; }
+
 int apus_mpi_tag_limit(apus_mpi_handle comm, int *limit) {
   // In C the attribute of each library is the address of an int that it owns.
   int *address = NULL, found = 0;
   int code = mpi.Comm_get_attr(comm, mpi.constants.tag_limit_key, &address, &found);
   // What the standard promises where a library does not say.
   *limit = !code && found && address ? *address : 32767;
+  if (*limit > greatest_tag) *limit = greatest_tag;
   return code;
 }

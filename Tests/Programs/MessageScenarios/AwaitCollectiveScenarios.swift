@@ -53,7 +53,9 @@ enum AwaitCollectiveScenarios {
     try await world.barrier()
   }
 
-  private static func blockingSum(_ world: Communicator) throws -> Int { try world.allReduce(world.rank, .sum) }
+  private static func blockingSum(_ world: Communicator) throws -> Int {
+    try world.allReduce(world.rank, .sum)
+  }
 
   /// Many at a time, called in one order, give what they would one after the other.
   @MainActor private static func inOrder(_ world: Communicator) async throws {
@@ -73,8 +75,10 @@ enum AwaitCollectiveScenarios {
     let (one, other) = (try await world.duplicate(), try await world.duplicate())
     for _ in 0..<20 {
       // The one rank begins with the one, the next with the other.
-      async let first = (world.rank % 2 == 0 ? one : other).allReduce([Double](repeating: 1, count: 1000), .sum)
-      async let second = (world.rank % 2 == 0 ? other : one).allReduce([Double](repeating: 1, count: 1000), .sum)
+      async let first = (world.rank % 2 == 0 ? one : other).allReduce(
+        [Double](repeating: 1, count: 1000), .sum)
+      async let second = (world.rank % 2 == 0 ? other : one).allReduce(
+        [Double](repeating: 1, count: 1000), .sum)
       let (left, right) = (try await first, try await second)
       demand(left[0] == Double(world.size) && right[999] == Double(world.size))
     }

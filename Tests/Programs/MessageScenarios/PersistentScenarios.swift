@@ -21,7 +21,8 @@ enum PersistentScenarios {
     ] {
       for count in [0, 1, 100, 100_000] {
         let send = try communicator.persistentSend(of: Double.self, count: count, to: to, tag: 3)
-        let receive = try communicator.persistentReceive(of: Double.self, count: count + 1, from: from, tag: 3)
+        let receive = try communicator.persistentReceive(
+          of: Double.self, count: count + 1, from: from, tag: 3)
         for round in 0..<5 {
           try send.withElements { elements in
             for index in elements.indices { elements[index] = Double(world.rank * 10 + round) }
