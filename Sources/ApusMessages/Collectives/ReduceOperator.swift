@@ -25,9 +25,10 @@ public struct ReduceOperator<Value: Codable>: Sendable {
   @usableFromInline
   init(
     isCommutative: Bool, stride: Int, _ combine: @escaping @Sendable (Value, Value) throws -> Value,
-    onMemory: @escaping @Sendable (
-      UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, _ count: Int
-    ) throws -> Void
+    onMemory:
+      @escaping @Sendable (
+        UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, _ count: Int
+      ) throws -> Void
   ) {
     (self.isCommutative, self.combine) = (isCommutative, combine)
     onElements = { ElementOperator(stride: stride, isCommutative: isCommutative, combine: onMemory) }
