@@ -6,11 +6,9 @@ import subprocess
 import sys
 
 from harness.setup import BenchError
-from harness.suite import UNITS, holds, is_ours, ratio
+from harness.suite import UNITS, VARIANTS, holds, is_ours, ratio
 
 TIME_LIMIT = 300
-# Ends of names of ours that say which work it is, not who does it.
-VARIANTS = (", 4 workers", ", shared libraries")
 
 
 def select(groups, only="", without=(), peers=False):

@@ -32,6 +32,9 @@ UNITS = {
     "% CPU": (lambda f: f["cpu"] / f["seconds"] * 100, False),
 }
 
+# Ends of names of ours that say which work it is, not who does it.
+VARIANTS = (", 4 workers", ", shared libraries")
+
 
 @dataclass
 class Row:
