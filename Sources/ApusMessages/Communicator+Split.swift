@@ -13,25 +13,32 @@ extension Communicator {
       var key: Int
       /// Rank 0's choice of the new communicators' number.
       var context: UInt64
+      var canMakeNatives: Int
     }
-    return try collective(.split, Int.self) { channel, tag in
+    return try collective(.split, Int.self) { ranks, tag in
+      let library = transport as? MPITransport
       let mine = Choice(
         hasColor: color == nil ? 0 : 1, color: color ?? 0, key: key,
-        context: rank == 0 ? try contexts.draw(transport.rank, of: transport.size) : 0)
+        context: rank == 0 ? try contexts.draw(transport.rank, of: transport.size) : 0,
+        canMakeNatives: library?.canMakeNatives == true ? 1 : 0)
       var choices = Array(repeating: mine, count: size)
-      try choices.withUnsafeMutableBytes { try channel.allGather($0, tag: tag) }
+      try choices.withUnsafeMutableBytes { try ranks.messages.allGather($0, tag: tag) }
       // Groups that share no rank may share a number.
       guard let context = UInt32(exactly: choices[0].context), Contexts.isNumber(context) else {
         throw MessageError(.transport, "what rank 0 sent in a split can't be: it has run wild", rank: 0)
       }
       guard mine.hasColor == 1 else { return nil }
       choices[rank] = mine
-      let members = choices.indices
+      let group = choices.indices
         .filter { choices[$0].hasColor == 1 && choices[$0].color == mine.color }
         .sorted { (choices[$0].key, $0) < (choices[$1].key, $1) }
+      let members = group.map { Int32(inWorld($0)) }
+      // By what all of them know, so that all do the same; a library that has no room for more refuses it to all.
+      let native =
+        group.count > 1 && group.allSatisfy { choices[$0].canMakeNatives == 1 }
+        ? try? library?.makeNatives(members) : nil
       return Communicator(
-        self, context: context, members: members.map { Int32(inWorld($0)) },
-        rank: members.firstIndex(of: rank)!)
+        self, context: context, members: members, rank: group.firstIndex(of: rank)!, native: native)
     }
   }
 

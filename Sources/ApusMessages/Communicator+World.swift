@@ -4,12 +4,18 @@ import Glibc
 
 /// How many threads of a rank may use its communicators.
 public struct ThreadLevel: Sendable, Hashable {
-  let isMultiple: Bool
+  private enum Value: Sendable { case funneled, serialized, multiple }
+  private let value: Value
 
+  var isMultiple: Bool { value == .multiple }
+
+  /// One alone, which makes blocking calls; the program sees to it. For a program that has started its MPI library
+  /// for no more than this.
+  public static let funneled = ThreadLevel(value: .funneled)
   /// One at a time, whichever; the program sees to it. Blocking calls then take no lock.
-  public static let serialized = ThreadLevel(isMultiple: false)
+  public static let serialized = ThreadLevel(value: .serialized)
   /// Several at the same time.
-  public static let multiple = ThreadLevel(isMultiple: true)
+  public static let multiple = ThreadLevel(value: .multiple)
 }
 
 extension Communicator {
@@ -20,11 +26,12 @@ extension Communicator {
   /// talk through that library; started alone it is a world of one. A rank has ended its part when its process exits in
   /// good order (`main` returns, or `exit(0)`).
   ///
-  /// - Throws: `MessageError` (`startUpFailed`, `noResources`).
+  /// - Throws: `MessageError`: `startUpFailed`, also if the MPI library allows fewer threads than are asked for;
+  ///   `noResources`.
   public static func world(threads: ThreadLevel = .serialized) throws -> Communicator {
     try shared.withLock { shared in
       if let world = shared {
-        if threads.isMultiple { try world.transport.share() }
+        if threads.isMultiple { try world.progress.share() }
         return world
       }
       let world = try join(threads)
@@ -44,9 +51,9 @@ extension Communicator {
     } catch let error as LaunchError {
       throw MessageError(.startUpFailed, error.message, underlying: error)
     }
-    if let library = try MPILibrary.ofLauncher() {
+    if let library = try MPILibrary.ofLauncher(threads.mpi) {
       do {
-        let transport = try MPITransport(library, sharesThreads: threads.isMultiple)
+        let transport = try MPITransport(library, threads: threads)
         apus_on_exit { Communicator.endMPI(status: $0) }
         return Communicator(transport)
       } catch let failure as MPIFailure {
@@ -82,7 +89,13 @@ extension Communicator {
   private static func endMPI(status: Int32) {
     guard let transport = shared.withLock({ $0?.transport as? MPITransport }) else { return }
     if status != 0 { transport.headers.abort(status: status) }
-    try? transport.finish()
+    do { try transport.finish() } catch {
+      // To finish MPI while a thread is in a call of it is not allowed, and without that the others would wait.
+      let problem =
+        "apus: rank \(transport.rank) can't end its part in good order, so the job is ended: \(error)\n"
+      _ = problem.withCString { write(2, $0, strlen($0)) }
+      transport.headers.abort(status: 1)
+    }
   }
 
   /// Ends the whole job, with `status` as the status of this rank.

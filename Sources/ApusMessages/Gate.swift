@@ -22,6 +22,8 @@ final class Gate: @unchecked Sendable {
 
   /// Whether several threads may call.
   var isShared: Bool { state == .shared }
+  /// Whether the rank has ended its part.
+  var isFinished: Bool { state == .finished }
 
   /// Throws `MessageError` (`concurrentUse`, `finalized`).
   @inline(__always)

@@ -144,8 +144,7 @@ final class CollectiveChannel: PointToPoint, Sendable {
       return try receive()
     }
     let operation = Operation(
-      .send(
-        bytes: bytes, envelope: envelope(bytes.count, tag), destination: inWorld(destination)))
+      .send(bytes: bytes, envelope: envelope(bytes.count, tag), destination: inWorld(destination)))
     try transport.start(operation)
     // The bytes are the caller's: they must not be read after this returns, whatever happens.
     defer { if !operation.isDone { try? transport.wait(for: operation) } }

@@ -58,12 +58,12 @@ package final class MPILibrary: Sendable {
   }
 
   /// The library to use, if a launcher has started this program or one is named. Throws `MessageError`.
-  static func ofLauncher() throws -> MPILibrary? {
+  static func ofLauncher(_ threads: ThreadLevel) throws -> MPILibrary? {
     let environment = environment()
     guard MPILauncher.detect(in: environment) != nil || environment["APUS_MPI_LIBRARY"] != nil else {
       return nil
     }
-    do { return try start(threads: .serialized) } catch {
+    do { return try start(threads: threads) } catch {
       throw MessageError(.startUpFailed, "\(error)", underlying: error)
     }
   }
