@@ -8,6 +8,7 @@ final class FrameLink: Sendable {
   private struct State {
     var arrived: [(rank: Int, frame: ByteBuffer)] = []
     var failure: (any Error)?
+    var isFailureTold = false
     var isOver = false
     var receives: [Int: Operation] = [:]
   }
@@ -33,9 +34,12 @@ final class FrameLink: Sendable {
   func take() -> (frames: [(rank: Int, frame: ByteBuffer)], failure: (any Error)?) {
     state.withLock { state in
       defer { state.arrived = [] }
+      state.isFailureTold = state.failure != nil
       return (state.arrived, state.failure)
     }
   }
+
+  var hasNews: Bool { state.withLock { !$0.arrived.isEmpty || $0.failure != nil && !$0.isFailureTold } }
 
   var failure: (any Error)? { state.withLock { $0.failure } }
 
@@ -59,7 +63,7 @@ final class FrameLink: Sendable {
         return state.isOver
       }
       if isOver { return }
-      operation.whenDone = { [weak self, unowned operation] in
+      operation.whenDone = { [weak self] in
         guard let self, arrived(buffer, from: peer, operation.error) else { return }
         let isStarted = turn.withLock { turn in
           defer { turn = .over }
@@ -103,7 +107,7 @@ final class FrameLink: Sendable {
     let operation = Operation(
       .send(bytes: frame.bytes, envelope: envelope, destination: communicator.inWorld(rank)))
     leaving.withLock { $0 += 1 }
-    operation.whenDone = { [self, unowned operation] in
+    operation.whenDone = { [self] in
       withExtendedLifetime(frame) { leaving.withLock { $0 -= 1 } }
       if let error = operation.error { fail(error) }
     }

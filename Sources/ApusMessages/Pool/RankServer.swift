@@ -148,7 +148,7 @@ final class RankServer {
     // What it finished before it died counts.
     do {
       if case .frame(let frame) = try worker.collect(now: apus_now(), isLast: true) { link.send(frame, to: 0) }
-    } catch let error as ChannelCorruption { ending.problem = error.detail }
+    } catch { ending.problem = error.detail }
     if let child = worker.process as? ChildWorker {
       for relay in [child.output, child.errors] {
         poller.remove(relay.descriptor)

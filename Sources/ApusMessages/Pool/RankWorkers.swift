@@ -47,9 +47,10 @@ final class RankWorkers: DistantWorkers, @unchecked Sendable {
   }
 
   func deliver(ended: (Int) -> Void) -> Bool {
-    let (frames, failure) = link.take()
-    if frames.isEmpty, killed.isEmpty, failure == nil { return false }
+    guard link.hasNews || !killed.isEmpty else { return false }
+    // First: what rings after it is heard.
     bell.silence()
+    let frames = link.take().frames
     for (rank, buffer) in frames {
       do { try accept(buffer, from: rank, ended) } catch {
         corruption = MessageError(
