@@ -9,10 +9,12 @@ package final class ChildWorker: WorkerProcess {
   package let errors: LineRelay
   private let control: OwnedDescriptor
 
-  private init(_ process: ChildProcess, _ parts: WorkerParts) throws(ProcessError) {
-    (self.process, channel, control) = (process, parts.channel, parts.control.ours)
-    output = try LineRelay(source: parts.output.reading, target: .standardOutput)
-    errors = try LineRelay(source: parts.errors.reading, target: .standardError)
+  package init(
+    _ process: ChildProcess, _ channel: Channel, control: OwnedDescriptor, output: LineRelay,
+    errors: LineRelay
+  ) {
+    (self.process, self.channel, self.control) = (process, channel, control)
+    (self.output, self.errors) = (output, errors)
   }
 
   /// Starts workers, each of which rings `doorbell`; every one succeeds or fails for itself.
@@ -39,7 +41,12 @@ package final class ChildWorker: WorkerProcess {
   }
 
   private static func of(_ process: ChildProcess, _ parts: WorkerParts) throws(ProcessError) -> ChildWorker {
-    do { return try ChildWorker(process, parts) } catch {
+    do {
+      return ChildWorker(
+        process, parts.channel, control: parts.control.ours,
+        output: try LineRelay(source: parts.output.reading, target: .standardOutput),
+        errors: try LineRelay(source: parts.errors.reading, target: .standardError))
+    } catch {
       process.signalGroup(SIGKILL)
       _ = process.wait()
       throw error

@@ -60,6 +60,8 @@ extension EngineWorker {
     var count = 0
     if isDecided {
       awaitsDecision = false
+      // Nothing was sent to it since it was asked.
+      channel.revokedTo.pointee.store(nextSequence, ordering: .relaxed)
       let from = channel.revokedFrom.pointee.load(ordering: .relaxed)
       count = takeBack(from: min(max(from, expected), nextSequence))
     }
