@@ -44,6 +44,9 @@ let package = Package(
     .executableTarget(
       name: "Ring", dependencies: ["Apus"], path: "Examples/Ring", swiftSettings: settings),
     .executableTarget(
+      name: "ClusterFibonacci", dependencies: ["Apus"], path: "Examples/ClusterFibonacci",
+      swiftSettings: settings),
+    .executableTarget(
       name: "MonteCarloPi", dependencies: ["Apus"], path: "Examples/MonteCarloPi", swiftSettings: settings),
     .executableTarget(
       name: "MasterWorkers", dependencies: ["Apus"], path: "Examples/MasterWorkers", swiftSettings: settings),
@@ -69,7 +72,7 @@ let package = Package(
       name: "ApusMessagesTests",
       dependencies: [
         "ApusMessages", "ApusCore", "CApus", "ApusCommand", "MessageScenarios", "MPIProbe", "Ring",
-        "MonteCarloPi", "MasterWorkers", "HeatEquation", "DistributedSort", "TestSupport",
+        "ClusterFibonacci", "MonteCarloPi", "MasterWorkers", "HeatEquation", "DistributedSort", "TestSupport",
       ],
       swiftSettings: settings),
     // Programs that tests run as children, since what they show can't be shown in the test's own process.

@@ -70,13 +70,14 @@ package enum WorkerEntry {
     return moved
   }
 
-  private static func publishIdentity(_ channel: Channel) {
+  static func publishIdentity(_ channel: Channel) {
     for (part, word) in CodeReference.programIdentity().enumerated() {
       channel.identity(part).pointee.store(word, ordering: .relaxed)
     }
   }
 
-  private static func mainStackSize() -> Int {
+  /// As much stack as the main thread has.
+  package static func mainStackSize() -> Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_STACK.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max
     else {

@@ -57,12 +57,15 @@ package final class MPILibrary: Sendable {
     }
   }
 
-  /// The library to use, if a launcher has started this program or one is named. Throws `MessageError`.
-  static func ofLauncher() throws -> MPILibrary? {
+  /// Whether a launcher has started this program, or a library is named.
+  static var isWanted: Bool {
     let environment = environment()
-    guard MPILauncher.detect(in: environment) != nil || environment["APUS_MPI_LIBRARY"] != nil else {
-      return nil
-    }
+    return MPILauncher.detect(in: environment) != nil || environment["APUS_MPI_LIBRARY"] != nil
+  }
+
+  /// The library to use, if one is wanted. Throws `MessageError`.
+  static func ofLauncher() throws -> MPILibrary? {
+    guard isWanted else { return nil }
     do { return try start(threads: .serialized) } catch {
       throw MessageError(.startUpFailed, "\(error)", underlying: error)
     }

@@ -1,5 +1,3 @@
-import ApusCore
-
 /// The results of a call, handed out as they come: see `ProcessPool.results`.
 ///
 /// Can be gone through once, by one task or thread at a time.

@@ -1,5 +1,3 @@
-import ApusCore
-
 /// The task that is running, as its body sees it.
 public enum PoolTask {
   /// Whether this process is a worker of a pool.

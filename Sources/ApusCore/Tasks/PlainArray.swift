@@ -1,5 +1,3 @@
-import ApusCore
-
 /// An array of plain values whose elements are written by address, while it is being made.
 ///
 /// The storage of an array is an object of its own that stays where it is until the array grows or is copied;

@@ -1,5 +1,3 @@
-public import ApusCore
-
 extension ProcessPool {
   /// Gives a function to the pool to call once, and returns at once.
   ///

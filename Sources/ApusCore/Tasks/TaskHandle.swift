@@ -1,5 +1,3 @@
-import ApusCore
-
 /// A task that was given to a pool with `submit`.
 public final class TaskHandle<Output: Codable & Sendable>: Sendable {
   /// How far a task is.

@@ -1,5 +1,3 @@
-import ApusCore
-
 /// Finds the first input for which a predicate holds, and stops the rest.
 struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue> {
   let pool: ProcessPool

@@ -1,5 +1,3 @@
-public import ApusCore
-
 extension ProcessPool {
   /// Calls a function once, in a worker.
   ///

@@ -1,5 +1,3 @@
-import ApusCore
-
 /// An argument that is one large array: sent from its own storage, without a copy.
 struct LargeArgument<Input: Codable & Sendable> {
   let batch: InputBatch

@@ -1,5 +1,3 @@
-import ApusCore
-
 /// One task by itself: `run` and `submit`.
 ///
 /// The way of a single small call is as short as it can be: its coders are those of the function

@@ -1,4 +1,3 @@
-import ApusCore
 import Synchronization
 
 /// Runs tasks in the caller, for pools without workers: the same options, errors and cancellation as with them.

@@ -1,5 +1,3 @@
-public import ApusCore
-
 /// What a predicate answers: a `Bool`.
 ///
 /// The predicates of `first(in:where:)` are generic over it because a function's place in the program can only be

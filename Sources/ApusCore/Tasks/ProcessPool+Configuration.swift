@@ -1,5 +1,3 @@
-public import ApusCore
-
 extension ProcessPool {
   /// What can be set about a pool besides its width.
   public struct Configuration: Sendable {
@@ -28,7 +26,7 @@ extension ProcessPool {
     /// The defaults.
     public init() {}
 
-    func validated(workers: Int) throws -> Configuration {
+    package func validated(workers: Int) throws -> Configuration {
       func check(_ holds: Bool, _ message: String) throws {
         if !holds { throw TaskError(.invalidArgument, message) }
       }
@@ -44,9 +42,18 @@ extension ProcessPool {
   }
 }
 
+extension EngineConfiguration {
+  package init(workers: Int, command: SpawnRequest, _ configuration: ProcessPool.Configuration) {
+    self.init(workers: workers, command: command)
+    startUpLimit = configuration.startUpLimit?.inNanoseconds
+    restarts = configuration.maximumRestarts
+    events = configuration.events
+  }
+}
+
 extension Duration {
   /// Nanoseconds, at most some 290 years: enough for a limit.
-  var inNanoseconds: UInt64 {
+  package var inNanoseconds: UInt64 {
     guard self > .zero else { return 0 }
     let (seconds, attoseconds) = components
     guard seconds < 9_000_000_000 else { return UInt64(Int64.max) }

@@ -1,5 +1,3 @@
-public import ApusCore
-
 extension ProcessPool {
   /// Calls a function on every input, in the workers, and hands out the results as they come.
   ///

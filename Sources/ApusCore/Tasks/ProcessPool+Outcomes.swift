@@ -1,5 +1,3 @@
-public import ApusCore
-
 extension ProcessPool {
   /// Calls a function on every input, in the workers, and returns what became of each, in the order of the inputs.
   ///

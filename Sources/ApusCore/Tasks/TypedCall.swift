@@ -1,5 +1,3 @@
-import ApusCore
-
 extension CallOptions {
   /// What the engine is told. Throws `TaskError` if an option is out of range.
   func forEngine(_ defaults: ProcessPool.Configuration) throws -> EngineJob.Options {

@@ -1,5 +1,3 @@
-import ApusCore
-
 /// Carries inputs from an asynchronous sequence to a call that can't suspend for them: one at a time.
 ///
 /// Continuations are resumed with the lock free: resuming takes a lock of the task's that a cancellation holds while

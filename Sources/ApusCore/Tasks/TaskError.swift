@@ -1,5 +1,3 @@
-public import ApusCore
-
 /// What went wrong with a task of a pool, or with the pool.
 public struct TaskError: Error, Sendable {
   /// What kind of thing went wrong. More may be added.
@@ -60,7 +58,7 @@ public struct TaskError: Error, Sendable {
   /// The error behind this one: what a body threw, if that is `Codable`, or what a coder threw.
   public internal(set) var underlyingError: (any Error)?
 
-  init(_ code: Code, _ message: String, task: Int? = nil, underlying: (any Error)? = nil) {
+  package init(_ code: Code, _ message: String, task: Int? = nil, underlying: (any Error)? = nil) {
     (self.code, self.message, self.task, underlyingError) = (code, message, task, underlying)
   }
 }
@@ -104,15 +102,18 @@ extension TaskError {
 
   /// The death of the worker that was at a task.
   init(_ loss: WorkerLoss, task: Int?, limit: Duration?) {
+    let place = loss.place.map { " of \($0)" } ?? ""
+    let note =
+      loss.goesOn
+      ? ", and goes on in the process\(place), which can't be killed for it: `workersPerRank: 1` lets it be"
+      : ", and its worker was killed"
     switch loss.reason {
-    case .timeLimit:
-      self.init(.stopped(.timeLimit, limit: limit), task: task, note: ", and its worker was killed")
-    case .cancelled:
-      self.init(.stopped(.cancelled, limit: limit), task: task, note: ", and its worker was killed")
+    case .timeLimit: self.init(.stopped(.timeLimit, limit: limit), task: task, note: note)
+    case .cancelled: self.init(.stopped(.cancelled, limit: limit), task: task, note: note)
     case nil:
       let why =
         loss.corruption.map { "was killed, because it broke the protocol (\($0))" } ?? "died: \(loss.status)"
-      self.init(.workerDied, "its worker, process \(loss.process), \(why)", task: task)
+      self.init(.workerDied, "its worker, process \(loss.process)\(place), \(why)", task: task)
     }
     process = loss.process
     status = loss.status
@@ -146,7 +147,7 @@ extension TaskError {
   }
 
   /// Why there was no worker for a task.
-  init(_ problem: PoolProblem, task: Int? = nil) {
+  package init(_ problem: PoolProblem, task: Int? = nil) {
     switch problem {
     case .closed: self.init(.poolClosed, "the pool is shut down: the task was not done", task: task)
     case .spawnFailed(let error):
@@ -164,6 +165,18 @@ extension TaskError {
         "the pool has replaced \(limit) workers, as many as it may; the last one ended with "
           + "\(loss.status)", task: task)
       (process, status, standardError) = (loss.process, loss.status, loss.standardError)
+    case .lost(let error):
+      self.init(
+        .workerDied, "the ranks of the pool are lost: \(error)", task: task, underlying: error)
+    }
+  }
+
+  /// Starts a pool, and says what is wrong if that fails.
+  package static func starting<Value>(_ body: () throws -> Value) throws -> Value {
+    do { return try body() } catch let error as ProcessError {
+      throw TaskError(.noResources, "no worker could be started: \(error)", underlying: error)
+    } catch let problem as WorkerCommand.Problem {
+      throw TaskError(.startUpFailed, problem.description)
     }
   }
 }

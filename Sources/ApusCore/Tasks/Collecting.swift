@@ -1,5 +1,3 @@
-import ApusCore
-
 /// The calls that gather every outcome: `outcomes` and, stopping at the first failure, `map`.
 struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   typealias Outcome = Result<Output, TaskError>
