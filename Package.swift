@@ -52,6 +52,8 @@ let package = Package(
     .executableTarget(
       name: "DistributedSort", dependencies: ["Apus"], path: "Examples/DistributedSort",
       swiftSettings: settings),
+    .executableTarget(
+      name: "RanksInside", dependencies: ["Apus"], path: "Examples/RanksInside", swiftSettings: settings),
     .target(name: "PoolStressSaboteur", path: "Tests/Stress/Saboteur"),
     .executableTarget(
       name: "PoolStress", dependencies: ["Apus", "ApusCore", "PoolStressSaboteur"],
@@ -65,7 +67,8 @@ let package = Package(
       name: "ApusMessagesTests",
       dependencies: [
         "ApusMessages", "ApusCore", "CApus", "ApusCommand", "MessageScenarios", "MPIProbe", "Ring",
-        "MonteCarloPi", "MasterWorkers", "HeatEquation", "DistributedSort", "TestSupport",
+        "MonteCarloPi", "MasterWorkers", "HeatEquation", "DistributedSort", "RanksInside",
+        "TestSupport",
       ],
       swiftSettings: settings),
     // Programs that tests run as children, since what they show can't be shown in the test's own process.

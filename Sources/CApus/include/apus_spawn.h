@@ -2,6 +2,7 @@
 #define APUS_SPAWN_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #ifdef __cplusplus
@@ -78,6 +79,10 @@ int apus_eventfd(unsigned initial_value);
 
 /// How many processors the affinity mask allows this thread; 0 if that cannot be known.
 int apus_allowed_processors(void);
+
+/// Starts a process that kills the process groups in the table once this process has ended, however it ended, and then
+/// ends itself. Returns the table, all zeros (none), or null. Only for a process with one thread: it forks.
+int32_t *apus_watchdog_start(size_t count);
 
 /// Names the calling thread for debuggers and `top`. Linux keeps 15 bytes.
 void apus_name_thread(const char *name);

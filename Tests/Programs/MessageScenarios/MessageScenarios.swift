@@ -19,6 +19,7 @@ enum MessageScenarios {
     "polls": { try DeathScenarios.polls($0) },
     "self": { try DeathScenarios.waitsForItself($0) },
     "abort": { try DeathScenarios.abort($0) },
+    "wait for ever": { _ in while true { pause() } },
     "blocked": { try DeathScenarios.blocked($0) },
   ]
 

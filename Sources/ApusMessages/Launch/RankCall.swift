@@ -1,0 +1,71 @@
+import ApusCore
+
+/// What a rank of `withRanks` was told to run, in the rank.
+enum RankCall {
+  case blocking((Communicator) throws -> ByteBuffer)
+  case suspending((Communicator) async throws -> ByteBuffer)
+
+  /// Finds the function and its types in this process.
+  static func make(_ definition: UnsafeRawBufferPointer) throws -> RankCall {
+    var reader = ByteReader(definition)
+    guard let shape = RankShape(rawValue: try reader.value()) else {
+      throw WorkerProtocolError("a function of unknown shape")
+    }
+    let hasContext = shape == .context || shape == .asyncContext
+    let name = try FunctionName(from: &reader, types: hasContext ? 2 : 1)
+    let call = Maker(shape: shape, words: name.words, context: reader.remaining)
+    guard hasContext else { return _openExistential(name.types[0], do: call.make) }
+    guard let context = name.types[1] as? any Codable.Type else {
+      throw WorkerProtocolError("\(name.types[1]) is not Codable in the rank")
+    }
+    return try call.open(context, name.types[0])
+  }
+
+  private struct Maker {
+    let shape: RankShape
+    let words: ClosureWords
+    let context: UnsafeRawBufferPointer
+
+    func make<Output>(_: Output.Type) -> RankCall {
+      if shape == .plain {
+        let body = unsafeBitCast(words, to: RankBody<Output>.self).make()
+        return .blocking { world in try encoded(Result { try body(world) }) }
+      }
+      let body = unsafeBitCast(words, to: AsyncRankBody<Output>.self).make()
+      return .suspending { world in try encoded(await outcome { try await body(world) }) }
+    }
+
+    func open<Context: Codable>(_: Context.Type, _ output: Any.Type) throws -> RankCall {
+      let value: Context
+      do { value = try ValueCodec<Context>().decode(context) } catch {
+        throw FailureReport(.decodeContext, error)
+      }
+      func make<Output>(_: Output.Type) -> RankCall { self.make(Output.self, value) }
+      return _openExistential(output, do: make)
+    }
+
+    private func make<Context, Output>(_: Output.Type, _ context: Context) -> RankCall {
+      if shape == .context {
+        let body = unsafeBitCast(words, to: ContextRankBody<Context, Output>.self).make()
+        return .blocking { world in try encoded(Result { try body(context, world) }) }
+      }
+      let body = unsafeBitCast(words, to: AsyncContextRankBody<Context, Output>.self).make()
+      return .suspending { world in try encoded(await outcome { try await body(context, world) }) }
+    }
+  }
+}
+
+private func outcome<Output>(_ body: () async throws -> Output) async -> Result<Output, any Error> {
+  do { return .success(try await body()) } catch { return .failure(error) }
+}
+
+/// What the body gave, in bytes. Throws `FailureReport`, which tells its error from one of the coder.
+private func encoded<Output>(_ result: Result<Output, any Error>) throws -> ByteBuffer {
+  let buffer = ByteBuffer(capacity: 64)
+  let value: Output
+  do { value = try result.get() } catch { throw FailureReport(.call, error) }
+  do { try RankOutput<Output>.encode(value, into: buffer) } catch {
+    throw FailureReport(.encodeResult, error)
+  }
+  return buffer
+}
