@@ -28,6 +28,13 @@ for host in "$west:1" "$east:2"; do
   ip -n "${host%:*}" link set eth0 up
   ip -n "${host%:*}" link set lo up
 done
+# The kernel takes its time to notice the cable, and until then UCX does not see the interface.
+for space in "$west" "$east"; do
+  for _ in {1..200}; do
+    if ip -n "$space" -oneline link show dev eth0 | grep -q 'state UP'; then break; fi
+    sleep 0.05
+  done
+done
 
 # On a host: in its namespace, and under its own name, or the library takes both for one machine.
 cat >"$folder/on" <<END

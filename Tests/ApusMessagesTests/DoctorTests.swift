@@ -22,11 +22,9 @@ import Testing
 
   @Test(arguments: MPISetup.present.filter { $0.environment.isEmpty })
   func aLauncherIsTried(setup: MPISetup) async throws {
-    let folder = String(
-      setup.launcher.prefix { _ in true }.dropLast(setup.launcher.split(separator: "/").last!.count + 1))
+    let folder = setup.launcher.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
     let run = try await doctor("PATH=\(folder)")
-    let line = run.output.split(separator: "\n").first { $0.contains(setup.launcher) } ?? ""
-    #expect(line.contains("two ranks talk through"), "\(run.output)")
+    #expect(run.output.contains("two ranks talk through \(setup.version)"), "\(run.output)")
   }
 
   @Test func aLibraryThatIsNone() async throws {

@@ -13,12 +13,14 @@ enum RankCall {
     }
     let hasContext = shape == .context || shape == .asyncContext
     let name = try FunctionName(from: &reader, types: hasContext ? 2 : 1)
-    let call = Maker(shape: shape, words: name.words, context: reader.remaining)
-    guard hasContext else { return _openExistential(name.types[0], do: call.make) }
+    let maker = Maker(shape: shape, words: name.words, context: reader.remaining)
+    // A type that is not Codable is Void: others were refused before anything was started.
+    let output = name.types[0] as? any Codable.Type
+    guard hasContext else { return output.map { maker.make($0) } ?? maker.make(Void.self) }
     guard let context = name.types[1] as? any Codable.Type else {
       throw WorkerProtocolError("\(name.types[1]) is not Codable in the rank")
     }
-    return try call.open(context, name.types[0])
+    return try maker.open(context, output)
   }
 
   private struct Maker {
@@ -35,13 +37,13 @@ enum RankCall {
       return .suspending { world in try encoded(await outcome { try await body(world) }) }
     }
 
-    func open<Context: Codable>(_: Context.Type, _ output: Any.Type) throws -> RankCall {
+    // One existential is opened at a time.
+    func open<Context: Codable>(_: Context.Type, _ output: (any Codable.Type)?) throws -> RankCall {
       let value: Context
       do { value = try ValueCodec<Context>().decode(context) } catch {
         throw FailureReport(.decodeContext, error)
       }
-      func make<Output>(_: Output.Type) -> RankCall { self.make(Output.self, value) }
-      return _openExistential(output, do: make)
+      return output.map { make($0, value) } ?? make(Void.self, value)
     }
 
     private func make<Context, Output>(_: Output.Type, _ context: Context) -> RankCall {

@@ -19,6 +19,9 @@ enum RankEntry {
     guard let rank = try JoinedRank.join() else {
       throw LaunchError(.badTicket, "this run of the program is to be a rank, and has no ticket")
     }
+    // SIGKILL would end this process before its lifeline has ended what it started. Continued, even a stopped one has
+    // its lifeline do both.
+    apus_set_parent_death_signal(SIGCONT)
     let world: Communicator
     let call: RankCall
     do {
