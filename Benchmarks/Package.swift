@@ -11,6 +11,10 @@ let package = Package(
     .executableTarget(
       name: "PoolBenchmark",
       dependencies: [.product(name: "Apus", package: "apus")],
-      swiftSettings: [.swiftLanguageMode(.v6)])
+      swiftSettings: [.swiftLanguageMode(.v6)]),
+    .executableTarget(
+      name: "MessageBenchmark",
+      dependencies: [.product(name: "Apus", package: "apus")],
+      swiftSettings: [.swiftLanguageMode(.v6)]),
   ]
 )

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from harness.setup import BenchError
-from harness.suite import UNITS, holds, ratio
+from harness.suite import UNITS, VARIANTS, holds, is_ours, ratio
 
 TIME_LIMIT = 300
 
@@ -20,7 +20,7 @@ def select(groups, only="", without=(), peers=False):
         names = {name for row in rows for name in (row.ours, row.peer)}
         # One of ours is no peer: with --peers it is not there, and its rows show none.
         group.sides = {name: command for name, command in group.sides.items()
-                       if name in names and not (peers and ".build/release" in str(command[0]))}
+                       if name in names and not (peers and is_ours(command))}
         group.rows = [row for row in rows if row.peer in group.sides]
         if group.rows:
             chosen.append(group)
@@ -67,12 +67,12 @@ def rows(group, rounds):
         ours, peer = (statistics.median(map(value, figures[name])) if name in figures else None
                       for name in (row.ours, row.peer))
         exact = ratio(ours, peer)
-        work = row.work + (", 4 workers" if row.ours.endswith("4 workers") else "")
+        work = row.work + next((variant for variant in VARIANTS if row.ours.endswith(variant)), "")
         result.append({
             "work": work, "ours": rounded(ours), "peer": rounded(peer),
-            "peerName": row.peer + (", 2 workers" if row.peer.startswith("Apus") else ""),
+            "peerName": row.peer + (", 2 workers" if row.ours == f"{row.peer}, 4 workers" else ""),
             "unit": row.unit, "ratio": rounded(exact), "target": row.target,
-            "holds": holds(row.target, ours, exact)})
+            "holds": holds(row.target, ours, peer)})
     return result
 
 
@@ -100,7 +100,7 @@ def print_table(rows):
     lines = list(table_lines(rows))
     widths = [max(map(len, column)) for column in zip(*lines)]
     for number, line in enumerate(lines):
-        if number > 0 and line[0] and not line[0].endswith("4 workers"):
+        if number > 0 and line[0] and not line[0].endswith(VARIANTS):
             print()
         cells = (cell.rjust(width) if index in (1, 2, 5) else cell.ljust(width)
                  for index, (cell, width) in enumerate(zip(line, widths)))

@@ -14,7 +14,7 @@ import matplotlib
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from harness.suite import UNITS, parse  # noqa: E402
+from harness.suite import UNITS, VARIANTS, parse  # noqa: E402
 
 matplotlib.use("svg")
 matplotlib.rcParams.update({"font.family": "DejaVu Sans", "font.size": 10, "svg.hashsalt": "apus"})
@@ -31,7 +31,7 @@ def advantage(row, value):
 
 
 def target(row):
-    return None if row["target"] is None else advantage(row, parse(row["target"])[1])
+    return None if row["target"] is None else advantage(row, parse(row["target"]).limit(row["peer"]))
 
 
 def times(value, _=None):
@@ -87,10 +87,10 @@ def legend(axes, names):
 def main(name, folder):
     suite = importlib.import_module(f"harness.suites.{name}")
     result = json.loads((folder / f"{name}.json").read_text())
-    # Not ours against ours, and not the works where the target limits ours alone.
-    alone = {row["work"] for row in result["rows"] if row["target"] and parse(row["target"])[2]}
+    # Not ours against ours or in a variant, and not the works where the target limits ours alone.
+    alone = {row["work"] for row in result["rows"] if row["target"] and parse(row["target"]).unit}
     rows = [row for row in result["rows"]
-            if row["ratio"] and row["work"] not in alone and not row["peerName"].startswith("Apus")]
+            if row["ratio"] and row["work"] not in alone and not row["work"].endswith(VARIANTS)]
     peers = [row for row in rows if row["peerName"] not in suite.FLOORS]
     limits = [row for row in rows if row["peerName"] in suite.FLOORS]
     names = list(dict.fromkeys(row["peerName"] for row in peers))
@@ -104,7 +104,7 @@ def main(name, folder):
                            hspace=0.95 / (sum(sizes) / 2))
     panel(upper, peers, f"{suite.TITLE}: how many times faster than…", lambda row: row["work"], names, [1])
     legend(upper, names)
-    panel(lower, limits, "…and how near to what the machine can do (1× is the limit)",
+    panel(lower, limits, f"…and {suite.LIMITS}",
           lambda row: f"{row['work']}\nagainst {row['peerName']}", [], [1, 2, 5])
     versions = ", ".join(f"{key} {value}" for key, value in result["versions"].items())
     figure.text(0.015, 0.12 / height, f"{result['cpu']}, {result['cores']} cores; {versions}; {result['date']}",

@@ -3,11 +3,19 @@
 import importlib.metadata
 import os
 import platform
-import shutil
+import re
 import subprocess
 from datetime import datetime, timezone
+from pathlib import Path
 
-from harness.suite import BENCHMARKS, ROOT, VENV
+from harness.suite import BENCHMARKS, C_PROGRAMS, ROOT, SWIFT_BUILDS, VENV
+
+# How a program in C is built, by the end of its name, and the folder of its source.
+COMPILERS = {
+    "": ("c", ["gcc", "-O2", "-fno-optimize-sibling-calls"]),
+    ".openmpi": ("mpi", ["mpicc.openmpi", "-O2"]),
+    ".mpich": ("mpi", ["mpicc.mpich", "-O2"]),
+}
 
 
 class BenchError(Exception):
@@ -23,21 +31,16 @@ def call(*command):
         raise BenchError(f"{command[0]} is not installed") from None
 
 
-def requirements(without):
-    names = (BENCHMARKS / "peers/python/requirements.txt").read_text().split()
-    return [name for name in names if name not in without]
-
-
 def installed(name):
     """The version of a Python package in the environment, or None."""
     folders = [str(path) for path in VENV.glob("lib/python*/site-packages")]
     return next((found.version for found in importlib.metadata.distributions(name=name, path=folders)), None)
 
 
-def install_peers(without):
+def install_peers(packages):
     if not (VENV / "bin/python").exists():
         call("python3", "-m", "venv", VENV)
-    missing = [name for name in requirements(without) if installed(name) is None]
+    missing = [name for name in packages if installed(name) is None]
     if missing:
         try:
             call(VENV / "bin/python", "-m", "pip", "install", "--quiet", *missing)
@@ -47,15 +50,21 @@ def install_peers(without):
 
 
 def build(sides):
-    programs = BENCHMARKS / ".build/peers"
-    programs.mkdir(parents=True, exist_ok=True)
-    for source in sorted((BENCHMARKS / "peers/c").glob("*.c")):
-        call("gcc", "-O2", "-fno-optimize-sibling-calls", "-o", programs / source.stem, source)
-    if any(".build/release" in str(command[0]) for command in sides):
+    C_PROGRAMS.mkdir(parents=True, exist_ok=True)
+    words = {word for command in sides for word in command if isinstance(word, Path)}
+    for program in sorted(word for word in words if word.parent == C_PROGRAMS):
+        folder, compiler = COMPILERS[program.suffix]
+        call(*compiler, "-o", program, BENCHMARKS / "peers" / folder / f"{program.stem}.c")
+    for folder, options in SWIFT_BUILDS.items():
+        programs = [word.name for word in words if word.parent == folder]
+        if not programs:
+            continue
         # SwiftPM may keep a program's objects although a library that was compiled into them has changed.
-        for objects in BENCHMARKS.glob(".build/release/*Benchmark.build"):
-            shutil.rmtree(objects)
-        call("swift", "build", "-c", "release", "--package-path", BENCHMARKS)
+        for objects in folder.glob("*Benchmark.build/*.o"):
+            objects.unlink()
+        for program in sorted(programs):
+            call("swift", "build", "-c", "release", "--package-path", BENCHMARKS, "--scratch-path", folder.parent,
+                 *options, "--product", program)
 
 
 def check(sides):
@@ -65,7 +74,7 @@ def check(sides):
         raise BenchError(f"not there: {', '.join(missing)} (run without --no-build, or with --peers)")
 
 
-def machine(without):
+def machine(packages, tools):
     def first_line(*command):
         return subprocess.run(command, capture_output=True, text=True).stdout.split("\n")[0].strip()
 
@@ -79,6 +88,7 @@ def machine(without):
                      "Python": python,
                      "gcc": first_line("gcc", "-dumpfullversion"),
                      "Linux": platform.release()}
-        | {name: installed(name) for name in requirements(without) if name != "matplotlib"},
+        | {name: re.search(r"\d+(\.\d+)+", first_line(*command))[0] for name, command in tools.items()}
+        | {name: installed(name) for name in packages if name != "matplotlib"},
         "date": datetime.now(timezone.utc).date().isoformat(),
     }

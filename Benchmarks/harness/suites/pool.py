@@ -1,13 +1,16 @@
 """The process pool against the process pools of Python, and against what the machine can do at most."""
 
-from harness.suite import Group, Row, c, python, swift
+from harness.suite import Group, Row, c, python, swift, swift_shared
 
 TITLE = "Apus's process pool, 2 workers"
+LIMITS = "how near to what the machine can do (1× is the limit)"
+PACKAGES = ["numpy", "joblib", "loky", "matplotlib"]
+TOOLS = {}
 
 POOL, EXECUTOR = "multiprocessing.Pool", "ProcessPoolExecutor"  # both fork: their fastest
 SPAWN = "Pool, spawn mode"
 PROCESSES, RING, THREADS, MEMCPY = "two C processes", "bare C ring", "two threads", "memcpy"
-APUS, APUS4 = "Apus", "Apus, 4 workers"
+APUS, APUS4, SHARED = "Apus", "Apus, 4 workers", "Apus, shared libraries"
 AWAIT, AWAIT4 = "Apus, await", "Apus, await, 4 workers"
 
 # Not peers but limits: the plot shows how near to them we are.
@@ -34,8 +37,10 @@ def fibonacci(high, low, repetitions, target, turns=1):
     return Group(
         f"Fibonacci {high} to {low}, with start-up", "x",
         ours("fibonacci", high, low, repetitions)
-        | {PROCESSES: c("fib_two_processes", high, low, repetitions)},
-        [Row(PROCESSES, target), Row(APUS, "≥ 0.8", ours=APUS4)], turns=turns)
+        | {SHARED: swift_shared("PoolBenchmark", "fibonacci", 2, high, low, repetitions),
+           PROCESSES: c("fib_two_processes", high, low, repetitions)},
+        [Row(PROCESSES, target), Row(PROCESSES, ours=SHARED), Row(APUS, "≥ 0.8", ours=APUS4)],
+        turns=turns)
 
 
 GROUPS = [
@@ -66,13 +71,16 @@ GROUPS = [
           against_python("≥ 5") + [Row(MEMCPY, "≥ 0.25"), Row(APUS, "≥ 0.8", ours=APUS4)]),
     Group("two workers' first results", "ms",
           {APUS: swift("PoolBenchmark", "startup", 2),
+           SHARED: swift_shared("PoolBenchmark", "startup", 2),
            POOL: python("pool.py", "startup", "Pool", 2, 1),
            SPAWN: python("pool.py", "startup", "SpawnPool", 2, 1),
            "loky": python("pool.py", "startup", "Loky", 2, 1)},
-          [Row(POOL, "≤ 1"), Row(SPAWN, "≤ 1/10"), Row("loky")], turns=4),
+          [Row(POOL, "≤ 1"), Row(SPAWN, "≤ 1/10"), Row("loky"),
+           Row(POOL, ours=SHARED)], turns=4),
     Group("memory of an idle worker", "MB",
-          {APUS: swift("PoolBenchmark", "memory", 2)} | peers("memory", 1, 1, 1),
-          [Row(POOL, "≤ 4 MB"), Row(EXECUTOR), Row("loky")]),
+          {APUS: swift("PoolBenchmark", "memory", 2), SHARED: swift_shared("PoolBenchmark", "memory", 2)}
+          | peers("memory", 1, 1, 1),
+          [Row(POOL, "≤ 4 MB"), Row(EXECUTOR), Row("loky"), Row(POOL, ours=SHARED)]),
     Group("CPU of an idle pool, 10 s", "% CPU",
           {APUS: swift("PoolBenchmark", "idle", 2, 10)} | peers("idle", 10),
           [Row(POOL, "< 0.1 % CPU")], turns=0.4),

@@ -72,9 +72,13 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
       let body = unsafeBitCast(ClosureWords(code: code, context: 0), to: PlainBody<Input, Output>.self)
       try run.forEach(body.make())
     }
+    // Where the optimiser sees which body it is, it makes a function of this that needs no context, for this body
+    // alone: no call by pointer is left in it, and a small body lies inside the loop.
+    let own: @Sendable (_RawRun, UInt) throws -> Void = { run, _ in try run.forEach(body()) }
+    let ownWords = unsafeBitCast(RawLoop(own), to: ClosureWords.self)
     self.init(
       plain: body, words: unsafeBitCast(PlainBody(body), to: ClosureWords.self),
-      loop: unsafeBitCast(RawLoop(loop), to: ClosureWords.self))
+      loop: ownWords.context == 0 ? ownWords : unsafeBitCast(RawLoop(loop), to: ClosureWords.self))
   }
 
   /// Names an asynchronous function from the closure behind an autoclosure parameter.

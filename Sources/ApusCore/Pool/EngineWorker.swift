@@ -66,6 +66,8 @@ final class EngineWorker {
   @exclusivity(unchecked) var incoming: (bytes: ByteBuffer, length: Int, isFailure: Bool)?
   /// When the worker began with what it is at, as far as the parent saw.
   @exclusivity(unchecked) var mark: UInt64
+  /// When its progress in a run of tasks was looked at.
+  @exclusivity(unchecked) private var lookedInside: UInt64 = 0
 
   // MARK: Asked of it
 
@@ -103,13 +105,23 @@ final class EngineWorker {
       && channel.progress.pointee.load(ordering: .relaxed) < expected &* 2 &+ 1
   }
 
+  /// How long results of a run that goes on may lie there.
+  private static let insideInterval: UInt64 = 50_000  // ns
+
   /// Whether something came back since the last look. Cheap: for spinning.
-  func hasNews() -> Bool {
+  ///
+  /// - Parameter isLast: Whether the caller is about to sleep, and nothing may be overlooked.
+  func hasNews(isLast: Bool) -> Bool {
     guard let available = try? results.available(), available == 0 else { return true }
     if state == .starting { return isReady }
     if outgoing != nil, canPush { return true }
     if isRevoking, hasPassedRevocation { return true }
-    return inFlight > 0 && channel.progress.pointee.load(ordering: .acquiring) / 2 > expected
+    guard inFlight > 0 else { return false }
+    // A worker in a run of tasks writes its progress twice a task, and loses its cache line to each look.
+    let now = apus_now()
+    guard isLast || now &- lookedInside >= Self.insideInterval else { return false }
+    lookedInside = now
+    return channel.progress.pointee.load(ordering: .acquiring) / 2 > expected
   }
 
   var isReady: Bool { channel.ready.pointee.load(ordering: .acquiring) == Channel.magic }

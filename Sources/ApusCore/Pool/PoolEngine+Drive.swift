@@ -139,13 +139,15 @@ extension PoolEngine {
   // MARK: One look
 
   /// Takes what the workers have given and hands out what they can take. True if anything happened.
-  func pump() -> Bool {
+  ///
+  /// - Parameter isLast: Whether the caller sleeps if nothing has.
+  func pump(isLast: Bool = false) -> Bool {
     var finished = 0
     var isNews = false
     var now: UInt64 = 0
     // One that was killed for what it is or was not may still tell something, ready for tasks even: too late.
     for case let worker? in workers
-    where worker.state != .leaving && worker.corruption == nil && worker.hasNews() {
+    where worker.state != .leaving && worker.corruption == nil && worker.hasNews(isLast: isLast) {
       if now == 0 { now = apus_now() }
       isNews = true
       do {
@@ -172,7 +174,7 @@ extension PoolEngine {
 
   private func sleepUntilNews(_ isEngineThread: Bool) {
     armWorkers()
-    if pump() { return disarmWorkers() }
+    if pump(isLast: true) { return disarmWorkers() }
     sleepers += 1
     let timeout = nextDeadline(now: apus_now())
     if isEngineThread { isEngineThreadAsleep = true }

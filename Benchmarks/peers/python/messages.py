@@ -1,0 +1,89 @@
+"""mpi4py's side of `MessageBenchmark`: one measurement a run, one line of JSON by rank 0.
+
+    mpirun -n 2 python messages.py struct      ->  {"seconds": 0.004, "count": 2048, "bytes": 0}
+
+What is timed is what `peers/mpi/measure.h` times in C: batches of 2 ms and more, the median.
+"""
+
+import json
+import statistics
+import sys
+import time
+
+import mpi4py
+import numpy
+
+mpi4py.rc.thread_level = "serialized"  # as the others
+from mpi4py import MPI  # noqa: E402
+
+world = MPI.COMM_WORLD
+
+
+def batch(work, rounds):
+    world.Barrier()
+    start = time.perf_counter()
+    work(rounds)
+    return time.perf_counter() - start
+
+
+def measure(work, count, size):
+    rounds, batches = 1, 0
+    warm = time.perf_counter() + 0.1
+    while batches == 0:
+        seconds = min(batch(work, rounds) for _ in range(3))
+        if seconds < 2e-3:
+            rounds *= 2
+        elif time.perf_counter() < warm:
+            rounds = 1
+        else:
+            batches = min(max(int(0.6 / seconds), 11), 301)
+        rounds, batches = world.bcast((rounds, batches))
+    seconds = statistics.median(batch(work, rounds) for _ in range(batches))
+    if world.rank == 0:
+        print(json.dumps({"seconds": seconds, "count": rounds * count, "bytes": rounds * count * size}))
+
+
+def buffer(size):
+    """Memory of numpy, with what is in C underneath: the upper-case calls."""
+    memory = numpy.ones(size, dtype=numpy.uint8)
+    send, receive, rank = world.Send, world.Recv, world.rank
+
+    def ping_pong(rounds):
+        for _ in range(rounds):
+            if rank == 0:
+                send(memory, 1, 1)
+                receive(memory, 1, 1)
+            else:
+                receive(memory, 0, 1)
+                send(memory, 0, 1)
+
+    measure(ping_pong, 2, size)
+
+
+def pickled(value, size):
+    """Any object: the lower-case calls."""
+    send, receive, rank = world.send, world.recv, world.rank
+
+    def ping_pong(rounds):
+        for _ in range(rounds):
+            if rank == 0:
+                send(value, 1, 1)
+                receive(None, 1, 1)
+            else:
+                send(receive(None, 0, 1), 0, 1)
+
+    measure(ping_pong, 2, size)
+
+
+def struct(_):
+    # A dictionary: pickled faster than an object of a class with these fields.
+    pickled({"number": 7, "sensor": "north 7", "values": [1.5, 2.5, 3.5]}, 0)
+
+
+def array(size):
+    pickled(numpy.arange(size // 8, dtype=numpy.float64), size)
+
+
+if __name__ == "__main__":
+    assert world.size == 2, "two ranks are needed"
+    {f.__name__: f for f in (buffer, struct, array)}[sys.argv[1]](int(sys.argv[2]))
