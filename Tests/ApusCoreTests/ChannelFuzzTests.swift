@@ -47,7 +47,7 @@ import Testing
       records += 1
       do {
         _ = try fake.worker.receive(now: apus_now())
-        _ = fake.worker.hasNews()
+        _ = fake.worker.hasNews(isLast: true)
         fake.worker.checkRevocation()
         if Int.random(in: 0..<8, using: &dice) == 0 { _ = fake.worker.revoke() }
         if Int.random(in: 0..<8, using: &dice) == 0 { fake.worker.askToStop(.cancelled, killAt: 0) }

@@ -52,7 +52,7 @@ import Testing
     // A chunk of three more, of which the first is long.
     try fake.give(job, 3)
     fake.theirs.progress.pointee.store(7, ordering: .releasing)
-    if fake.worker.hasNews() { fake.worker.checkRevocation() }
+    if fake.worker.hasNews(isLast: true) { fake.worker.checkRevocation() }
     #expect(fake.worker.revoke() == 2)
   }
 
