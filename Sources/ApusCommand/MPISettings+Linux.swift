@@ -1,4 +1,5 @@
 import ApusCore
+import ApusMessages
 import CApus
 import Glibc
 
