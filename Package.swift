@@ -56,6 +56,8 @@ let package = Package(
       name: "DistributedSort", dependencies: ["Apus"], path: "Examples/DistributedSort",
       swiftSettings: settings),
     .target(name: "StressSupport", path: "Tests/Stress/Support", swiftSettings: settings),
+    .executableTarget(
+      name: "RanksInside", dependencies: ["Apus"], path: "Examples/RanksInside", swiftSettings: settings),
     .target(name: "PoolStressSaboteur", path: "Tests/Stress/Saboteur"),
     .executableTarget(
       name: "MessageStress", dependencies: ["Apus", "ApusCore", "StressSupport"],
@@ -72,7 +74,8 @@ let package = Package(
       name: "ApusMessagesTests",
       dependencies: [
         "ApusMessages", "ApusCore", "CApus", "ApusCommand", "MessageScenarios", "MPIProbe", "Ring",
-        "ClusterFibonacci", "MonteCarloPi", "MasterWorkers", "HeatEquation", "DistributedSort", "TestSupport",
+        "ClusterFibonacci", "MonteCarloPi", "MasterWorkers", "HeatEquation", "DistributedSort", "RanksInside",
+        "TestSupport",
       ],
       swiftSettings: settings),
     // Programs that tests run as children, since what they show can't be shown in the test's own process.

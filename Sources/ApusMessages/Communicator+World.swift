@@ -64,7 +64,7 @@ extension Communicator {
 
   private static func world(_ memory: LocalMemory, rank: Int, _ threads: ThreadLevel) -> Communicator {
     let transport = LocalTransport(memory, rank: rank, sharesThreads: threads.isMultiple) { status in
-      // Without a word to the supervisor, which ends the others.
+      try? JoinedRank.join()?.abort()
       _exit(status == 0 ? 1 : status)
     }
     apus_on_exit { Communicator.endWorld(status: $0) }

@@ -66,13 +66,7 @@ public struct TaskError: Error, Sendable {
 extension TaskError: CustomStringConvertible {
   /// What happened to which task, in words, and the end of the worker's standard error.
   public var description: String {
-    var text = task.map { "task \($0): \(message)" } ?? message
-    if !standardError.isEmpty {
-      text += "\n  its standard error ended with:\n"
-      text += standardError.split(separator: "\n", omittingEmptySubsequences: false)
-        .map { "  | \($0)" }.joined(separator: "\n")
-    }
-    return text
+    (task.map { "task \($0): \(message)" } ?? message) + quotedStandardError(standardError)
   }
 }
 

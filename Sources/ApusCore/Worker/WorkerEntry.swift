@@ -50,8 +50,9 @@ package enum WorkerEntry {
     dispatchMain()
   }
 
-  static func fail(_ error: any Error) -> Never {
-    let text = "apus worker: \(error)\n"
+  /// Says why this process can't do what it was started for, and ends it.
+  package static func fail(_ error: any Error, as role: String = "worker") -> Never {
+    let text = "apus \(role): \(error)\n"
     _ = text.utf8.withContiguousStorageIfAvailable { write(2, $0.baseAddress, $0.count) }
     _exit(70)
   }

@@ -81,6 +81,13 @@ package final class MPILibrary: Sendable {
     }
   }
 
+  /// Opens the library that ranks started from here would use, and asks what it is. MPI is not started.
+  package static func look() throws(MPIFailure) -> (path: String, version: String, make: Make) {
+    let finder = MPIFinder(environment: environment(), launcher: nil, launcherFolder: nil)
+    let (_, version, make) = try open(finder, launcher: nil)
+    return (String(cString: apus_mpi_path()), version, make)
+  }
+
   private init(threads: ThreadLevel, environment: [String: String]) throws(MPIFailure) {
     launcher = MPILauncher.detect(in: environment)
     let finder = MPIFinder(

@@ -32,6 +32,7 @@ enum MessageScenarios {
     "pool rank exits": { try await RankPoolScenarios.dies($0, bySignal: false) },
     "pool waits": { try await RankPoolScenarios.waits($0) },
     "pool times": { try await RankPoolScenarios.times($0) },
+    "wait for ever": { _ in while true { pause() } },
     "blocked": { try DeathScenarios.blocked($0) },
   ]
 

@@ -1,12 +1,15 @@
 import Glibc
-import TestSupport
 
 /// A mark in the environment, which all that a run starts inherits.
-struct Mark: Sendable {
-  let entry = "APUS_TEST_MARK=\(UInt64.random(in: 0 ... .max))"
+public struct Mark: Sendable {
+  /// `NAME=value`.
+  public let entry = "APUS_TEST_MARK=\(UInt64.random(in: 0 ... .max))"
+
+  /// A mark of its own.
+  public init() {}
 
   /// The processes that have it. Zombies have no environment any more.
-  var processes: [Int32] {
+  public var processes: [Int32] {
     guard let folder = opendir("/proc") else { return [] }
     defer { closedir(folder) }
     var found: [Int32] = []
@@ -21,7 +24,7 @@ struct Mark: Sendable {
   }
 
   /// The processes that are left and stay. What was killed may take a moment to be gone: a second is enough.
-  func left() async -> [Int32] {
+  public func left() async -> [Int32] {
     var left = processes
     for _ in 0..<500 {
       if left.isEmpty { break }
