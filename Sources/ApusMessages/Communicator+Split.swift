@@ -13,24 +13,31 @@ extension Communicator {
       var key: Int
       var worldRank: Int
       var nextContext: Int
+      var canMakeNatives: Int
     }
-    return try collective(.split, Int.self) { channel, tag in
+    return try collective(.split, Int.self) { ranks, tag in
+      let library = transport as? MPITransport
       let mine = Choice(
         hasColor: color == nil ? 0 : 1, color: color ?? 0, key: key, worldRank: inWorld(rank),
-        nextContext: Int(contexts.next))
+        nextContext: Int(contexts.next), canMakeNatives: library?.canMakeNatives == true ? 1 : 0)
       var choices = Array(repeating: mine, count: size)
-      try choices.withUnsafeMutableBytes { try channel.allGather($0, tag: tag) }
+      try choices.withUnsafeMutableBytes { try ranks.messages.allGather($0, tag: tag) }
       // A number that none of the ranks has used; groups that share no rank may share a number.
       let context = choices.map(\.nextContext).max()!
       contexts.advance(past: context)
       guard mine.hasColor == 1 else { return nil }
-      let members = choices.enumerated()
+      let group = choices.enumerated()
         .filter { $0.element.hasColor == 1 && $0.element.color == mine.color }
         .sorted { ($0.element.key, $0.offset) < ($1.element.key, $1.offset) }
-        .map { Int32($0.element.worldRank) }
+        .map(\.element)
+      let members = group.map { Int32($0.worldRank) }
+      // By what all of them know, so that all do the same; a library that has no room for more refuses it to all.
+      let native =
+        group.count > 1 && group.allSatisfy { $0.canMakeNatives == 1 }
+        ? try? library?.makeNatives(members) : nil
       return Communicator(
-        self, context: UInt32(context), members: members, rank: members.firstIndex(of: Int32(mine.worldRank))!
-      )
+        self, context: UInt32(context), members: members,
+        rank: members.firstIndex(of: Int32(mine.worldRank))!, native: native)
     }
   }
 
@@ -42,10 +49,10 @@ extension Communicator {
 
 /// The numbers of the communicators of this process.
 final class Contexts: Sendable {
-  private let value = Locked<UInt32>(2)
+  private let value = Locked<UInt32>(3)
 
   var next: UInt32 { value.withLock { $0 } }
 
-  /// Each communicator has two: for its users' messages and for its collective operations.
-  func advance(past context: Int) { value.withLock { $0 = max($0, UInt32(context) + 2) } }
+  /// Each communicator has three: for messages, for collective operations, and for persistent requests.
+  func advance(past context: Int) { value.withLock { $0 = max($0, UInt32(context) + 3) } }
 }

@@ -5,12 +5,18 @@ import Synchronization
 
 /// How many threads of a rank may use its communicators.
 public struct ThreadLevel: Sendable, Hashable {
-  let isMultiple: Bool
+  private enum Value: Sendable { case funneled, serialized, multiple }
+  private let value: Value
 
+  var isMultiple: Bool { value == .multiple }
+
+  /// One alone, which makes blocking calls; the program sees to it. For a program that has started its MPI library
+  /// for no more than this.
+  public static let funneled = ThreadLevel(value: .funneled)
   /// One at a time, whichever; the program sees to it. Blocking calls then take no lock.
-  public static let serialized = ThreadLevel(isMultiple: false)
+  public static let serialized = ThreadLevel(value: .serialized)
   /// Several at the same time.
-  public static let multiple = ThreadLevel(isMultiple: true)
+  public static let multiple = ThreadLevel(value: .multiple)
 }
 
 extension Communicator {
@@ -21,11 +27,12 @@ extension Communicator {
   /// talk through that library; started alone it is a world of one. A rank has ended its part when its process exits in
   /// good order (`main` returns, or `exit(0)`).
   ///
-  /// - Throws: `MessageError` (`startUpFailed`, `noResources`).
+  /// - Throws: `MessageError`: `startUpFailed`, also if the MPI library allows fewer threads than are asked for;
+  ///   `noResources`.
   public static func world(threads: ThreadLevel = .serialized) throws -> Communicator {
     try shared.withLock { shared in
       if let world = shared {
-        if threads.isMultiple { try world.transport.share() }
+        if threads.isMultiple { try world.progress.share() }
         return world
       }
       let world = try join(threads)
@@ -49,9 +56,9 @@ extension Communicator {
       throw MessageError(
         .startUpFailed, "a worker of a pool is no rank: what the launcher started is the process above it")
     }
-    if let library = try MPILibrary.ofLauncher() {
+    if let library = try MPILibrary.ofLauncher(threads.mpi) {
       do {
-        let transport = try MPITransport(library, sharesThreads: threads.isMultiple)
+        let transport = try MPITransport(library, threads: threads)
         apus_on_exit { Communicator.endMPI(status: $0) }
         return Communicator(transport)
       } catch let failure as MPIFailure {
@@ -87,7 +94,13 @@ extension Communicator {
     guard let transport = shared.withLock({ $0?.transport as? MPITransport }) else { return }
     let isServing = RankServer.isServing.load(ordering: .relaxed)
     if status != 0 || isServing { transport.headers.abort(status: status == 0 ? 1 : status) }
-    try? transport.finish()
+    do { try transport.finish() } catch {
+      // To finish MPI while a thread is in a call of it is not allowed, and without that the others would wait.
+      let problem =
+        "apus: rank \(transport.rank) can't end its part in good order, so the job is ended: \(error)\n"
+      _ = problem.withCString { write(2, $0, strlen($0)) }
+      transport.headers.abort(status: 1)
+    }
   }
 
   /// Ends the whole job, with `status` as the status of this rank.

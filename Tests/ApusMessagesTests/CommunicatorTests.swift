@@ -5,6 +5,13 @@ import Testing
 
 /// Real ranks: the programs play their scenarios, and end with an error if anything does not hold.
 @Suite struct CommunicatorTests {
+  /// What every transport must do.
+  static let scenarios = [
+    "point to point", "requests", "await", "collectives", "await collectives", "started before",
+    "out of turn",
+    "persistent", "split", "mistakes",
+  ]
+
   /// Runs a program of the build under `apus launch`.
   private func launch(_ ranks: Int, _ program: String, _ arguments: String...) async throws -> ProgramRun {
     let apus = programFolder + "/apus"
@@ -19,7 +26,7 @@ import Testing
   }
 
   @Test(
-    arguments: ["point to point", "requests", "await", "collectives", "split", "mistakes"], [1, 2, 3, 4, 7])
+    arguments: scenarios, [1, 2, 3, 4, 5, 6, 7])
   func scenario(name: String, ranks: Int) async throws {
     let run = try await launch(ranks, "MessageScenarios", name)
     #expect(!run.timedOut && run.status == .exited(0), "\(run.errors)")
@@ -27,7 +34,7 @@ import Testing
   }
 
   /// Without a launcher, a program is a world of one.
-  @Test(arguments: ["point to point", "requests", "await", "collectives", "split", "mistakes", "self"])
+  @Test(arguments: scenarios + ["self"])
   func alone(name: String) async throws {
     let program = programFolder + "/MessageScenarios"
     let run = try await runProgram(program, [program, name], seconds: 300)
@@ -88,9 +95,9 @@ import Testing
   @Suite(.serialized) struct MPICommunicatorTests {
     @Test(
       arguments: MPISetup.present,
-      ["point to point", "requests", "await", "collectives", "split", "mistakes", "self"])
+      scenarios + ["self"])
     func scenario(setup: MPISetup, name: String) async throws {
-      for ranks in [1, 2, 4] {
+      for ranks in [1, 2, 3, 4] {
         let job = try await setup.run(
           ranks: ranks, command: [programFolder + "/MessageScenarios", name], seconds: 300)
         #expect(job.status == .exited(0), "\(ranks) ranks: \(job.output)")

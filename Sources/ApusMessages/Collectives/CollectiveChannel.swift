@@ -1,33 +1,33 @@
 import ApusCore
 
 /// The messages of a communicator's collective operations, which meet none that its users send.
-final class CollectiveChannel: PointToPoint {
+final class CollectiveChannel: PointToPoint, Sendable {
+  let rank: Int
+  let size: Int
   private let transport: any Transport
-  private let communicator: Communicator
   private let context: UInt32
+  private let members: [Int32]?
 
   /// Up to so many bytes a send needs no receiver: the transports have room for that.
   private static let smallSize = 1024
 
-  init(_ communicator: Communicator) {
-    self.communicator = communicator
-    transport = communicator.transport
-    context = communicator.context + 1
+  init(_ transport: any Transport, context: UInt32, members: [Int32]?, rank: Int, size: Int) {
+    (self.transport, self.context, self.members) = (transport, context, members)
+    (self.rank, self.size) = (rank, size)
   }
 
-  var rank: Int { communicator.rank }
-  var size: Int { communicator.size }
+  private func inWorld(_ rank: Int) -> Int { members.map { Int($0[rank]) } ?? rank }
 
   private func envelope(_ count: Int, _ tag: Int32) -> Envelope {
     Envelope(context: context, source: Int32(transport.rank), tag: tag, type: 0, count: count)
   }
 
   private func selector(_ source: Int, _ tag: Int32) -> Selector {
-    Selector(context: context, source: Int32(communicator.inWorld(source)), tag: tag)
+    Selector(context: context, source: Int32(inWorld(source)), tag: tag)
   }
 
   func send(_ bytes: UnsafeRawBufferPointer, to destination: Int, tag: Int32) throws {
-    try transport.send(bytes, envelope(bytes.count, tag), to: communicator.inWorld(destination))
+    try transport.send(bytes, envelope(bytes.count, tag), to: inWorld(destination))
   }
 
   func receive(into buffer: UnsafeMutableRawBufferPointer, from source: Int, tag: Int32) throws {
@@ -72,8 +72,7 @@ final class CollectiveChannel: PointToPoint {
       return try receive()
     }
     let operation = Operation(
-      .send(
-        bytes: bytes, envelope: envelope(bytes.count, tag), destination: communicator.inWorld(destination)))
+      .send(bytes: bytes, envelope: envelope(bytes.count, tag), destination: inWorld(destination)))
     try transport.start(operation)
     // The bytes are the caller's: they must not be read after this returns, whatever happens.
     defer { if !operation.isDone { try? transport.wait(for: operation) } }

@@ -303,7 +303,6 @@ extension LocalTransport {
   package func start(_ operation: Operation) throws {
     try enter()
     defer { leave() }
-    operation.isStarted = true
     switch operation.kind {
     case .send(let bytes, let envelope, let destination):
       startSend(operation, bytes, envelope, to: destination)

@@ -64,9 +64,9 @@ package final class MPILibrary: Sendable {
   }
 
   /// The library to use, if one is wanted. Throws `MessageError`.
-  static func ofLauncher() throws -> MPILibrary? {
+  static func ofLauncher(_ threads: ThreadLevel) throws -> MPILibrary? {
     guard isWanted else { return nil }
-    do { return try start(threads: .serialized) } catch {
+    do { return try start(threads: threads) } catch {
       throw MessageError(.startUpFailed, "\(error)", underlying: error)
     }
   }

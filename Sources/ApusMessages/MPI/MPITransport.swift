@@ -14,9 +14,12 @@ final class MPITransport: Transport, @unchecked Sendable {
 
   let rank: Int
   let size: Int
-  private let library: MPILibrary
+  let library: MPILibrary
   let headers: MPICommunicator
   let payloads: MPICommunicator
+  /// For what the library does by itself: collective operations, persistent requests.
+  let natives: MPICommunicator
+  /// What goes under a greater tag shares this one: which it is, stands in the header.
   let tagLimit: Int32
   let mailbox = Mailbox()
   @exclusivity(unchecked) var sends: [MPISend] = []
@@ -26,21 +29,27 @@ final class MPITransport: Transport, @unchecked Sendable {
   let landing: UnsafeMutableRawBufferPointer
   /// Where a short message is put together.
   let departure: UnsafeMutableRawPointer
+  /// Communicators that nobody has any more.
+  let abandoned = Locked<[MPICommunicator]>([])
   @exclusivity(unchecked) private var lock: Lock?
-  @exclusivity(unchecked) private var isBusy = false
+  @exclusivity(unchecked) private var gate = Gate.open
+
+  private enum Gate: UInt8 { case open, busy, finished }
 
   /// Bytes that go along with the header.
   static let shortLimit = 4096
 
-  init(_ library: MPILibrary, sharesThreads: Bool) throws {
+  init(_ library: MPILibrary, threads: ThreadLevel) throws {
+    guard library.threadLevel >= threads.mpi else { throw library.tooFewThreads(threads.mpi) }
     self.library = library
     (rank, size) = (library.world.rank, library.world.size)
     (headers, payloads) = (try library.world.duplicate(), try library.world.duplicate())
+    natives = try library.world.duplicate()
     tagLimit = try headers.greatestTag()
     nextTag = Array(repeating: 0, count: size)
     landing = .allocate(byteCount: MPIHeader.size + Self.shortLimit, alignment: 64)
     departure = .allocate(byteCount: MPIHeader.size + Self.shortLimit, alignment: 64)
-    lock = sharesThreads ? Lock() : nil
+    lock = threads.isMultiple ? Lock() : nil
   }
 
   deinit {
@@ -51,8 +60,14 @@ final class MPITransport: Transport, @unchecked Sendable {
   /// The end of this rank's part. Sends that nobody waited for are brought to their end first.
   func finish() throws {
     try enter()
-    // Left locked: nothing is possible after it.
-    while !sends.isEmpty { try advanceSends() }
+    var turns = 0
+    while !sends.isEmpty {
+      // What still comes is for nobody, but its sender may have to be heard before it hears us.
+      try? progressInside()
+      try pause(&turns)
+    }
+    gate = .finished
+    lock?.unlock()
     try library.finish()
   }
 
@@ -65,13 +80,15 @@ final class MPITransport: Transport, @unchecked Sendable {
 
   var isShared: Bool { lock != nil }
   /// Whether a call may wait inside the library: nothing else has to be moved on meanwhile.
+  @inline(__always)
   var mayBlock: Bool { lock == nil && sends.isEmpty && mailbox.receives.isEmpty }
 
   func share() throws {
+    guard library.threadLevel >= .serialized else { throw library.tooFewThreads(.serialized) }
     try enter()
     if lock == nil {
       lock = Lock()
-      isBusy = false
+      gate = .open
     } else {
       leave()
     }
@@ -79,16 +96,28 @@ final class MPITransport: Transport, @unchecked Sendable {
 
   @inline(__always)
   func enter() throws {
-    if let lock { return lock.lock() }
-    guard !isBusy else { throw LocalTransport.concurrentUse }
-    isBusy = true
+    guard lock == nil, gate == .open else { return try enterShared() }
+    gate = .busy
+  }
+
+  @inline(never)
+  private func enterShared() throws {
+    lock?.lock()
+    if gate == .finished {
+      lock?.unlock()
+      throw MessageError(
+        .finalized,
+        "rank \(rank) has ended its part, as a program does that exits: there are no messages any more",
+        rank: rank)
+    }
+    if lock == nil { throw LocalTransport.concurrentUse }
   }
 
   @inline(__always)
   func leave() {
     if mailbox.hasCalls { return leaveAndTell() }
     if let lock { return lock.unlock() }
-    isBusy = false
+    gate = .open
   }
 
   @inline(never)
@@ -99,8 +128,9 @@ final class MPITransport: Transport, @unchecked Sendable {
   }
 
   /// Lets other threads in, and other processes, while there is nothing to do. The longer it takes the longer it
-  /// sleeps, up to a millisecond: MPI has no way to wait for several things at once.
-  func pause(_ turns: inout Int) {
+  /// sleeps, up to a millisecond: MPI has no way to wait for several things at once. Throws if MPI was finished
+  /// meanwhile.
+  func pause(_ turns: inout Int) throws {
     turns += 1
     lock?.unlock()
     if turns < 200 {
@@ -110,7 +140,11 @@ final class MPITransport: Transport, @unchecked Sendable {
     } else {
       usleep(UInt32(min(1000, turns / 20)))
     }
-    lock?.lock()
+    if let lock {
+      // Let go of again by `leave`, also after the error.
+      lock.lock()
+      if gate == .finished { throw MessageError(.finalized, "rank \(rank) has ended its part", rank: rank) }
+    }
   }
 
   /// Errors of the library as errors of ours.
@@ -122,26 +156,17 @@ final class MPITransport: Transport, @unchecked Sendable {
   }
 }
 
-/// What stands in front of a message.
-struct MPIHeader: BitwiseCopyable {
-  var type: UInt64
-  /// The bytes of the message.
-  var count: UInt64
-  var context: UInt32
-  /// The tag of the bytes of a long message; -1: they follow right here.
-  var payloadTag: Int32
-  static let size = MemoryLayout<MPIHeader>.size
+extension ThreadLevel {
+  /// Where several threads call, a lock of ours lets them into the library one by one.
+  var mpi: MPILibrary.ThreadLevel { self == .funneled ? .funneled : .serialized }
 }
 
-/// A send that was started and is not over.
-final class MPISend {
-  let operation: Operation
-  let header: UnsafeMutableRawPointer
-  var requests: [MPIRequest]
-
-  init(_ operation: Operation, header: UnsafeMutableRawPointer, requests: [MPIRequest]) {
-    (self.operation, self.header, self.requests) = (operation, header, requests)
+extension MPILibrary {
+  func tooFewThreads(_ wanted: ThreadLevel) -> MessageError {
+    MessageError(
+      .startUpFailed,
+      "\(version) was started for the thread level \(threadLevel), and this takes \(wanted): "
+        + "start it with MPI_Init_thread and that level, or leave its start to Communicator.world(); with "
+        + "world(threads: .funneled) one thread alone makes blocking calls")
   }
-
-  deinit { header.deallocate() }
 }

@@ -1,7 +1,22 @@
 import CApus
 
+/// A standard operation on a type of number, as MPI knows them.
+package struct MPIReduction: Sendable {
+  /// One of C's APUS_MPI_ types.
+  let type: Int32
+  /// One of C's APUS_MPI_ operators.
+  let operation: Int32
+  private let stride: Int
+
+  package init<T: MPINumber>(_ operation: StandardOperation, _ type: T.Type) {
+    (self.type, self.operation, stride) = (T.mpiType, operation.mpiOperator, MemoryLayout<T>.stride)
+  }
+
+  func count(_ bytes: Int) -> Int64 { Int64(bytes / stride) }
+}
+
 /// A type of number that MPI can reduce.
-package protocol MPINumber: BitwiseCopyable {
+package protocol MPINumber: BitwiseCopyable, SendableMetatype {
   /// One of C's APUS_MPI_ types.
   static var mpiType: Int32 { get }
 }
@@ -19,18 +34,13 @@ extension UInt: MPINumber { package static var mpiType: Int32 { Int32(APUS_MPI_U
 extension Float: MPINumber { package static var mpiType: Int32 { Int32(APUS_MPI_FLOAT) } }
 extension Double: MPINumber { package static var mpiType: Int32 { Int32(APUS_MPI_DOUBLE) } }
 
-/// How two numbers become one.
-package enum MPIOperator: Sendable {
-  case sum, product, minimum, maximum
-  case logicalAnd, logicalOr, logicalXor
-  case bitwiseAnd, bitwiseOr, bitwiseXor
-
-  var number: Int32 {
+extension StandardOperation {
+  var mpiOperator: Int32 {
     switch self {
     case .sum: Int32(APUS_MPI_SUM)
     case .product: Int32(APUS_MPI_PROD)
-    case .minimum: Int32(APUS_MPI_MIN)
-    case .maximum: Int32(APUS_MPI_MAX)
+    case .min: Int32(APUS_MPI_MIN)
+    case .max: Int32(APUS_MPI_MAX)
     case .logicalAnd: Int32(APUS_MPI_LAND)
     case .logicalOr: Int32(APUS_MPI_LOR)
     case .logicalXor: Int32(APUS_MPI_LXOR)
