@@ -21,10 +21,12 @@ struct Group: Sendable {
   func random() -> Random { Random(key) }
 
   /// What a rank has.
-  func made<T: Made>(_ type: T.Type = T.self, _ rank: Int, _ index: Int = 0, size: Int) -> T {
+  func made<T: Made>(_ type: T.Type, _ rank: Int, _ index: Int = 0, size: Int) -> T {
     var random = Random(mix(key, UInt64(rank), UInt64(index)))
     return T.make(&random, size: size)
   }
+
+  func made<T: Made>(_ rank: Int, size: Int) -> T { made(T.self, rank, size: size) }
 
   /// How many elements for each rank: often none.
   func counts(_ random: inout Random, upTo most: Int) -> [Int] {

@@ -2,11 +2,11 @@ import Apus
 import StressSupport
 
 /// An operator, and what it does to two values.
-struct Operator<Value: Codable> {
+struct Operator<Value: Codable & SendableMetatype>: Sendable {
   let operation: ReduceOperator<Value>
-  let combine: (Value, Value) -> Value
+  let combine: @Sendable (Value, Value) -> Value
 
-  init(_ operation: ReduceOperator<Value>, _ combine: @escaping (Value, Value) -> Value) {
+  init(_ operation: ReduceOperator<Value>, _ combine: @escaping @Sendable (Value, Value) -> Value) {
     (self.operation, self.combine) = (operation, combine)
   }
 
@@ -22,9 +22,10 @@ protocol Reducible: Made, RawCodable {
 extension Reducible where Self: FixedWidthInteger {
   static var operators: [Operator<Self>] {
     [
-      Operator(.sum, &+), Operator(.product, &*), Operator(.min) { min($0, $1) },
-      Operator(.max) { max($0, $1) },
-      Operator(.bitwiseAnd, &), Operator(.bitwiseOr, |), Operator(.bitwiseXor, ^), .last,
+      Operator(.sum) { $0 &+ $1 }, Operator(.product) { $0 &* $1 }, Operator(.min) { Swift.min($0, $1) },
+      Operator(.max) { Swift.max($0, $1) },
+      Operator(.bitwiseAnd) { $0 & $1 }, Operator(.bitwiseOr) { $0 | $1 }, Operator(.bitwiseXor) { $0 ^ $1 },
+      .last,
     ]
   }
 }
@@ -35,7 +36,10 @@ extension UInt8: Reducible {}
 
 extension Double: Reducible {
   static var operators: [Operator<Double>] {
-    [Operator(.sum, +), Operator(.min) { min($0, $1) }, Operator(.max) { max($0, $1) }, .last]
+    [
+      Operator(.sum) { $0 + $1 }, Operator(.min) { Swift.min($0, $1) }, Operator(.max) { Swift.max($0, $1) },
+      .last,
+    ]
   }
 }
 
@@ -48,7 +52,8 @@ extension Affine: Reducible {
 let reducibles: [any Reducible.Type] = [Int.self, Int32.self, UInt8.self, Double.self, Affine.self]
 
 let textOperators: [Operator<String>] = [
-  Operator(ReduceOperator { $0 + $1 }, +), Operator(.min) { min($0, $1) }, Operator(.max) { max($0, $1) },
+  Operator(ReduceOperator { $0 + $1 }) { $0 + $1 }, Operator(.min) { Swift.min($0, $1) },
+  Operator(.max) { Swift.max($0, $1) },
   .last,
 ]
 
