@@ -46,7 +46,7 @@ def run(program, seed, seconds, name, launcher, environment=None, most=8):
         ranks = chance.randint(2, most)
         settings = {"await": chance.choice(["yes", "no", "no"]),
                     "threads": chance.choice(["multiple", "one", "one", "one"]),
-                    "seconds": min(10, max(1, round(end - time.monotonic())))}
+                    "seconds": min(3, max(1, round(end - time.monotonic())))}
         job_seed = chance.randrange(1 << 32)
         with Actor(program, job_seed, environment, launcher(ranks), **settings) as actor:
             problems = judge(actor, settings["seconds"] + WATCHDOG)
