@@ -11,7 +11,7 @@ from . import processes
 from .actor import Actor
 from .ranks import local
 
-HUNG = 120  # s: a wait that long is for ever; the others have 20 s before they are ended
+HUNG = 60  # s: a wait that long is for ever; the others have 20 s before they are ended
 
 # How it dies, what the launcher's exit status is then, and how often of ten.
 WAYS = {
@@ -31,8 +31,10 @@ def deaths(apus, program, seed, count):
         death = Death(apus, program, job_seed, ranks, way, chance)
         times.append(death.milliseconds)
         early += not death.all_had_joined
-        violations += [f"death {number}, {way} of one of {ranks} ranks, APUS_SEED={job_seed}: {problem}"
-                       for problem in death.problems[:4]]
+        for problem in death.problems[:4]:
+            violations.append(f"death {number}, {way} of one of {ranks} ranks, APUS_SEED={job_seed} "
+                              f"{death.settings}: {problem}")
+            print(f"  {violations[-1]}", flush=True)
     print(f"  {count} deaths, {early} of them before all had joined: all gone after {statistics.median(times):.0f} ms "
           f"(median), {max(times):.0f} ms at most")
     return violations
@@ -48,6 +50,7 @@ class Death:
         if not way.startswith("SIG"):
             settings |= {"victim": chance.randrange(ranks), "way": way, "after": chance.randrange(60_000)}
         environment = {"SWIFT_BACKTRACE": "enable=no"}
+        self.settings = " ".join(f"{name}={value}" for name, value in settings.items())
         with Actor(program, seed, environment, local(apus, ranks), **settings) as actor:
             victim = self.strike(actor, chance) if way.startswith("SIG") else None
             inodes = processes.shared_memory([actor.process.pid])

@@ -54,6 +54,8 @@ def run(program, seed, seconds, name, launcher, environment=None, most=8):
         jobs += 1
         if problems:
             again = " ".join(f"{key}={value}" for key, value in settings.items())
-            violations += [f"{name}, {ranks} ranks, APUS_SEED={job_seed} {again}: {problem}" for problem in problems[:4]]
+            for problem in problems[:4]:
+                violations.append(f"{name}, {ranks} ranks, APUS_SEED={job_seed} {again}: {problem}")
+                print(f"  {violations[-1]}", flush=True)
     print(f"  {name}: {jobs} jobs of 2 to {most} ranks, {steps} steps")
     return violations
