@@ -23,7 +23,7 @@ struct MessageStress {
       if Settings.number("victim", default: -1) == world.rank { try Death.arm() }
       try await play(world)
     } catch let error as MessageError where error.code == .rankFailed {
-      tell("TOLD \(error.rank ?? -1)")
+      tell("TOLD \(error)")
       exit(3)
     } catch {
       // Where a rank dies, the others may never come together.

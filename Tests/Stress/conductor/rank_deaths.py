@@ -92,9 +92,10 @@ class Death:
         rank, process = map(int, named.groups())
         if victim not in (None, process):
             self.problems.append(f"the launcher named process {process}, not {victim}: {said[-400:]}")
-        told = [int(number) for number in actor.found("TOLD")]
-        if set(told) - {rank}:
-            self.problems.append(f"ranks were told that {sorted(set(told))} failed, and it was rank {rank}")
+        told = actor.found("TOLD")
+        wrong = [text for text in told if not text.startswith(f"rank {rank} has failed")]
+        if wrong:
+            self.problems.append(f"it was rank {rank}, and others were told: {wrong[0]}")
         survivors = len([other for other in joined.values() if other != rank])
         if len(told) < survivors:
             self.problems.append(f"{len(told)} of {survivors} ranks ended with the error: {actor.lines[-12:]}; {said[-400:]}")
