@@ -3,16 +3,18 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Ranks on two hosts, which are network namespaces: real TCP, over an interface whose bytes the kernel counts.
-@Suite(.serialized, .enabled(if: TwoHostsTests.isPossible, "needs root, iproute2 and network namespaces"))
-struct TwoHostsTests {
-  static let isPossible: Bool = {
+private enum TwoHosts {
+  static let arePossible: Bool = {
     // Continuous integration has all that is needed: there, what is missing must be seen.
     if getenv("CI").map({ String(cString: $0) }) == "true" { return true }
-    return geteuid() == 0 && ["/usr/sbin/ip", "/sbin/ip"].contains { access($0, X_OK) == 0 }
+    return geteuid() == 0 && (access("/usr/sbin/ip", X_OK) == 0 || access("/sbin/ip", X_OK) == 0)
       && system("ip netns add apus-probe-$$ 2>/dev/null && ip netns delete apus-probe-$$") == 0
   }()
+}
 
+/// Ranks on two hosts, which are network namespaces: real TCP, over an interface whose bytes the kernel counts.
+@Suite(.serialized, .enabled(if: TwoHosts.arePossible, "needs root, iproute2 and network namespaces"))
+struct TwoHostsTests {
   /// One a library: the standard ABI is MPICH's.
   static let setups = MPISetup.present.filter { $0.environment.isEmpty }
 
