@@ -52,9 +52,13 @@ let package = Package(
     .executableTarget(
       name: "DistributedSort", dependencies: ["Apus"], path: "Examples/DistributedSort",
       swiftSettings: settings),
+    .target(name: "StressSupport", path: "Tests/Stress/Support", swiftSettings: settings),
     .target(name: "PoolStressSaboteur", path: "Tests/Stress/Saboteur"),
     .executableTarget(
-      name: "PoolStress", dependencies: ["Apus", "ApusCore", "PoolStressSaboteur"],
+      name: "MessageStress", dependencies: ["Apus", "ApusCore", "StressSupport"],
+      path: "Tests/Stress/Messages", swiftSettings: settings),
+    .executableTarget(
+      name: "PoolStress", dependencies: ["Apus", "ApusCore", "PoolStressSaboteur", "StressSupport"],
       path: "Tests/Stress/Program",
       swiftSettings: settings),
     .testTarget(name: "ApusCoreTests", dependencies: ["ApusCore", "CApus"], swiftSettings: settings),

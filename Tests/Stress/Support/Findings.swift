@@ -2,11 +2,13 @@ import Glibc
 import Synchronization
 
 /// What a scenario has found: lines of standard output that the script reads.
-final class Findings: Sendable {
+package final class Findings: Sendable {
   private let violations = Mutex(0)
 
+  package init() {}
+
   /// Something that must not be.
-  func violation(_ text: String) {
+  package func violation(_ text: String) {
     let count = violations.withLock { count in
       count += 1
       return count
@@ -15,29 +17,31 @@ final class Findings: Sendable {
     if count <= 4 { tell("VIOLATION \(text.replacingLines())") }
   }
 
-  func check(_ holds: Bool, _ text: @autoclosure () -> String) {
+  package func check(_ holds: Bool, _ text: @autoclosure () -> String) {
     if !holds { violation(text()) }
   }
 
   /// A sound task that hit its limit: maybe only the machine was slow.
-  func slow(_ text: String) { tell("SLOW \(text.replacingLines())") }
+  package func slow(_ text: String) { tell("SLOW \(text.replacingLines())") }
 
   /// What was to be shown did not come about this time, by chance.
-  func missed(_ text: String) { tell("MISSED \(text.replacingLines())") }
+  package func missed(_ text: String) { tell("MISSED \(text.replacingLines())") }
 
-  func figure(_ name: String, _ value: some CustomStringConvertible) { tell("FIGURE \(name)=\(value)") }
+  package func figure(_ name: String, _ value: some CustomStringConvertible) {
+    tell("FIGURE \(name)=\(value)")
+  }
 
-  var isClean: Bool { violations.withLock { $0 == 0 } }
+  package var isClean: Bool { violations.withLock { $0 == 0 } }
 
   /// Ends the program: `_exit`, since a thread may be at an endless loop on purpose.
-  func end() -> Never {
+  package func end() -> Never {
     tell("END")
     _exit(isClean ? 0 : 1)
   }
 }
 
 /// Prints a line, past any buffer: it must be there even if the program is killed next.
-func tell(_ line: String) {
+package func tell(_ line: String) {
   let bytes = Array((line + "\n").utf8)
   _ = write(1, bytes, bytes.count)
 }

@@ -1,35 +1,35 @@
 import Glibc
 
 /// The arguments, `name=value`, and what the script put into the environment for the workers to see as well.
-enum Settings {
-  static func text(_ name: String, default value: String = "") -> String {
+package enum Settings {
+  package static func text(_ name: String, default value: String = "") -> String {
     for argument in CommandLine.arguments where argument.hasPrefix(name + "=") {
       return String(argument.dropFirst(name.count + 1))
     }
     return value
   }
 
-  static func number(_ name: String, default value: Int = 0) -> Int { Int(text(name)) ?? value }
+  package static func number(_ name: String, default value: Int = 0) -> Int { Int(text(name)) ?? value }
 
-  static func inherited(_ name: String) -> String { getenv(name).map { String(cString: $0) } ?? "" }
+  package static func inherited(_ name: String) -> String { getenv(name).map { String(cString: $0) } ?? "" }
 
-  static var seed: UInt64 { UInt64(inherited("APUS_SEED")) ?? 1 }
+  package static var seed: UInt64 { UInt64(inherited("APUS_SEED")) ?? 1 }
 
   /// Whether the calls under test are the blocking ones.
-  static var isBlocking: Bool { text("form") == "blocking" }
+  package static var isBlocking: Bool { text("form") == "blocking" }
 
   /// For what only ends through a time limit. The script tries again with a longer one before it believes
   /// that a sound task took too long.
-  static var limit: Duration { .milliseconds(number("limit", default: 1000)) }
+  package static var limit: Duration { .milliseconds(number("limit", default: 1000)) }
 }
 
 /// SplitMix64: the same numbers from the same seed.
-struct Random: RandomNumberGenerator {
+package struct Random: RandomNumberGenerator {
   private var state: UInt64
 
-  init(_ seed: UInt64) { state = seed }
+  package init(_ seed: UInt64) { state = seed }
 
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     var word = state
     word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -37,5 +37,5 @@ struct Random: RandomNumberGenerator {
     return word ^ (word >> 31)
   }
 
-  mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
+  package mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
 }
