@@ -1,3 +1,4 @@
+import ApusCore
 import Testing
 
 /// Apus's own communicator over each MPI that is installed: what no other transport has.
