@@ -1,6 +1,7 @@
 import ApusCore
 import CApus
 import Glibc
+import Synchronization
 
 /// How many threads of a rank may use its communicators.
 public struct ThreadLevel: Sendable, Hashable {
@@ -51,6 +52,10 @@ extension Communicator {
     } catch let error as LaunchError {
       throw MessageError(.startUpFailed, error.message, underlying: error)
     }
+    if PoolTask.isInWorker, MPILibrary.isWanted {
+      throw MessageError(
+        .startUpFailed, "a worker of a pool is no rank: what the launcher started is the process above it")
+    }
     if let library = try MPILibrary.ofLauncher(threads.mpi) {
       do {
         let transport = try MPITransport(library, threads: threads)
@@ -66,7 +71,7 @@ extension Communicator {
 
   private static func world(_ memory: LocalMemory, rank: Int, _ threads: ThreadLevel) -> Communicator {
     let transport = LocalTransport(memory, rank: rank, sharesThreads: threads.isMultiple) { status in
-      // Without a word to the supervisor, which ends the others.
+      try? JoinedRank.join()?.abort()
       _exit(status == 0 ? 1 : status)
     }
     apus_on_exit { Communicator.endWorld(status: $0) }
@@ -76,7 +81,7 @@ extension Communicator {
   /// Of a regular exit: the others need not wait for anything more from here.
   private static func endWorld(status: Int32) {
     // Else the supervisor tells the others of the failure.
-    guard status == 0 else { return }
+    guard status == 0, !RankServer.isServing.load(ordering: .relaxed) else { return }
     shared.withLock { world in
       (world?.transport as? LocalTransport)?.end()
       try? JoinedRank.join()?.finalized()
@@ -87,7 +92,8 @@ extension Communicator {
   /// as MPI has it.
   private static func endMPI(status: Int32) {
     guard let transport = shared.withLock({ $0?.transport as? MPITransport }) else { return }
-    if status != 0 { transport.headers.abort(status: status) }
+    let isServing = RankServer.isServing.load(ordering: .relaxed)
+    if status != 0 || isServing { transport.headers.abort(status: status == 0 ? 1 : status) }
     do { try transport.finish() } catch {
       // To finish MPI while a thread is in a call of it is not allowed, and without that the others would wait.
       let problem =

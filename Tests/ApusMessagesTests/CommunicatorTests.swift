@@ -167,6 +167,16 @@ import Testing
     #expect(stat(picture, &status) == 0 && status.st_size == 15 + 256 * 256)
   }
 
+  @Test func ranksInside() async throws {
+    let program = programFolder + "/RanksInside"
+    let run = try await runProgram(program, [program], environment: ["SWIFT_BACKTRACE=enable=no"])
+    #expect(run.status == .exited(0), "\(run.errors)")
+    let lines = run.output.split(separator: "\n").map { String($0) }
+    #expect(lines.first?.hasPrefix("pi is about 3.14159265") == true, "\(run.output)")
+    #expect(
+      lines.dropFirst() == ["rank 0: rankFailed of rank 1", "rank 1: rankFailed of rank 1", "rank 2: 42"])
+  }
+
   @Test(arguments: [1, 2, 4]) func distributedSort(ranks: Int) async throws {
     let run = try await launch(ranks, "DistributedSort", "50000")
     #expect(run.output == "50000 values on \(ranks) ranks: sorted\n", "\(run.errors)")
