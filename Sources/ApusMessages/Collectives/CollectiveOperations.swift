@@ -6,30 +6,37 @@ struct CollectiveOperations: Sendable {
   let messages: CollectiveChannel
   let native: MPICollectives?
 
-  /// Has the library do it. False if there is none under these ranks, or if it can't count that far.
+  /// Has the library do it. False if there is none under these ranks, if it can't count that far, or if ours is faster.
   private func natively(
-    _ start: (MPICommunicator) throws(MPIFailure) -> MPIRequest
+    _ length: Int, _ start: (MPICommunicator) throws(MPIFailure) -> MPIRequest
   ) throws -> Bool {
-    guard let native, messages.size > 1 else { return false }
+    guard let native, CollectiveChoice.isNative(length: length, ranks: messages.size) else { return false }
     return try native.run(start)
   }
 
   func barrier(tag: Int32) throws {
-    if try natively({ (ranks) throws(MPIFailure) in try ranks.startBarrier() }) { return }
+    if try natively(0, { (ranks) throws(MPIFailure) in try ranks.startBarrier() }) { return }
     try messages.barrier(tag: tag)
   }
 
   func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int, tag: Int32) throws {
-    if try natively({ (ranks) throws(MPIFailure) in try ranks.startBroadcast(bytes, from: root) }) { return }
+    if try natively(
+      bytes.count, { (ranks) throws(MPIFailure) in try ranks.startBroadcast(bytes, from: root) })
+    {
+      return
+    }
     try messages.broadcast(bytes, from: root, tag: tag)
   }
 
   func scatter(
     _ pieces: UnsafeRawBufferPointer, into piece: UnsafeMutableRawBufferPointer, from root: Int, tag: Int32
   ) throws {
-    if try natively({ (ranks) throws(MPIFailure) in
-      try ranks.startScatter(pieces.baseAddress, into: piece, from: root)
-    }) {
+    if try natively(
+      piece.count,
+      { (ranks) throws(MPIFailure) in
+        try ranks.startScatter(pieces.baseAddress, into: piece, from: root)
+      })
+    {
       return
     }
     try messages.scatter(pieces, into: piece, from: root, tag: tag)
@@ -38,25 +45,33 @@ struct CollectiveOperations: Sendable {
   func gather(
     _ piece: UnsafeRawBufferPointer, into pieces: UnsafeMutableRawBufferPointer, to root: Int, tag: Int32
   ) throws {
-    if try natively({ (ranks) throws(MPIFailure) in
-      try ranks.startGather(piece, into: pieces.baseAddress, to: root)
-    }) {
+    if try natively(
+      piece.count,
+      { (ranks) throws(MPIFailure) in
+        try ranks.startGather(piece, into: pieces.baseAddress, to: root)
+      })
+    {
       return
     }
     try messages.gather(piece, into: pieces, to: root, tag: tag)
   }
 
   func allGather(_ pieces: UnsafeMutableRawBufferPointer, tag: Int32) throws {
-    if try natively({ (ranks) throws(MPIFailure) in try ranks.startAllGather(pieces) }) { return }
+    if try natively(pieces.count, { (ranks) throws(MPIFailure) in try ranks.startAllGather(pieces) }) {
+      return
+    }
     try messages.allGather(pieces, tag: tag)
   }
 
   func allToAll(
     _ outgoing: UnsafeRawBufferPointer, into incoming: UnsafeMutableRawBufferPointer, tag: Int32
   ) throws {
-    if try natively({ (ranks) throws(MPIFailure) in
-      try ranks.startAllToAll(outgoing, into: incoming.baseAddress)
-    }) {
+    if try natively(
+      outgoing.count,
+      { (ranks) throws(MPIFailure) in
+        try ranks.startAllToAll(outgoing, into: incoming.baseAddress)
+      })
+    {
       return
     }
     try messages.allToAll(outgoing, into: incoming, tag: tag)
@@ -66,10 +81,11 @@ struct CollectiveOperations: Sendable {
 
   /// The same where the library has such a type and operator.
   private func natively(
-    _ operation: ElementOperator, _ start: (MPICommunicator, MPIReduction) throws(MPIFailure) -> MPIRequest
+    _ operation: ElementOperator, _ length: Int,
+    _ start: (MPICommunicator, MPIReduction) throws(MPIFailure) -> MPIRequest
   ) throws -> Bool {
     guard let reduction = operation.native else { return false }
-    return try natively { (ranks) throws(MPIFailure) in try start(ranks, reduction) }
+    return try natively(length) { (ranks) throws(MPIFailure) in try start(ranks, reduction) }
   }
 
   func reduce(
@@ -77,7 +93,7 @@ struct CollectiveOperations: Sendable {
     _ operation: ElementOperator, to root: Int, tag: Int32
   ) throws {
     if try natively(
-      operation,
+      operation, elements.count,
       { (ranks, how) throws(MPIFailure) in
         try ranks.startReduce(elements, into: result.baseAddress, how, to: root)
       })
@@ -88,7 +104,9 @@ struct CollectiveOperations: Sendable {
   }
 
   func allReduce(_ elements: UnsafeMutableRawBufferPointer, _ operation: ElementOperator, tag: Int32) throws {
-    if try natively(operation, { (ranks, how) throws(MPIFailure) in try ranks.startAllReduce(elements, how) })
+    if try natively(
+      operation, elements.count,
+      { (ranks, how) throws(MPIFailure) in try ranks.startAllReduce(elements, how) })
     {
       return
     }
@@ -102,7 +120,7 @@ struct CollectiveOperations: Sendable {
   ) throws {
     if lengths.allSatisfy({ $0 == result.count }),
       try natively(
-        operation,
+        operation, elements.count,
         { (ranks, how) throws(MPIFailure) in
           try ranks.startReduceScatter(elements.baseAddress, into: result, how)
         })
@@ -113,7 +131,9 @@ struct CollectiveOperations: Sendable {
   }
 
   func scan(_ elements: UnsafeMutableRawBufferPointer, _ operation: ElementOperator, tag: Int32) throws {
-    if try natively(operation, { (ranks, how) throws(MPIFailure) in try ranks.startScan(elements, how) }) {
+    if try natively(
+      operation, elements.count, { (ranks, how) throws(MPIFailure) in try ranks.startScan(elements, how) })
+    {
       return
     }
     try messages.scan(elements, operation, tag: tag)
@@ -122,12 +142,12 @@ struct CollectiveOperations: Sendable {
   func exclusiveScan(
     _ elements: UnsafeMutableRawBufferPointer, _ operation: ElementOperator, tag: Int32
   ) throws {
-    if operation.native != nil {
+    if operation.native != nil, native != nil {
       let own = UnsafeMutableRawBufferPointer.allocate(byteCount: elements.count, alignment: scratchAlignment)
       defer { own.deallocate() }
       own.copyMemory(from: UnsafeRawBufferPointer(elements))
       let isDone = try natively(
-        operation,
+        operation, elements.count,
         { (ranks, how) throws(MPIFailure) in
           try ranks.startExclusiveScan(UnsafeRawBufferPointer(own), into: elements.baseAddress, how)
         })
