@@ -15,6 +15,8 @@ package final class HostedWorker {
   private var toldConsumed: UInt64 = 0
   private var toldProgress: UInt64 = 0
   private var toldReady = false
+  /// The first task of the last run of which a part was told.
+  private var openRunFirst = ChannelFrame.none
   private var lastFrame: UInt64 = 0
   /// The answer to what the engine asked for; and whether the worker has not passed yet what was taken back.
   private var answer = ChannelFrame.none
@@ -96,9 +98,10 @@ package final class HostedWorker {
       space == tasks.capacity || count >= Self.gathered || answer != ChannelFrame.none || isLast
       || isReady != toldReady
     let (ahead, known) = openRun(
-      at: available, progress, isWanted: isLast || now &- lastFrame >= Self.openRunInterval)
-    guard count > 0 || known != toldProgress || isReady != toldReady
-      || answer != ChannelFrame.none || consumed &- toldConsumed >= UInt64(ChannelLimit.record)
+      at: available, progress, isWanted: isLast || now &- lastFrame >= Self.openRunInterval, isLast)
+    guard
+      count > 0 || known != toldProgress || isReady != toldReady
+        || answer != ChannelFrame.none || consumed &- toldConsumed >= UInt64(ChannelLimit.record)
     else { return .nothing }
     guard isUrgent || now &- lastFrame >= Self.gathering else { return .later }
 
@@ -124,20 +127,25 @@ package final class HostedWorker {
 
   /// What the worker has done of a run that it has not published: so many bytes behind what was, if they are wanted.
   /// And its progress as far as the other side is shown what it counts.
-  private func openRun(at offset: Int, _ progress: UInt64, isWanted: Bool) -> (bytes: Int, progress: UInt64) {
+  private func openRun(
+    at offset: Int, _ progress: UInt64, isWanted: Bool, _ isDead: Bool
+  ) -> (bytes: Int, progress: UInt64) {
     guard offset + ResultHeader.size <= results.capacity else { return (0, progress) }
     let header = results.place(offset).load(as: ResultHeader.self)
     // A dead worker may have closed it and not come to publish it.
-    let isClosed = header.kind == ResultHeader.Kind.run && header.count > 0 && isWanted
-    guard header.kind == ResultHeader.Kind.openRun || isClosed, progress / 2 > header.sequence else {
-      return (0, progress)
-    }
+    let isClosed = isDead && header.kind == ResultHeader.Kind.run && header.count > 0
+    // What was told before is not told again, but for a run of which a part was: so what an earlier round has left in
+    // the ring is no run.
+    guard header.kind == ResultHeader.Kind.openRun || isClosed, progress / 2 > header.sequence,
+      header.sequence >= toldProgress / 2 || header.sequence == openRunFirst
+    else { return (0, progress) }
     let stride = isClosed ? header.length / UInt64(header.count) : header.length
     let bytes = (progress / 2 &- header.sequence).multipliedReportingOverflow(by: stride)
     let size = ResultHeader.size + Int(clamping: bytes.partialValue)
     guard isWanted, !bytes.overflow, bytes.partialValue <= UInt64(results.capacity),
       offset + size <= results.capacity
-    else { return (0, 2 &* header.sequence &+ 1) }
+    else { return (0, max(toldProgress, 2 &* header.sequence &+ 1)) }
+    openRunFirst = header.sequence
     return (size, progress)
   }
 

@@ -115,7 +115,9 @@ package final class PoolEngine: @unchecked Sendable {
   }
 
   /// The processes of the workers that live.
-  package var processIdentifiers: [Int32] { lock.withLock { workers.compactMap { $0?.process.pid } } }
+  package var processIdentifiers: [Int32] {
+    lock.withLock { workers.compactMap { $0?.process.pid }.filter { $0 != 0 } }
+  }
 
   // MARK: Submitting
 

@@ -1,5 +1,6 @@
 import ApusCore
 import CApus
+import Glibc
 import Synchronization
 
 /// A rank that serves a pool: has its workers run what rank 0 gives out, until that says that it is over.
@@ -147,7 +148,9 @@ final class RankServer {
     workers[number] = nil
     // What it finished before it died counts.
     do {
-      if case .frame(let frame) = try worker.collect(now: apus_now(), isLast: true) { link.send(frame, to: 0) }
+      if case .frame(let frame) = try worker.collect(now: apus_now(), isLast: true) {
+        link.send(frame, to: 0)
+      }
     } catch { ending.problem = error.detail }
     if let child = worker.process as? ChildWorker {
       for relay in [child.output, child.errors] {
@@ -164,6 +167,8 @@ final class RankServer {
 
   private func relay(_ number: Int, _ relay: (ChildWorker) -> LineRelay) {
     guard let child = workers[number]?.process as? ChildWorker else { return }
+    // Nobody reads our output: the workers have to wait, and we look again in a moment.
+    if relay(child).isCongested { return _ = usleep(1000) }
     if !relay(child).drain() { poller.remove(relay(child).descriptor) }
   }
 
