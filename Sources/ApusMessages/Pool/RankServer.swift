@@ -69,7 +69,7 @@ final class RankServer {
     var isNews = !frames.isEmpty
     let now = apus_now()
     for case let worker? in workers {
-      switch try worker.collect(now: now) {
+      switch worker.collect(now: now) {
       case .nothing: break
       case .later: isNews = true
       case .frame(let frame):
@@ -147,11 +147,8 @@ final class RankServer {
     }
     workers[number] = nil
     // What it finished before it died counts.
-    do {
-      if case .frame(let frame) = try worker.collect(now: apus_now(), isLast: true) {
-        link.send(frame, to: 0)
-      }
-    } catch { ending.problem = error.detail }
+    if case .frame(let frame) = worker.collect(now: apus_now(), isLast: true) { link.send(frame, to: 0) }
+    ending.problem = worker.corruption
     if let child = worker.process as? ChildWorker {
       for relay in [child.output, child.errors] {
         poller.remove(relay.descriptor)
