@@ -94,6 +94,8 @@ extension Communicator {
   private static func endMPI(status: Int32) {
     guard let transport = shared.withLock({ $0?.transport as? MPITransport }) else { return }
     let isServing = RankServer.isServing.load(ordering: .relaxed)
+    // Another thread may be in the library.
+    if isServing { try? transport.enter() }
     if status != 0 || isServing { transport.headers.abort(status: status == 0 ? 1 : status) }
     do { try transport.finish() } catch {
       // To finish MPI while a thread is in a call of it is not allowed, and without that the others would wait.

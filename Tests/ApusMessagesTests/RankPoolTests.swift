@@ -46,15 +46,15 @@ import Testing
 
   /// Functions can't be named to a rank that is another program.
   @Test func ranksOfDifferentBuildsAreTold() async throws {
-    let other = programFolder + "/ClusterFibonacci"
+    let (one, other) = ("\(programFolder)/MessageScenarios", "\(programFolder)/ClusterFibonacci")
     let run = try await launch(
       2, "/bin/sh", "-c",
-      "case $APUS_RANK in *:1:2:*) exec '\(other)';; *) exec '\(programFolder)/MessageScenarios' 'pool crash';; esac"
+      "case $APUS_RANK in *:1:2:*) exec '\(other)';; *) exec '\(one)' 'pool crash';; esac"
     )
     #expect(!run.timedOut && run.status != .exited(0))
     #expect(
-      run.errors.contains("rank 1 runs another build of the program than rank 0"), "\(run.output) \(run.errors)"
-    )
+      run.errors.contains("rank 1 runs another build of the program than rank 0"),
+      "\(run.output) \(run.errors)")
   }
 
   /// Rank 0 sleeps while it waits for the others.

@@ -49,7 +49,9 @@ package struct ChannelFrame: BitwiseCopyable {
     guard buffer.count >= size else { return nil }
     let frame = buffer.bytes.loadUnaligned(as: ChannelFrame.self)
     let rest = UnsafeRawBufferPointer(rebasing: buffer.bytes[size...])
-    guard frame.kind != Kind.moved || rest.count == Int(frame.published) + Int(frame.ahead) else { return nil }
+    guard frame.kind != Kind.moved || rest.count == Int(frame.published) + Int(frame.ahead) else {
+      return nil
+    }
     return (frame, rest)
   }
 

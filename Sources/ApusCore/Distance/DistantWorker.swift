@@ -106,7 +106,9 @@ package final class DistantWorker: DistantProcess {
       return
     }
     let freed = frame.consumed &- tasks.position
-    guard freed <= sent &- tasks.position, try results.space(atLeast: bytes.count) >= bytes.count else {
+    guard freed <= sent &- tasks.position, Int(frame.published) % recordAlignment == 0,
+      try results.space(atLeast: bytes.count) >= bytes.count
+    else {
       throw ChannelCorruption("more came from a worker than there is room for")
     }
     pid = frame.process

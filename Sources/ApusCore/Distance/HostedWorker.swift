@@ -6,6 +6,8 @@ import Synchronization
 package final class HostedWorker {
   package let generation: UInt32
   package let process: any WorkerProcess
+  /// What it wrote that no sound worker writes.
+  package private(set) var corruption: String?
   private let number: Int
   private let channel: Channel
   private var tasks: RingWriter
@@ -15,6 +17,8 @@ package final class HostedWorker {
   private var toldConsumed: UInt64 = 0
   private var toldProgress: UInt64 = 0
   private var toldReady = false
+  /// The first task of the last run of which a part was told.
+  private var openRunFirst = ChannelFrame.none
   private var lastFrame: UInt64 = 0
   /// The answer to what the engine asked for; and whether the worker has not passed yet what was taken back.
   private var answer = ChannelFrame.none
@@ -37,7 +41,9 @@ package final class HostedWorker {
 
   package func accept(_ frame: ChannelFrame, _ bytes: UnsafeRawBufferPointer) throws(ChannelCorruption) {
     let freed = frame.consumed &- results.position
-    guard freed <= sent &- results.position, try tasks.space(atLeast: bytes.count) >= bytes.count else {
+    guard freed <= sent &- results.position, bytes.count % recordAlignment == 0,
+      try tasks.space(atLeast: bytes.count) >= bytes.count
+    else {
       throw ChannelCorruption("more came for a worker than there is room for")
     }
     results.consume(Int(freed))
@@ -82,23 +88,36 @@ package final class HostedWorker {
     case frame(ByteBuffer)
   }
 
-  /// What the worker has done since the last time.
-  package func collect(now: UInt64, isLast: Bool = false) throws(ChannelCorruption) -> News {
+  /// What the worker has done since the last time. One that wrote what no sound worker writes is killed.
+  package func collect(now: UInt64, isLast: Bool = false) -> News {
+    guard corruption == nil else { return .nothing }
+    do { return try collectSound(now: now, isLast: isLast) } catch {
+      corruption = error.detail
+      process.kill()
+      return .nothing
+    }
+  }
+
+  private func collectSound(now: UInt64, isLast: Bool) throws(ChannelCorruption) -> News {
     checkRevocation()
     // Before the rings: what it counts is in them then. Acquire: pairs with the release after each value.
     let progress = channel.progress.pointee.load(ordering: .acquiring)
     let available = try results.available(atLeast: results.capacity)
     let space = try tasks.space(atLeast: tasks.capacity)
     let count = Int(results.position &+ UInt64(available) &- sent)
+    guard count % recordAlignment == 0 else {
+      throw ChannelCorruption("a result ends in the middle of a record")
+    }
     let consumed = tasks.position &- UInt64(tasks.capacity - space)
     let isReady = channel.ready.pointee.load(ordering: .acquiring) == Channel.magic
     let isUrgent =
       space == tasks.capacity || count >= Self.gathered || answer != ChannelFrame.none || isLast
       || isReady != toldReady
     let (ahead, known) = openRun(
-      at: available, progress, isWanted: isLast || now &- lastFrame >= Self.openRunInterval)
-    guard count > 0 || known != toldProgress || isReady != toldReady
-      || answer != ChannelFrame.none || consumed &- toldConsumed >= UInt64(ChannelLimit.record)
+      at: available, progress, isWanted: isLast || now &- lastFrame >= Self.openRunInterval, isLast)
+    guard
+      count > 0 || known != toldProgress || isReady != toldReady
+        || answer != ChannelFrame.none || consumed &- toldConsumed >= UInt64(ChannelLimit.record)
     else { return .nothing }
     guard isUrgent || now &- lastFrame >= Self.gathering else { return .later }
 
@@ -124,20 +143,25 @@ package final class HostedWorker {
 
   /// What the worker has done of a run that it has not published: so many bytes behind what was, if they are wanted.
   /// And its progress as far as the other side is shown what it counts.
-  private func openRun(at offset: Int, _ progress: UInt64, isWanted: Bool) -> (bytes: Int, progress: UInt64) {
+  private func openRun(
+    at offset: Int, _ progress: UInt64, isWanted: Bool, _ isDead: Bool
+  ) -> (bytes: Int, progress: UInt64) {
     guard offset + ResultHeader.size <= results.capacity else { return (0, progress) }
-    let header = results.place(offset).load(as: ResultHeader.self)
+    let header = results.place(offset).loadUnaligned(as: ResultHeader.self)
     // A dead worker may have closed it and not come to publish it.
-    let isClosed = header.kind == ResultHeader.Kind.run && header.count > 0 && isWanted
-    guard header.kind == ResultHeader.Kind.openRun || isClosed, progress / 2 > header.sequence else {
-      return (0, progress)
-    }
+    let isClosed = isDead && header.kind == ResultHeader.Kind.run && header.count > 0
+    // What was told before is not told again, but for a run of which a part was: so what an earlier round has left in
+    // the ring is no run.
+    guard header.kind == ResultHeader.Kind.openRun || isClosed, progress / 2 > header.sequence,
+      header.sequence >= toldProgress / 2 || header.sequence == openRunFirst
+    else { return (0, progress) }
     let stride = isClosed ? header.length / UInt64(header.count) : header.length
     let bytes = (progress / 2 &- header.sequence).multipliedReportingOverflow(by: stride)
     let size = ResultHeader.size + Int(clamping: bytes.partialValue)
     guard isWanted, !bytes.overflow, bytes.partialValue <= UInt64(results.capacity),
       offset + size <= results.capacity
-    else { return (0, 2 &* header.sequence &+ 1) }
+    else { return (0, max(toldProgress, 2 &* header.sequence &+ 1)) }
+    openRunFirst = header.sequence
     return (size, progress)
   }
 

@@ -104,7 +104,8 @@ package final class PoolEngine: @unchecked Sendable {
     try quiet.add(poke.descriptor.number, tag: Tag.poke)
     try busy.add(quiet.descriptor.number, tag: Tag.quiet)
     try busy.add(doorbell.descriptor.number, tag: Tag.doorbell)
-    if let distant { try quiet.add(distant.notice, tag: Tag.distant) }
+    // Who drives takes what has come. The engine thread of an idle pool would take it and not go on with it.
+    if let distant { try busy.add(distant.notice, tag: Tag.distant) }
     try startAll()
     do {
       try NativeThread.start(name: "apus-engine") { [self] in serve() }
@@ -115,7 +116,9 @@ package final class PoolEngine: @unchecked Sendable {
   }
 
   /// The processes of the workers that live.
-  package var processIdentifiers: [Int32] { lock.withLock { workers.compactMap { $0?.process.pid } } }
+  package var processIdentifiers: [Int32] {
+    lock.withLock { workers.compactMap { $0?.process.pid }.filter { $0 != 0 } }
+  }
 
   // MARK: Submitting
 

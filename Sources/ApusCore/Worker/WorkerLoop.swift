@@ -159,7 +159,8 @@ package final class WorkerLoop: @unchecked Sendable {
   package func abandon() {
     isAbandoned.store(true, ordering: .releasing)
     _ = channel.decideRevocation(before: 1 << 62)
-    channel.cancelled.pointee.store(channel.progress.pointee.load(ordering: .relaxed) / 2 + 1, ordering: .releasing)
+    channel.cancelled.pointee.store(
+      channel.progress.pointee.load(ordering: .relaxed) / 2 + 1, ordering: .releasing)
     cancelAsyncTask()
     channel.wakeWorker()
   }

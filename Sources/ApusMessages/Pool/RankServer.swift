@@ -1,5 +1,6 @@
 import ApusCore
 import CApus
+import Glibc
 import Synchronization
 
 /// A rank that serves a pool: has its workers run what rank 0 gives out, until that says that it is over.
@@ -68,7 +69,7 @@ final class RankServer {
     var isNews = !frames.isEmpty
     let now = apus_now()
     for case let worker? in workers {
-      switch try worker.collect(now: now) {
+      switch worker.collect(now: now) {
       case .nothing: break
       case .later: isNews = true
       case .frame(let frame):
@@ -146,9 +147,8 @@ final class RankServer {
     }
     workers[number] = nil
     // What it finished before it died counts.
-    do {
-      if case .frame(let frame) = try worker.collect(now: apus_now(), isLast: true) { link.send(frame, to: 0) }
-    } catch { ending.problem = error.detail }
+    if case .frame(let frame) = worker.collect(now: apus_now(), isLast: true) { link.send(frame, to: 0) }
+    ending.problem = worker.corruption
     if let child = worker.process as? ChildWorker {
       for relay in [child.output, child.errors] {
         poller.remove(relay.descriptor)
@@ -164,6 +164,8 @@ final class RankServer {
 
   private func relay(_ number: Int, _ relay: (ChildWorker) -> LineRelay) {
     guard let child = workers[number]?.process as? ChildWorker else { return }
+    // Nobody reads our output: the workers have to wait, and we look again in a moment.
+    if relay(child).isCongested { return _ = usleep(1000) }
     if !relay(child).drain() { poller.remove(relay(child).descriptor) }
   }
 

@@ -248,7 +248,9 @@ enum RankPoolScenarios {
       let strings = (0..<100_000).map { "\($0)" }
       let time = try await clock.measure { _ = try await pool.map(strings) { $0 + "!" } }
       print("map of 100000 strings: \(time)")
-      let single = try await clock.measure { for number in 0..<1000 { _ = try await pool.run(number) { $0 } } }
+      let single = try await clock.measure {
+        for number in 0..<1000 { _ = try await pool.run(number) { $0 } }
+      }
       print("one call: \(single / 1000)")
       let block = Array(repeating: 1.0, count: 1 << 20)
       let moved = try await clock.measure { _ = try await pool.map([block, block, block, block], doubled) }
