@@ -35,7 +35,7 @@ extension Doctor {
     for candidate in MPIFinder(environment: environment, launcher: nil, launcherFolder: nil).candidates() {
       do {
         let library = try MPILibraryProbe.of(candidate)
-        guard seen.insert(library.path).inserted else { continue }
+        guard seen.insert(MPIStarter.resolved(library.path)).inserted else { continue }
         let fitting = starters.filter { $0.serves(library.make) }
         if fitting.isEmpty {
           section.add(

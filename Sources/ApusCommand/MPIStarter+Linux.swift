@@ -65,7 +65,7 @@ struct MPIStarter {
   }
 
   /// The file behind links: two names of one launcher are one.
-  private static func resolved(_ path: String) -> String {
+  static func resolved(_ path: String) -> String {
     guard let found = realpath(path, nil) else { return path }
     defer { free(found) }
     return String(cString: found)
