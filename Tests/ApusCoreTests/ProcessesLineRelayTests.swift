@@ -169,6 +169,8 @@ struct ProcessesLineRelayTests {
     try NativeThread.start(name: "end") {
       done.wait()
       done.wait()
+      // What could not be written at once is kept, and written by a thread.
+      while !target.isSettled { usleep(1000) }
       resultWriting.close()
     }
     let text = readAll(resultReading)
