@@ -17,8 +17,6 @@ package final class HostedWorker {
   private var toldConsumed: UInt64 = 0
   private var toldProgress: UInt64 = 0
   private var toldReady = false
-  /// The first task of the last run of which a part was told.
-  private var openRunFirst = ChannelFrame.none
   private var lastFrame: UInt64 = 0
   /// The answer to what the engine asked for; and whether the worker has not passed yet what was taken back.
   private var answer = ChannelFrame.none
@@ -142,27 +140,25 @@ package final class HostedWorker {
   }
 
   /// What the worker has done of a run that it has not published: so many bytes behind what was, if they are wanted.
-  /// And its progress as far as the other side is shown what it counts.
+  /// And its progress as far as the other side has, with them, what it counts.
   private func openRun(
     at offset: Int, _ progress: UInt64, isWanted: Bool, _ isDead: Bool
   ) -> (bytes: Int, progress: UInt64) {
     guard offset + ResultHeader.size <= results.capacity else { return (0, progress) }
     let header = results.place(offset).loadUnaligned(as: ResultHeader.self)
-    // A dead worker may have closed it and not come to publish it.
-    let isClosed = isDead && header.kind == ResultHeader.Kind.run && header.count > 0
-    // What was told before is not told again, but for a run of which a part was: so what an earlier round has left in
-    // the ring is no run.
+    let isClosed = header.kind == ResultHeader.Kind.run
     guard header.kind == ResultHeader.Kind.openRun || isClosed, progress / 2 > header.sequence,
-      header.sequence >= toldProgress / 2 || header.sequence == openRunFirst
+      header.position == results.position &+ UInt64(offset)
     else { return (0, progress) }
+    let withoutIt = (0, max(toldProgress, 2 &* header.sequence &+ 1))
+    // It may just be about to be published. A dead worker did not come to that.
+    if isClosed, !isDead || header.count == 0 { return withoutIt }
+    // While the worker closes it, this may be too much, and the other side has use for a part.
     let stride = isClosed ? header.length / UInt64(header.count) : header.length
     let bytes = (progress / 2 &- header.sequence).multipliedReportingOverflow(by: stride)
-    let size = ResultHeader.size + Int(clamping: bytes.partialValue)
-    guard isWanted, !bytes.overflow, bytes.partialValue <= UInt64(results.capacity),
-      offset + size <= results.capacity
-    else { return (0, max(toldProgress, 2 &* header.sequence &+ 1)) }
-    openRunFirst = header.sequence
-    return (size, progress)
+    guard isWanted, !bytes.overflow, bytes.partialValue <= UInt64(results.capacity) else { return withoutIt }
+    let size = ResultHeader.size + Int(bytes.partialValue)
+    return offset + size <= results.capacity ? (size, progress) : withoutIt
   }
 
   // MARK: Waiting
