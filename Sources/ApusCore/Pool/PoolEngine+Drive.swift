@@ -183,7 +183,13 @@ extension PoolEngine {
     waitUnlocked(on: busy, timeout)
     if isEngineThread { wakeUp() }
     sleepers -= 1
-    if sleepers > 0 { armWorkers() } else { disarmWorkers() }
+    if sleepers > 0 {
+      armWorkers()
+      // What has woken us is silenced, and need not have woken the others; we may leave now, because one of them drives.
+      _ = pump(isLast: true)
+    } else {
+      disarmWorkers()
+    }
     enforceLimits(now: apus_now())
     announce()
   }
