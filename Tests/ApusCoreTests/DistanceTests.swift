@@ -90,4 +90,19 @@ import Testing
     let (early, nothing) = try #require(ChannelFrame.read(frame.buffer()))
     #expect(throws: ChannelCorruption.self) { try distant.accept(early, nothing) }
   }
+
+  @Test(arguments: [
+    ExitStatus.exited(3), .signalled(9, coreDumped: false), .signalled(11, coreDumped: true), .unknown,
+  ])
+  func endsComeBack(status: ExitStatus) throws {
+    for problem in [nil, "it could not be started"] {
+      let buffer = ByteBuffer()
+      WorkerEnding(status: status, problem: problem).append(to: buffer, standardError: "last words\n")
+      let (ending, standardError) = try WorkerEnding.read(buffer.bytes)
+      #expect(ending.status == status && ending.problem == problem && standardError == "last words\n")
+    }
+    #expect(throws: WorkerProtocolError.self) {
+      try WorkerEnding.read(UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+  }
 }

@@ -65,23 +65,26 @@ package struct ChannelFrame: BitwiseCopyable {
 extension WorkerEnding {
   /// With the end of what the worker wrote to standard error.
   package func append(to buffer: ByteBuffer, standardError: String) {
-    switch status {
-    case .exited(let code): buffer.append([0, code, 0].withUnsafeBytes { $0.load(as: Three.self) })
-    case .signalled(let signal, let isDumped):
-      buffer.append([1, signal, isDumped ? 1 : 0].withUnsafeBytes { $0.load(as: Three.self) })
-    case .unknown: buffer.append([2, 0, 0].withUnsafeBytes { $0.load(as: Three.self) })
-    }
+    let (kind, value, isDumped): (Int32, Int32, Int32) =
+      switch status {
+      case .exited(let code): (0, code, 0)
+      case .signalled(let signal, let isDumped): (1, signal, isDumped ? 1 : 0)
+      case .unknown: (2, 0, 0)
+      }
+    buffer.append(kind)
+    buffer.append(value)
+    buffer.append(isDumped)
     buffer.append(string: problem ?? "")
     buffer.append(string: standardError)
   }
-
-  private typealias Three = (Int32, Int32, Int32)
 
   package static func read(_ bytes: UnsafeRawBufferPointer) throws(WorkerProtocolError) -> (
     ending: WorkerEnding, standardError: String
   ) {
     var reader = ByteReader(bytes)
-    let (kind, value, isDumped): Three = (try reader.value(), try reader.value(), try reader.value())
+    let kind = try reader.value(Int32.self)
+    let value = try reader.value(Int32.self)
+    let isDumped = try reader.value(Int32.self)
     let status: ExitStatus =
       kind == 0 ? .exited(value) : kind == 1 ? .signalled(value, coreDumped: isDumped != 0) : .unknown
     let problem = try reader.string()
