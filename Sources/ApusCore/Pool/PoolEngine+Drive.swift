@@ -181,7 +181,13 @@ extension PoolEngine {
     waitUnlocked(on: busy, timeout)
     if isEngineThread { wakeUp() }
     sleepers -= 1
-    if sleepers > 0 { armWorkers() } else { disarmWorkers() }
+    if sleepers > 0 {
+      armWorkers()
+      // What woke us is silenced, and need not have woken the other one, on whose account we may leave now.
+      _ = pump(isLast: true)
+    } else {
+      disarmWorkers()
+    }
     enforceLimits(now: apus_now())
     announce()
   }
