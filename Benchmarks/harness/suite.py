@@ -15,8 +15,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "Benchmarks"
 VENV = ROOT / ".venv-bench"
-# Ours with Swift's libraries linked in, as servers are deployed: they start in two thirds of the time. And as
-# `swift build` links them if nothing is said.
+# Ours with Swift's libraries linked in, as servers are deployed: they start sooner. And as `swift build` links
+# them if nothing is said.
 SWIFT_PROGRAMS, SHARED_PROGRAMS = BENCHMARKS / ".build/release", BENCHMARKS / ".build-shared/release"
 SWIFT_BUILDS = {SWIFT_PROGRAMS: ["--static-swift-stdlib"], SHARED_PROGRAMS: []}
 C_PROGRAMS = BENCHMARKS / ".build/peers"

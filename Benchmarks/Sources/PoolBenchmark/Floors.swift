@@ -2,20 +2,12 @@ import Glibc
 
 // What the machine does without a pool.
 
-typealias Body = @Sendable (Int) throws -> Int
-
-/// The body as a value that the optimiser cannot see through: a pool's worker cannot either.
-private func opaqueBody() -> Body {
-  CommandLine.arguments.count > 1_000 ? { $0 &- 1 } : noop
-}
-
 /// The same call per element, in a loop on one thread, into a new array each time.
 func sequentialLoop(count: Int) -> Figure {
   let inputs = Array(0..<count)
-  let body = opaqueBody()
   let time = medianSeconds(repetitions: 5) {
     [Int](unsafeUninitializedCapacity: count) { output, initialized in
-      run(body, inputs, 0..<count, into: output)
+      run(inputs, 0..<count, into: output)
       initialized = count
     }
   }
@@ -25,12 +17,11 @@ func sequentialLoop(count: Int) -> Figure {
 /// The same on several threads, each with its share of the elements.
 func threadedLoop(threads: Int, count: Int) -> Figure {
   let inputs = Array(0..<count)
-  let body = opaqueBody()
   let time = medianSeconds(repetitions: 5) {
     [Int](unsafeUninitializedCapacity: count) { output, initialized in
       let running = (0..<threads).map { index in
         let share = count * index / threads..<count * (index + 1) / threads
-        return startThread(Share(body: body, inputs: inputs, range: share, output: output))
+        return startThread(Share(inputs: inputs, range: share, output: output))
       }
       for thread in running { pthread_join(thread, nil) }
       initialized = count
@@ -41,23 +32,17 @@ func threadedLoop(threads: Int, count: Int) -> Figure {
 
 @inline(never)
 private func run(
-  _ body: Body, _ inputs: [Int], _ range: Range<Int>, into output: UnsafeMutableBufferPointer<Int>
+  _ inputs: [Int], _ range: Range<Int>, into output: UnsafeMutableBufferPointer<Int>
 ) {
-  do {
-    for index in range { output.initializeElement(at: index, to: try body(inputs[index])) }
-  } catch {
-    require(false, "\(error)")
-  }
+  for index in range { output.initializeElement(at: index, to: noop(inputs[index])) }
 }
 
 private final class Share {
-  let body: Body
   let inputs: [Int]
   let range: Range<Int>
   let output: UnsafeMutableBufferPointer<Int>
 
-  init(body: @escaping Body, inputs: [Int], range: Range<Int>, output: UnsafeMutableBufferPointer<Int>) {
-    self.body = body
+  init(inputs: [Int], range: Range<Int>, output: UnsafeMutableBufferPointer<Int>) {
     self.inputs = inputs
     self.range = range
     self.output = output
@@ -70,7 +55,7 @@ private func startThread(_ share: Share) -> pthread_t {
     &thread, nil,
     { context in
       let share = Unmanaged<Share>.fromOpaque(context!).takeRetainedValue()
-      run(share.body, share.inputs, share.range, into: share.output)
+      run(share.inputs, share.range, into: share.output)
       return nil
     }, Unmanaged.passRetained(share).toOpaque())
   require(status == 0, "no thread: error \(status)")
