@@ -44,6 +44,9 @@ let package = Package(
     .executableTarget(
       name: "Ring", dependencies: ["Apus"], path: "Examples/Ring", swiftSettings: settings),
     .executableTarget(
+      name: "ClusterFibonacci", dependencies: ["Apus"], path: "Examples/ClusterFibonacci",
+      swiftSettings: settings),
+    .executableTarget(
       name: "MonteCarloPi", dependencies: ["Apus"], path: "Examples/MonteCarloPi", swiftSettings: settings),
     .executableTarget(
       name: "MasterWorkers", dependencies: ["Apus"], path: "Examples/MasterWorkers", swiftSettings: settings),
@@ -52,9 +55,15 @@ let package = Package(
     .executableTarget(
       name: "DistributedSort", dependencies: ["Apus"], path: "Examples/DistributedSort",
       swiftSettings: settings),
+    .target(name: "StressSupport", path: "Tests/Stress/Support", swiftSettings: settings),
+    .executableTarget(
+      name: "RanksInside", dependencies: ["Apus"], path: "Examples/RanksInside", swiftSettings: settings),
     .target(name: "PoolStressSaboteur", path: "Tests/Stress/Saboteur"),
     .executableTarget(
-      name: "PoolStress", dependencies: ["Apus", "ApusCore", "PoolStressSaboteur"],
+      name: "MessageStress", dependencies: ["Apus", "ApusCore", "StressSupport"],
+      path: "Tests/Stress/Messages", swiftSettings: settings),
+    .executableTarget(
+      name: "PoolStress", dependencies: ["Apus", "ApusCore", "PoolStressSaboteur", "StressSupport"],
       path: "Tests/Stress/Program",
       swiftSettings: settings),
     .testTarget(name: "ApusCoreTests", dependencies: ["ApusCore", "CApus"], swiftSettings: settings),
@@ -65,7 +74,8 @@ let package = Package(
       name: "ApusMessagesTests",
       dependencies: [
         "ApusMessages", "ApusCore", "CApus", "ApusCommand", "MessageScenarios", "MPIProbe", "Ring",
-        "MonteCarloPi", "MasterWorkers", "HeatEquation", "DistributedSort", "TestSupport",
+        "ClusterFibonacci", "MonteCarloPi", "MasterWorkers", "HeatEquation", "DistributedSort", "RanksInside",
+        "TestSupport",
       ],
       swiftSettings: settings),
     // Programs that tests run as children, since what they show can't be shown in the test's own process.

@@ -19,6 +19,10 @@ struct Launch: ParsableCommand {
       SIGUSR1 and SIGUSR2 are passed on. ^Z stops the ranks too. Whatever happens, no rank is left behind.
 
       Each rank may use its share of the processors (APUS_CPUS), and rank 0 alone reads standard input.
+
+      With --mpi the launcher of an MPI library starts the ranks, which then talk through that library, on other \
+      machines too. What it is told beyond the number of ranks is said on standard error. Output, signals and the \
+      exit status are then its own.
       """)
 
   enum Output: EnumerableFlag {
@@ -58,6 +62,19 @@ struct Launch: ParsableCommand {
       valueName: "seconds"))
   var grace = 2.0
 
+  @Option(
+    name: .customLong("mpi"), defaultAsFlag: "", parsing: .next,
+    help: ArgumentHelp(
+      "Have an MPI library's launcher start the ranks: the first in PATH, or with --mpi=NAME that one (a path, "
+        + "a program's name, openmpi or mpich).", valueName: "launcher"))
+  var mpi: String? = nil
+
+  @Option(
+    name: .customLong("mpi-option"), parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "With --mpi: a word more for the launcher, such as --mpi-option=--hostfile.", valueName: "word"))
+  var mpiOptions: [String] = []
+
   @Argument(
     parsing: .captureForPassthrough,
     help: ArgumentHelp(
@@ -67,6 +84,11 @@ struct Launch: ParsableCommand {
   mutating func validate() throws {
     // Everything from the first word that is no option of ours comes here, also what looks like one.
     if command.first == "-h" || command.first == "--help" { throw CleanExit.helpRequest(self) }
+    // `--mpi program` is the option alone, and a program.
+    if let name = mpi, !name.isEmpty, !CommandLine.arguments.contains("--mpi=\(name)") {
+      command.insert(name, at: 0)
+      mpi = ""
+    }
     if command.first == "--version" { throw CleanExit.message(Apus.configuration.version) }
     if command.first == "--" {
       command.removeFirst()
@@ -79,45 +101,56 @@ struct Launch: ParsableCommand {
     if let ranks, !(1...RankTicket.mostRanks ~= ranks) {
       throw ValidationError("\(ranks) ranks can't be started: 1 to \(RankTicket.mostRanks) can")
     }
+    if mpi != nil, output != nil || keepGoing || noInput || grace != 2 {
+      throw ValidationError(
+        "--prefix, --group, --plain, --keep-going, --no-stdin and --grace are not for --mpi: give the launcher its "
+          + "own options with --mpi-option")
+    }
+    guard mpi != nil || mpiOptions.isEmpty else { throw ValidationError("--mpi-option is for --mpi") }
     guard grace >= 0, grace <= 1e9 else {
       throw ValidationError("--grace takes a number of seconds from 0 on")
     }
   }
 
   func run() throws {
-    // Before there is a second thread.
-    let signals = EndingSignals()
+    if let mpi { return try startMPI(mpi) }
     let processors = Processors.available
     let count = ranks ?? min(processors, RankTicket.mostRanks)
+    // These two before there is a second thread.
+    let signals = EndingSignals()
+    let options = options(count)
     do {
-      let outcome = try launch(count, processors: processors, signals)
+      let outcome = try launch(count, processors: processors, options, signals)
       finish(outcome, ranks: count, signals)
-    } catch let error as LaunchError {
-      complain("\(error)")
-      switch error.code {
-      case .notFound: throw ExitCode(127)
-      case .notExecutable: throw ExitCode(126)
-      default: throw ExitCode.failure
-      }
-    } catch {
-      complain("\(error)")
-      throw ExitCode.failure
+    } catch { try fail(error) }
+  }
+
+  private func startMPI(_ wanted: String) throws {
+    do {
+      try becomeMPILauncher(wanted, ranks: ranks ?? min(Processors.available, RankTicket.mostRanks))
+    } catch { try fail(error) }
+  }
+
+  private func fail(_ error: any Error) throws -> Never {
+    complain("\(error)")
+    switch (error as? LaunchError)?.cause?.code {
+    case .notFound: throw ExitCode(127)
+    case .notExecutable: throw ExitCode(126)
+    default: throw ExitCode.failure
     }
   }
 
-  private func launch(_ count: Int, processors: Int, _ signals: EndingSignals) throws -> RankOutcome {
+  private func launch(
+    _ count: Int, processors: Int, _ options: RankOptions, _ signals: EndingSignals
+  ) throws -> RankOutcome {
     var request = SpawnRequest(path: try ProgramSearch.find(command[0]), arguments: command)
     let share = Processors.environmentName + "="
     request.environment.removeAll { $0.hasPrefix(share) }
     request.environment.append(share + "\(max(1, processors / count))")
     allowDescriptors(5 * count + 64)
-    let descriptor = try LocalMemory.make(ranks: count)
-    let memory = try LocalMemory(descriptor.number, ranks: count)
-    let supervisor = try RankSupervisor(request, ranks: count, memory: descriptor, options: options(count))
-    try signals.pass(to: supervisor)
-    return try supervisor.run { event in
-      if case .failed(let failure) = event { memory.markFailed(rank: failure.rank) }
-    }
+    let ranks = try LocalRanks(request, count: count, options: options)
+    try signals.pass(to: ranks.supervisor)
+    return try ranks.run()
   }
 
   private func options(_ count: Int) -> RankOptions {
@@ -135,6 +168,7 @@ struct Launch: ParsableCommand {
     options.forwardsInput = !noInput
     options.failure = keepGoing ? .spares : .endsOthers
     options.grace = .seconds(grace)
+    options.watchdog = Watchdog(groups: count)
     return options
   }
 

@@ -23,7 +23,7 @@ extension Communicator {
   ) async throws -> (value: T, status: MessageStatus) {
     let result = TypedReceive<T>(self)
     try await run(result.operation(selector(source._rank, tag._tag)))
-    return (try result.value(), status(result.envelope!, result.codec.elementStride))
+    return (try result.value(), status(result.envelope!, result.type))
   }
 
   /// Starts an operation and waits until it is over.

@@ -1,12 +1,13 @@
 public import ApusCore
 
 // Every rank of the communicator calls the same operation, in the same order. In debug builds they compare what they
-// call, and throw if it differs.
+// call, and throw if it differs. Values of the plain types go as memory of a length that all know, and all else with
+// its length.
 extension Communicator {
   /// Returns once every rank has called it.
   @available(*, noasync, message: "await it instead")
   public func barrier() throws {
-    try collective(.barrier, Int.self) { try $0.barrier(tag: $1) }
+    try collective(.barrier, Int.self) { ranks, tag in try ranks.barrier(tag: tag) }
   }
 
   /// Gives the root's value to every rank.
@@ -16,21 +17,23 @@ extension Communicator {
   /// ```
   ///
   /// - Parameter value: Looked at on the root alone, which must have one.
-  /// - Throws: `MessageError`: `invalidArgument`, `notEncodable`, `notDecodable`, and as `receive`.
+  /// - Throws: `MessageError`: `invalidArgument`, `notEncodable`, `notDecodable`, `concurrentUse`, and as `receive`.
   @available(*, noasync, message: "await it instead")
   public func broadcast<T: Codable>(_ value: T?, from root: Int = 0) throws -> T {
-    try collective(.broadcast, T.self, root: root) { channel, tag in
-      guard rank == root else {
-        let buffer = ByteBuffer()
-        try channel.broadcast(valueIn: buffer, from: root, tag: tag)
-        return try decode(buffer.bytes, ValueCodec<T>())
-      }
-      guard let value else {
+    try collective(.broadcast, T.self, root: root) { ranks, tag in
+      let isRoot = rank == root
+      if isRoot, value == nil {
         throw MessageError(
           .invalidArgument, "rank \(rank) is the root of a broadcast and has no value", rank: rank)
       }
-      try channel.broadcast(valueIn: encoded(value), from: root, tag: tag)
-      return value
+      let buffer = isRoot ? try encoded(value!) : ByteBuffer()
+      if let size = WireType(T.self).rawSize {
+        let bytes = isRoot ? buffer.baseAddress : buffer.uninitialized(count: size)
+        try ranks.broadcast(UnsafeMutableRawBufferPointer(start: bytes, count: size), from: root, tag: tag)
+      } else {
+        try ranks.messages.broadcast(valueIn: buffer, from: root, tag: tag)
+      }
+      return isRoot ? value! : try decode(buffer.bytes, ValueCodec<T>())
     }
   }
 
@@ -38,8 +41,8 @@ extension Communicator {
   @available(*, noasync, message: "await it instead")
   public func broadcast<T: RawCodable>(into buffer: UnsafeMutableBufferPointer<T>, from root: Int = 0) throws
   {
-    try collective(.broadcast, [T].self, root: root, count: buffer.count) {
-      try $0.broadcast(UnsafeMutableRawBufferPointer(buffer), from: root, tag: $1)
+    try collective(.broadcast, [T].self, root: root, count: buffer.count) { ranks, tag in
+      try ranks.broadcast(UnsafeMutableRawBufferPointer(buffer), from: root, tag: tag)
     }
   }
 
@@ -48,7 +51,7 @@ extension Communicator {
   /// - Parameter values: As many as there are ranks. Looked at on the root alone.
   @available(*, noasync, message: "await it instead")
   public func scatter<T: Codable>(_ values: [T]?, from root: Int = 0) throws -> T {
-    try collective(.scatter, T.self, root: root) { channel, tag in
+    try collective(.scatter, T.self, root: root) { ranks, tag in
       var pieces = Pieces()
       if rank == root {
         guard let values, values.count == size else {
@@ -60,7 +63,12 @@ extension Communicator {
         for value in values { try pieces.append { try encode(value, ValueCodec<T>(), into: $0) } }
       }
       let mine = ByteBuffer()
-      try channel.scatter(valuesIn: pieces, appendingTo: mine, from: root, tag: tag)
+      if let length = WireType(T.self).rawSize {
+        let piece = mine.room(for: length)
+        try ranks.scatter(pieces.buffer.bytes, into: piece, from: root, tag: tag)
+      } else {
+        try ranks.messages.scatter(valuesIn: pieces, appendingTo: mine, from: root, tag: tag)
+      }
       return try decode(mine.bytes, ValueCodec<T>())
     }
   }
@@ -75,20 +83,10 @@ extension Communicator {
   public func scatter<T: RawCodable>(dividing values: [T]?, counts: [Int]? = nil, from root: Int = 0) throws
     -> [T]
   {
-    try collective(.scatter, [T].self, root: root) { channel, tag in
-      var pieces = Pieces()
-      if rank == root {
-        let values = values ?? []
-        var start = 0
-        for count in try self.counts(counts, of: values.count) {
-          pieces.append { buffer in
-            values[start..<start + count].withUnsafeBytes { buffer.append(contentsOf: $0) }
-          }
-          start += count
-        }
-      }
+    try collective(.scatter, [T].self, root: root) { ranks, tag in
+      let pieces = rank == root ? try divided(values ?? [], counts) : Pieces()
       let mine = ByteBuffer()
-      try channel.scatter(valuesIn: pieces, appendingTo: mine, from: root, tag: tag)
+      try ranks.messages.scatter(valuesIn: pieces, appendingTo: mine, from: root, tag: tag)
       return try decode(mine.bytes, ValueCodec<[T]>())
     }
   }
@@ -96,12 +94,14 @@ extension Communicator {
   /// Collects the values of all ranks on the root, in rank order; nil on the others.
   @available(*, noasync, message: "await it instead")
   public func gather<T: Codable>(_ value: T, to root: Int = 0) throws -> [T]? {
-    try collective(.gather, T.self, root: root) { channel, tag in
-      let bytes = try encoded(value)
-      guard let pieces = try channel.gather(valueIn: bytes.bytes, to: root, tag: tag) else {
-        return nil
+    try collective(.gather, T.self, root: root) { ranks, tag in
+      let mine = try encoded(value)
+      guard let length = WireType(T.self).rawSize else {
+        return try ranks.messages.gather(valueIn: mine.bytes, to: root, tag: tag).map { try values($0) }
       }
-      return try values(pieces)
+      let all = ByteBuffer()
+      try ranks.gather(mine.bytes, into: all.room(for: rank == root ? length * size : 0), to: root, tag: tag)
+      return rank == root ? try values(all, length) : nil
     }
   }
 
@@ -109,8 +109,10 @@ extension Communicator {
   /// on the others.
   @available(*, noasync, message: "await it instead")
   public func gather<T: RawCodable>(concatenating values: [T], to root: Int = 0) throws -> [T]? {
-    try collective(.gather, [T].self, root: root) { channel, tag in
-      let pieces = try values.withUnsafeBytes { try channel.gather(valueIn: $0, to: root, tag: tag) }
+    try collective(.gather, [T].self, root: root) { ranks, tag in
+      let pieces = try values.withUnsafeBytes {
+        try ranks.messages.gather(valueIn: $0, to: root, tag: tag)
+      }
       return try pieces.map { try elements($0) }
     }
   }
@@ -118,24 +120,31 @@ extension Communicator {
   /// Gives every rank the values of all ranks, in rank order.
   @available(*, noasync, message: "await it instead")
   public func allGather<T: Codable>(_ value: T) throws -> [T] {
-    try collective(.allGather, T.self) { channel, tag in
-      let bytes = try encoded(value)
-      return try values(channel.allGather(valueIn: bytes.bytes, tag: tag))
+    try collective(.allGather, T.self) { ranks, tag in
+      let mine = try encoded(value)
+      guard let length = WireType(T.self).rawSize else {
+        return try values(ranks.messages.allGather(valueIn: mine.bytes, tag: tag))
+      }
+      let all = ByteBuffer()
+      let room = all.room(for: length * size)
+      room.part(rank * length..<(rank + 1) * length).fill(from: mine.bytes)
+      try ranks.allGather(room, tag: tag)
+      return try values(all, length)
     }
   }
 
   /// Gives every rank the elements of all ranks, however many each has, one behind the other in rank order.
   @available(*, noasync, message: "await it instead")
   public func allGather<T: RawCodable>(concatenating values: [T]) throws -> [T] {
-    try collective(.allGather, [T].self) { channel, tag in
-      try elements(values.withUnsafeBytes { try channel.allGather(valueIn: $0, tag: tag) })
+    try collective(.allGather, [T].self) { ranks, tag in
+      try elements(values.withUnsafeBytes { try ranks.messages.allGather(valueIn: $0, tag: tag) })
     }
   }
 
   /// Sends `values[r]` to rank r, and returns what each rank sent here, in rank order.
   @available(*, noasync, message: "await it instead")
   public func allToAll<T: Codable>(_ values: [T]) throws -> [T] {
-    try collective(.allToAll, T.self) { channel, tag in
+    try collective(.allToAll, T.self) { ranks, tag in
       guard values.count == size else {
         throw MessageError(
           .invalidArgument, "allToAll takes a value for each of \(size) ranks, not \(values.count)",
@@ -143,7 +152,12 @@ extension Communicator {
       }
       var pieces = Pieces()
       for value in values { try pieces.append { try encode(value, ValueCodec<T>(), into: $0) } }
-      return try self.values(channel.allToAll(valuesIn: pieces, tag: tag))
+      guard let length = WireType(T.self).rawSize else {
+        return try self.values(ranks.messages.allToAll(valuesIn: pieces, tag: tag))
+      }
+      let all = ByteBuffer()
+      try ranks.allToAll(pieces.buffer.bytes, into: all.room(for: length * size), tag: tag)
+      return try self.values(all, length)
     }
   }
 
@@ -151,27 +165,8 @@ extension Communicator {
   /// behind the other in rank order.
   @available(*, noasync, message: "await it instead")
   public func allToAll<T: RawCodable>(dividing values: [T], counts: [Int]? = nil) throws -> [T] {
-    try collective(.allToAll, [T].self) { channel, tag in
-      var pieces = Pieces()
-      var start = 0
-      for count in try self.counts(counts, of: values.count) {
-        pieces.append { buffer in
-          values[start..<start + count].withUnsafeBytes { buffer.append(contentsOf: $0) }
-        }
-        start += count
-      }
-      return try elements(channel.allToAll(valuesIn: pieces, tag: tag))
+    try collective(.allToAll, [T].self) { ranks, tag in
+      try elements(ranks.messages.allToAll(valuesIn: divided(values, counts), tag: tag))
     }
-  }
-
-  private func values<T: Codable>(_ pieces: Pieces) throws -> [T] {
-    let codec = ValueCodec<T>()
-    return try pieces.ranges.indices.map { try decode(pieces[$0], codec) }
-  }
-
-  private func elements<T: RawCodable>(_ pieces: Pieces) throws -> [T] {
-    let all = ByteBuffer(capacity: pieces.ranges.reduce(0) { $0 + $1.count })
-    for index in pieces.ranges.indices { all.append(contentsOf: pieces[index]) }
-    return try decode(all.bytes, ValueCodec<[T]>())
   }
 }

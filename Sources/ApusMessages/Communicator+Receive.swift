@@ -8,13 +8,12 @@ extension Communicator {
   ///   - source: A rank of this communicator, or `.any`.
   ///   - tag: A tag, or `.any`.
   /// - Throws: `MessageError`: `invalidArgument`, `typeMismatch`, `notDecodable`, `rankFailed`, `rankEnded`,
-  ///   `deadlock`. After `typeMismatch` and `notDecodable` the message is gone.
+  ///   `deadlock`, `finalized`. After `typeMismatch` and `notDecodable` the message is gone.
   @available(*, noasync, message: "await it instead")
   public func receive<T: Codable>(
     _ type: T.Type = T.self, from source: some RankSelection = .any, tag: some TagSelection = .any
   ) throws -> T {
-    let message = try transport.message(selector(source._rank, tag._tag))
-    return try value(of: message, ValueCodec<T>(), transport)
+    try value(of: transport.message(selector(source._rank, tag._tag)), WireType(T.self), transport)
   }
 
   /// The same, with what else is known of the message.
@@ -23,8 +22,8 @@ extension Communicator {
     _ type: T.Type = T.self, from source: some RankSelection = .any, tag: some TagSelection = .any
   ) throws -> (value: T, status: MessageStatus) {
     let message = try transport.message(selector(source._rank, tag._tag))
-    let codec = ValueCodec<T>()
-    return (try value(of: message, codec, transport), status(message.envelope, codec.elementStride))
+    let type = WireType(T.self)
+    return (try value(of: message, type, transport), status(message.envelope, type))
   }
 
   /// Waits for a message of plain values and writes them to the beginning of `buffer`: no memory is allocated.
@@ -36,7 +35,8 @@ extension Communicator {
     tag: some TagSelection = .any
   ) throws -> MessageStatus {
     let message = try transport.message(selector(source._rank, tag._tag))
-    try check(message, ValueCodec<[T]>(), transport)
+    let type = WireType([T].self)
+    try check(message, [T].self, type, transport)
     let stride = MemoryLayout<T>.stride
     guard message.envelope.count <= buffer.count * stride else {
       transport.drop(message)
@@ -49,7 +49,7 @@ extension Communicator {
     } else {
       transport.drop(message)
     }
-    return status(message.envelope, stride)
+    return status(message.envelope, type)
   }
 
   /// Sends a value and receives another at the same time: ranks that exchange large values don't wait for each other.
@@ -83,16 +83,23 @@ extension Communicator {
 
   // MARK: Values
 
-  package func status(_ envelope: Envelope, _ stride: Int?) -> MessageStatus {
-    MessageStatus(
+  /// - Parameter type: What the message holds; nil if that is not known.
+  package func status(_ envelope: Envelope, _ type: WireType?) -> MessageStatus {
+    let stride = type?.rawSize ?? type?.arrayStride
+    return MessageStatus(
       source: here(envelope.source), tag: Int(envelope.tag), byteCount: envelope.count,
       count: stride.map { envelope.count / max(1, $0) })
   }
 
-  package func check<T>(_ message: IncomingMessage, _ codec: ValueCodec<T>, _ source: some MessageSource)
-    throws
-  {
-    guard message.envelope.type != MessageType.code(of: codec) else { return }
+  @inline(__always)
+  package func check<T>(
+    _ message: IncomingMessage, _ type: T.Type, _ wire: WireType, _ source: some MessageSource
+  ) throws {
+    if message.envelope.type != MessageType.code(of: type, wire.mark) { try refuse(message, type, source) }
+  }
+
+  @inline(never)
+  private func refuse<T>(_ message: IncomingMessage, _ type: T.Type, _ source: some MessageSource) throws {
     source.drop(message)
     throw MessageError(
       .typeMismatch,
@@ -102,53 +109,66 @@ extension Communicator {
       rank: here(message.envelope.source))
   }
 
-  package func value<T>(
-    of message: IncomingMessage, _ codec: ValueCodec<T>, _ source: some MessageSource
+  /// Takes the value that a message holds. Whatever happens, the message is gone then.
+  package func value<T: Codable>(
+    of message: IncomingMessage, _ type: WireType, _ source: some MessageSource
   ) throws -> T {
-    try check(message, codec, source)
+    try check(message, T.self, type, source)
     let count = message.envelope.count
-    do {
-      switch codec.format {
-      case .raw(let size):
-        guard count == size else { return try unexpected(message, codec, source) }
-        return try withUnsafeTemporaryAllocation(byteCount: max(1, size), alignment: 16) { memory in
-          try source.take(message, into: memory.baseAddress!)
-          return try codec.decode(UnsafeRawBufferPointer(rebasing: memory[..<size]))
-        }
-      case .rawArray:
-        if count == 0 { return try unexpected(message, codec, source) }
-        return try codec.makeArray(byteCount: count) { try source.take(message, into: $0.baseAddress!) }!
-      case .coded:
-        if case .stored(let buffer) = message.place { return try codec.decode(buffer.bytes) }
-        let buffer = ByteBuffer(capacity: count)
-        try source.take(message, into: buffer.uninitialized(count: count))
-        return try codec.decode(buffer.bytes)
+    if let size = type.rawSize {
+      guard count == size else { throw wrongSize(message, "a value has \(size)", source) }
+      return try rawValue(of: message, size, source)
+    }
+    if let stride = type.arrayStride {
+      guard count % max(1, stride) == 0 else {
+        throw wrongSize(message, "an element has \(stride)", source)
       }
-    } catch let error as MessageError {
-      throw error
-    } catch {
+      return try ValueCodec<T>().makeArray(byteCount: count) {
+        // An empty array has no place for its elements.
+        if let base = $0.baseAddress, count > 0 {
+          try source.take(message, into: base)
+        } else {
+          source.drop(message)
+        }
+      }!
+    }
+    if case .stored(let buffer) = message.place { return try decode(buffer.bytes, message.envelope) }
+    let buffer = ByteBuffer(capacity: count)
+    try source.take(message, into: buffer.uninitialized(count: count))
+    return try decode(buffer.bytes, message.envelope)
+  }
+
+  @inline(__always)
+  private func rawValue<T>(
+    of message: IncomingMessage, _ size: Int, _ source: some MessageSource
+  ) throws -> T {
+    // Aligned as any type may ask. A closure that returned the value would ask the runtime for types.
+    if size <= 64, size > 0 {
+      var room = SIMD64<UInt8>()
+      try withUnsafeMutablePointer(to: &room) { try source.take(message, into: $0) }
+      // Sound: every bit pattern is a value of such a type.
+      return withUnsafePointer(to: &room) { UnsafeRawPointer($0).assumingMemoryBound(to: T.self).pointee }
+    }
+    return try withUnsafeTemporaryAllocation(byteCount: max(1, size), alignment: 64) { room in
+      try source.take(message, into: room.baseAddress!)
+      return room.baseAddress!.assumingMemoryBound(to: T.self).pointee
+    }
+  }
+
+  private func decode<T: Codable>(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope) throws -> T {
+    do { return try ValueCodec<T>().decode(bytes) } catch {
       throw MessageError(
-        .notDecodable, "the message could not be decoded: \(error)", rank: here(message.envelope.source),
+        .notDecodable, "the message could not be decoded: \(error)", rank: here(envelope.source),
         underlying: error)
     }
   }
 
-  /// Bytes that need no place: none, or as many as no value has.
-  private func unexpected<T>(
-    _ message: IncomingMessage, _ codec: ValueCodec<T>, _ source: some MessageSource
-  ) throws -> T {
+  private func wrongSize(
+    _ message: IncomingMessage, _ expected: String, _ source: some MessageSource
+  ) -> MessageError {
     source.drop(message)
-    return try codec.decode(UnsafeRawBufferPointer(start: nil, count: 0))
-  }
-}
-
-extension ValueCodec {
-  /// The bytes of one plain element of a message, if it is made of such.
-  package var elementStride: Int? {
-    switch format {
-    case .raw(let size): size
-    case .rawArray(let stride): stride
-    case .coded: nil
-    }
+    return MessageError(
+      .notDecodable, "the message has \(message.envelope.count) bytes, and \(expected); the message is gone",
+      rank: here(message.envelope.source))
   }
 }

@@ -11,9 +11,9 @@ extension Communicator {
   /// - Throws: `MessageError`, and what the operator throws.
   @available(*, noasync, message: "await it instead")
   public func allReduce<T: Codable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T {
-    try collective(.allReduce, T.self) { channel, tag in
+    try collective(.allReduce, T.self) { ranks, tag in
       let (codec, bytes, result) = (ValueCodec<T>(), try encoded(value), ByteBuffer())
-      try channel.allReduce(
+      try ranks.messages.allReduce(
         valueIn: bytes.bytes, appendingTo: result, operation.valueOperator, tag: tag)
       return try decode(result.bytes, codec)
     }
@@ -22,22 +22,17 @@ extension Communicator {
   /// The same for a plain value.
   @available(*, noasync, message: "await it instead")
   public func allReduce<T: RawCodable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T {
-    try collective(.allReduce, T.self) { channel, tag in
-      // Not the variable itself: it need not have the padding that an element of an array has.
-      try withUnsafeTemporaryAllocation(of: T.self, capacity: 1) { one in
-        one.initialize(repeating: value)
-        try channel.allReduce(UnsafeMutableRawBufferPointer(one), operation.elementOperator, tag: tag)
-        return one[0]
-      }
+    try collective(.allReduce, T.self) { ranks, tag in
+      try replacing(value) { try ranks.allReduce($0, operation.elementOperator, tag: tag) }
     }
   }
 
   /// The same element by element, for arrays of one length on all ranks.
   @available(*, noasync, message: "await it instead")
   public func allReduce<T: RawCodable>(_ values: [T], _ operation: ReduceOperator<T>) throws -> [T] {
-    try collective(.allReduce, [T].self, count: values.count) { channel, tag in
+    try collective(.allReduce, [T].self, count: values.count) { ranks, tag in
       var values = values
-      try values.withUnsafeMutableBytes { try channel.allReduce($0, operation.elementOperator, tag: tag) }
+      try values.withUnsafeMutableBytes { try ranks.allReduce($0, operation.elementOperator, tag: tag) }
       return values
     }
   }
@@ -45,9 +40,9 @@ extension Communicator {
   /// The same element by element, for arrays of values that are encoded.
   @available(*, noasync, message: "await it instead")
   public func allReduce<T: Codable>(_ values: [T], _ operation: ReduceOperator<T>) throws -> [T] {
-    try collective(.allReduce, [T].self, count: values.count) { channel, tag in
+    try collective(.allReduce, [T].self, count: values.count) { ranks, tag in
       let (codec, bytes, result) = (ValueCodec<[T]>(), try encoded(values), ByteBuffer())
-      try channel.allReduce(
+      try ranks.messages.allReduce(
         valueIn: bytes.bytes, appendingTo: result, operation.arrayOperator, tag: tag)
       return try decode(result.bytes, codec)
     }
@@ -56,11 +51,23 @@ extension Communicator {
   /// Combines the values of all ranks, in rank order, on the root; nil on the others.
   @available(*, noasync, message: "await it instead")
   public func reduce<T: Codable>(_ value: T, _ operation: ReduceOperator<T>, to root: Int = 0) throws -> T? {
-    try collective(.reduce, T.self, root: root) { channel, tag in
+    try collective(.reduce, T.self, root: root) { ranks, tag in
       let (codec, bytes, result) = (ValueCodec<T>(), try encoded(value), ByteBuffer())
-      try channel.reduce(
+      try ranks.messages.reduce(
         valueIn: bytes.bytes, appendingTo: result, operation.valueOperator, to: root, tag: tag)
       return rank == root ? try decode(result.bytes, codec) : nil
+    }
+  }
+
+  /// The same for a plain value.
+  @available(*, noasync, message: "await it instead")
+  public func reduce<T: RawCodable>(_ value: T, _ operation: ReduceOperator<T>, to root: Int = 0) throws -> T?
+  {
+    try collective(.reduce, T.self, root: root) { ranks, tag in
+      let result = try replacing(value) {
+        try ranks.reduce(UnsafeRawBufferPointer($0), into: $0, operation.elementOperator, to: root, tag: tag)
+      }
+      return rank == root ? result : nil
     }
   }
 
@@ -69,11 +76,11 @@ extension Communicator {
   public func reduce<T: RawCodable>(_ values: [T], _ operation: ReduceOperator<T>, to root: Int = 0) throws
     -> [T]?
   {
-    try collective(.reduce, [T].self, root: root, count: values.count) { channel, tag in
+    try collective(.reduce, [T].self, root: root, count: values.count) { ranks, tag in
       var result = rank == root ? values : []
       try values.withUnsafeBytes { elements in
         try result.withUnsafeMutableBytes {
-          try channel.reduce(elements, into: $0, operation.elementOperator, to: root, tag: tag)
+          try ranks.reduce(elements, into: $0, operation.elementOperator, to: root, tag: tag)
         }
       }
       return rank == root ? result : nil
@@ -88,12 +95,12 @@ extension Communicator {
   public func reduceScatter<T: RawCodable>(
     _ values: [T], counts: [Int]? = nil, _ operation: ReduceOperator<T>
   ) throws -> [T] {
-    try collective(.reduceScatter, [T].self, count: values.count) { channel, tag in
+    try collective(.reduceScatter, [T].self, count: values.count) { ranks, tag in
       let unit = MemoryLayout<T>.stride
       let counts = try self.counts(counts, of: values.count)
       return try Array(unsafeUninitializedCapacity: counts[rank]) { buffer, count in
         try values.withUnsafeBytes {
-          try channel.reduceScatter(
+          try ranks.reduceScatter(
             $0, lengths: counts.map { $0 * unit },
             into: UnsafeMutableRawBufferPointer(
               rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(counts[rank] * unit)]),
@@ -107,19 +114,27 @@ extension Communicator {
   /// Combines, for each rank, the values of all ranks up to and including it.
   @available(*, noasync, message: "await it instead")
   public func scan<T: Codable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T {
-    try collective(.scan, T.self) { channel, tag in
+    try collective(.scan, T.self) { ranks, tag in
       let (codec, bytes, result) = (ValueCodec<T>(), try encoded(value), ByteBuffer())
-      try channel.scan(valueIn: bytes.bytes, appendingTo: result, operation.valueOperator, tag: tag)
+      try ranks.messages.scan(valueIn: bytes.bytes, appendingTo: result, operation.valueOperator, tag: tag)
       return try decode(result.bytes, codec)
+    }
+  }
+
+  /// The same for a plain value.
+  @available(*, noasync, message: "await it instead")
+  public func scan<T: RawCodable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T {
+    try collective(.scan, T.self) { ranks, tag in
+      try replacing(value) { try ranks.scan($0, operation.elementOperator, tag: tag) }
     }
   }
 
   /// The same element by element, for arrays of plain values of one length on all ranks.
   @available(*, noasync, message: "await it instead")
   public func scan<T: RawCodable>(_ values: [T], _ operation: ReduceOperator<T>) throws -> [T] {
-    try collective(.scan, [T].self, count: values.count) { channel, tag in
+    try collective(.scan, [T].self, count: values.count) { ranks, tag in
       var values = values
-      try values.withUnsafeMutableBytes { try channel.scan($0, operation.elementOperator, tag: tag) }
+      try values.withUnsafeMutableBytes { try ranks.scan($0, operation.elementOperator, tag: tag) }
       return values
     }
   }
@@ -127,21 +142,42 @@ extension Communicator {
   /// Combines, for each rank, the values of all ranks before it; nil on rank 0.
   @available(*, noasync, message: "await it instead")
   public func exclusiveScan<T: Codable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T? {
-    try collective(.exclusiveScan, T.self) { channel, tag in
+    try collective(.exclusiveScan, T.self) { ranks, tag in
       let (codec, bytes, result) = (ValueCodec<T>(), try encoded(value), ByteBuffer())
-      try channel.exclusiveScan(
+      try ranks.messages.exclusiveScan(
         valueIn: bytes.bytes, appendingTo: result, operation.valueOperator, tag: tag)
       return rank == 0 ? nil : try decode(result.bytes, codec)
+    }
+  }
+
+  /// The same for a plain value.
+  @available(*, noasync, message: "await it instead")
+  public func exclusiveScan<T: RawCodable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T? {
+    try collective(.exclusiveScan, T.self) { ranks, tag in
+      let result = try replacing(value) { try ranks.exclusiveScan($0, operation.elementOperator, tag: tag) }
+      return rank == 0 ? nil : result
     }
   }
 
   /// The same element by element, for arrays of plain values of one length on all ranks; nil on rank 0.
   @available(*, noasync, message: "await it instead")
   public func exclusiveScan<T: RawCodable>(_ values: [T], _ operation: ReduceOperator<T>) throws -> [T]? {
-    try collective(.exclusiveScan, [T].self, count: values.count) { channel, tag in
+    try collective(.exclusiveScan, [T].self, count: values.count) { ranks, tag in
       var values = values
-      try values.withUnsafeMutableBytes { try channel.exclusiveScan($0, operation.elementOperator, tag: tag) }
+      try values.withUnsafeMutableBytes { try ranks.exclusiveScan($0, operation.elementOperator, tag: tag) }
       return rank == 0 ? nil : values
+    }
+  }
+
+  /// What `body` makes of the memory of a value.
+  private func replacing<T: RawCodable>(
+    _ value: T, _ body: (UnsafeMutableRawBufferPointer) throws -> Void
+  ) throws -> T {
+    // Not the variable itself: it need not have the padding that an element of an array has.
+    try withUnsafeTemporaryAllocation(of: T.self, capacity: 1) { one in
+      one.initialize(repeating: value)
+      try body(UnsafeMutableRawBufferPointer(one))
+      return one[0]
     }
   }
 }

@@ -9,27 +9,28 @@ extension Communicator {
   /// - Parameters:
   ///   - destination: A rank of this communicator; its own too, which never waits.
   ///   - tag: In `0...largestTag`.
-  /// - Throws: `MessageError`: `invalidArgument`, `notEncodable`, `rankFailed`.
+  /// - Throws: `MessageError`: `invalidArgument`, `notEncodable`, `rankFailed`, `finalized`.
   /// - Complexity: O(size of the value).
   @available(*, noasync, message: "await it instead")
   public func send<T: Codable>(_ value: T, to destination: Int, tag: Int = 0) throws {
     let world = try self.destination(destination, tag)
-    let codec = ValueCodec<T>()
+    let type = WireType(T.self)
     var envelope = Envelope(
-      context: context, source: Int32(transport.rank), tag: Int32(tag), type: MessageType.code(of: codec),
-      count: 0)
-    switch codec.format {
-    case .raw(let size):
+      context: context, source: Int32(transport.rank), tag: Int32(tag),
+      type: MessageType.code(of: T.self, type.mark), count: 0)
+    if let size = type.rawSize {
       envelope.count = size
       try withUnsafeBytes(of: value) { try transport.send($0, envelope, to: world) }
-    case .rawArray:
-      _ = try codec.withRawBytes(of: value) {
-        envelope.count = $0.count
-        try transport.send($0, envelope, to: world)
+    } else if type.arrayStride != nil {
+      try withUnsafePointer(to: value) {
+        try type.withElements(of: $0) {
+          envelope.count = $0.count
+          try transport.send($0, envelope, to: world)
+        }
       }
-    case .coded:
+    } else {
       let buffer = ByteBuffer(capacity: 256)
-      try encode(value, codec, into: buffer)
+      try encode(value, ValueCodec<T>(), into: buffer)
       envelope.count = buffer.count
       try transport.send(buffer.bytes, envelope, to: world)
     }

@@ -11,26 +11,34 @@ extension Communicator {
       var hasColor: Int
       var color: Int
       var key: Int
-      var worldRank: Int
-      var nextContext: Int
+      /// Rank 0's choice of the new communicators' number.
+      var context: UInt64
+      var canMakeNatives: Int
     }
-    return try collective(.split, Int.self) { channel, tag in
+    return try collective(.split, Int.self) { ranks, tag in
+      let library = transport as? MPITransport
       let mine = Choice(
-        hasColor: color == nil ? 0 : 1, color: color ?? 0, key: key, worldRank: inWorld(rank),
-        nextContext: Int(contexts.next))
+        hasColor: color == nil ? 0 : 1, color: color ?? 0, key: key,
+        context: rank == 0 ? try contexts.draw(transport.rank, of: transport.size) : 0,
+        canMakeNatives: library?.canMakeNatives == true ? 1 : 0)
       var choices = Array(repeating: mine, count: size)
-      try choices.withUnsafeMutableBytes { try channel.allGather($0, tag: tag) }
-      // A number that none of the ranks has used; groups that share no rank may share a number.
-      let context = choices.map(\.nextContext).max()!
-      contexts.advance(past: context)
+      try choices.withUnsafeMutableBytes { try ranks.messages.allGather($0, tag: tag) }
+      // Groups that share no rank may share a number.
+      guard let context = UInt32(exactly: choices[0].context), Contexts.isNumber(context) else {
+        throw MessageError(.transport, "what rank 0 sent in a split can't be: it has run wild", rank: 0)
+      }
       guard mine.hasColor == 1 else { return nil }
-      let members = choices.enumerated()
-        .filter { $0.element.hasColor == 1 && $0.element.color == mine.color }
-        .sorted { ($0.element.key, $0.offset) < ($1.element.key, $1.offset) }
-        .map { Int32($0.element.worldRank) }
+      choices[rank] = mine
+      let group = choices.indices
+        .filter { choices[$0].hasColor == 1 && choices[$0].color == mine.color }
+        .sorted { (choices[$0].key, $0) < (choices[$1].key, $1) }
+      let members = group.map { Int32(inWorld($0)) }
+      // By what all of them know, so that all do the same; a library that has no room for more refuses it to all.
+      let native =
+        group.count > 1 && group.allSatisfy { choices[$0].canMakeNatives == 1 }
+        ? try? library?.makeNatives(members) : nil
       return Communicator(
-        self, context: UInt32(context), members: members, rank: members.firstIndex(of: Int32(mine.worldRank))!
-      )
+        self, context: context, members: members, rank: group.firstIndex(of: rank)!, native: native)
     }
   }
 
@@ -40,12 +48,30 @@ extension Communicator {
   public func duplicate() throws -> Communicator { try split(color: 0, key: rank)! }
 }
 
-/// The numbers of the communicators of this process.
+/// The numbers of communicators, multiples of four: each has one for its users' messages, and the next ones for those of
+/// its collective operations and others. The world has 0.
 final class Contexts: Sendable {
-  private let value = Locked<UInt32>(2)
+  private static let step: UInt64 = 4
+  private let drawn = Locked<UInt64>(0)
 
-  var next: UInt32 { value.withLock { $0 } }
+  /// A number that no rank ever draws again: each has its own ones, so that two splits at the same time can't meet.
+  func draw(_ rank: Int, of size: Int) throws -> UInt64 {
+    let turn = drawn.withLock { drawn in
+      defer { drawn += 1 }
+      return drawn
+    }
+    let number = Self.step * (UInt64(rank) + 1 + turn * UInt64(size))
+    guard number <= UInt32.max else {
+      throw MessageError(.noResources, "rank \(rank) has made \(turn) communicators, and there are no more")
+    }
+    return number
+  }
 
-  /// Each communicator has two: for its users' messages and for its collective operations.
-  func advance(past context: Int) { value.withLock { $0 = max($0, UInt32(context) + 2) } }
+  /// Whether it is a split's.
+  static func isNumber(_ context: UInt32) -> Bool { context > 0 && context == communicator(of: context) }
+
+  /// The number of a communicator, of one of its contexts.
+  static func communicator(of context: UInt32) -> UInt32 { context & ~(UInt32(step) - 1) }
+
+  static func isCollective(_ context: UInt32) -> Bool { context == communicator(of: context) + 1 }
 }

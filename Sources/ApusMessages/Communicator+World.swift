@@ -1,15 +1,22 @@
 import ApusCore
 import CApus
 import Glibc
+import Synchronization
 
 /// How many threads of a rank may use its communicators.
 public struct ThreadLevel: Sendable, Hashable {
-  let isMultiple: Bool
+  private enum Value: Sendable { case funneled, serialized, multiple }
+  private let value: Value
 
+  var isMultiple: Bool { value == .multiple }
+
+  /// One alone, which makes blocking calls; the program sees to it. For a program that has started its MPI library
+  /// for no more than this.
+  public static let funneled = ThreadLevel(value: .funneled)
   /// One at a time, whichever; the program sees to it. Blocking calls then take no lock.
-  public static let serialized = ThreadLevel(isMultiple: false)
+  public static let serialized = ThreadLevel(value: .serialized)
   /// Several at the same time.
-  public static let multiple = ThreadLevel(isMultiple: true)
+  public static let multiple = ThreadLevel(value: .multiple)
 }
 
 extension Communicator {
@@ -20,11 +27,12 @@ extension Communicator {
   /// talk through that library; started alone it is a world of one. A rank has ended its part when its process exits in
   /// good order (`main` returns, or `exit(0)`).
   ///
-  /// - Throws: `MessageError` (`startUpFailed`, `noResources`).
+  /// - Throws: `MessageError`: `startUpFailed`, also if the MPI library allows fewer threads than are asked for;
+  ///   `noResources`.
   public static func world(threads: ThreadLevel = .serialized) throws -> Communicator {
     try shared.withLock { shared in
       if let world = shared {
-        if threads.isMultiple { try world.transport.share() }
+        if threads.isMultiple { try world.progress.share() }
         return world
       }
       let world = try join(threads)
@@ -44,9 +52,13 @@ extension Communicator {
     } catch let error as LaunchError {
       throw MessageError(.startUpFailed, error.message, underlying: error)
     }
-    if let library = try MPILibrary.ofLauncher() {
+    if PoolTask.isInWorker, MPILibrary.isWanted {
+      throw MessageError(
+        .startUpFailed, "a worker of a pool is no rank: what the launcher started is the process above it")
+    }
+    if let library = try MPILibrary.ofLauncher(threads.mpi) {
       do {
-        let transport = try MPITransport(library, sharesThreads: threads.isMultiple)
+        let transport = try MPITransport(library, threads: threads)
         apus_on_exit { Communicator.endMPI(status: $0) }
         return Communicator(transport)
       } catch let failure as MPIFailure {
@@ -59,17 +71,18 @@ extension Communicator {
 
   private static func world(_ memory: LocalMemory, rank: Int, _ threads: ThreadLevel) -> Communicator {
     let transport = LocalTransport(memory, rank: rank, sharesThreads: threads.isMultiple) { status in
-      // Without a word to the supervisor, which ends the others.
+      try? JoinedRank.join()?.abort()
       _exit(status == 0 ? 1 : status)
     }
     apus_on_exit { Communicator.endWorld(status: $0) }
+    transport.gate.staysShutInForks()
     return Communicator(transport)
   }
 
   /// Of a regular exit: the others need not wait for anything more from here.
   private static func endWorld(status: Int32) {
     // Else the supervisor tells the others of the failure.
-    guard status == 0 else { return }
+    guard status == 0, !RankServer.isServing.load(ordering: .relaxed) else { return }
     shared.withLock { world in
       (world?.transport as? LocalTransport)?.end()
       try? JoinedRank.join()?.finalized()
@@ -80,8 +93,17 @@ extension Communicator {
   /// as MPI has it.
   private static func endMPI(status: Int32) {
     guard let transport = shared.withLock({ $0?.transport as? MPITransport }) else { return }
-    if status != 0 { transport.headers.abort(status: status) }
-    try? transport.finish()
+    let isServing = RankServer.isServing.load(ordering: .relaxed)
+    // Another thread may be in the library.
+    if isServing { try? transport.enter() }
+    if status != 0 || isServing { transport.headers.abort(status: status == 0 ? 1 : status) }
+    do { try transport.finish() } catch {
+      // To finish MPI while a thread is in a call of it is not allowed, and without that the others would wait.
+      let problem =
+        "apus: rank \(transport.rank) can't end its part in good order, so the job is ended: \(error)\n"
+      _ = problem.withCString { write(2, $0, strlen($0)) }
+      transport.headers.abort(status: 1)
+    }
   }
 
   /// Ends the whole job, with `status` as the status of this rank.

@@ -30,20 +30,33 @@ public final class Communicator: Sendable {
   /// How many ranks there are.
   public let size: Int
 
+  let collectives: CollectiveOperations
+  let turns = CollectiveTurns()
+
   /// The world of a transport.
   package init(_ transport: any Transport) {
     (self.transport, context, members, rank, size) = (transport, 0, nil, transport.rank, transport.size)
     (progress, contexts) = (ProgressThread(transport), Contexts())
+    collectives = CollectiveOperations(
+      messages: CollectiveChannel(transport, context: 1, members: nil, rank: rank, size: size),
+      native: (transport as? MPITransport).map { MPICollectives($0, $0.natives) })
   }
 
   /// Some of another's ranks.
-  init(_ parent: Communicator, context: UInt32, members: [Int32], rank: Int) {
+  init(_ parent: Communicator, context: UInt32, members: [Int32], rank: Int, native: MPICollectives?) {
     (transport, progress, contexts) = (parent.transport, parent.progress, parent.contexts)
     (self.context, self.members, self.rank, size) = (context, members, rank, members.count)
+    collectives = CollectiveOperations(
+      messages: CollectiveChannel(
+        transport, context: context + 1, members: members, rank: rank, size: members.count),
+      native: native)
+    transport.form(context, of: members)
   }
 
-  /// Where its collective operations send their messages.
-  var channel: CollectiveChannel { CollectiveChannel(self) }
+  deinit {
+    turns.close()
+    if members != nil { transport.form(context, of: nil) }
+  }
 
   /// The largest tag that a message may have.
   public static let largestTag = 1 << 20

@@ -7,13 +7,15 @@ import ApusCore
 final class Mailbox {
   @exclusivity(unchecked) private(set) var messages: [IncomingMessage] = []
   @exclusivity(unchecked) private(set) var receives: [Operation] = []
-  /// Who is to be told of operations that are over, once the transport's lock is free.
+  /// Who is to be told of operations that are over, once the transport is free.
   @exclusivity(unchecked) private var told: [@Sendable () -> Void] = []
   /// How many operations are over.
   @exclusivity(unchecked) private(set) var finished: UInt64 = 0
+  /// Collective operations that this rank gave up: what still comes for them is for nobody.
+  @exclusivity(unchecked) private var refused: [UInt32: CollectiveNumber] = [:]
 
+  @inline(__always)
   var isEmpty: Bool { messages.isEmpty && receives.isEmpty }
-  var hasCalls: Bool { !told.isEmpty }
 
   /// Takes the first message that fits.
   func take(_ selector: Selector) -> IncomingMessage? {
@@ -36,10 +38,16 @@ final class Mailbox {
     }
   }
 
+  /// Takes the receive out that waits for such a message: whoever does completes it.
+  func claim(_ envelope: Envelope) -> Operation? { index(envelope).map { receives.remove(at: $0) } }
+
   /// Gives a message to the receive that waits for it, or keeps it.
   func settle(_ message: IncomingMessage, _ source: some MessageSource) {
-    guard let index = index(message.envelope) else { return messages.append(message) }
-    complete(receives.remove(at: index), message, source)
+    if let operation = claim(message.envelope) { return complete(operation, message, source) }
+    if let last = refused[message.envelope.context], !last.isBefore(message.envelope) {
+      return source.drop(message)
+    }
+    messages.append(message)
   }
 
   /// Starts a receive: its message is there, or it waits for it.
@@ -75,8 +83,17 @@ final class Mailbox {
     return true
   }
 
+  /// Does away with what came, and what still comes, for collective operations up to this one.
+  func refuse(_ context: UInt32, upTo number: CollectiveNumber, _ source: some MessageSource) {
+    refused[context] = number
+    let stale = messages.filter { $0.envelope.context == context && !number.isBefore($0.envelope) }
+    messages.removeAll { $0.envelope.context == context && !number.isBefore($0.envelope) }
+    for message in stale { source.drop(message) }
+  }
+
   /// Who is to be told; each once.
   func takeCalls() -> [@Sendable () -> Void] {
+    if told.isEmpty { return [] }
     defer { told = [] }
     return told
   }

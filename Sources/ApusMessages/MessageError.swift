@@ -1,10 +1,13 @@
+public import ApusCore
+
 /// What went wrong with a message, or with the ranks of the job.
 public struct MessageError: Error, Sendable {
   /// What kind of thing went wrong. More may be added.
-  public struct Code: Sendable, Hashable, CustomStringConvertible {
-    private enum Value: String, Sendable {
+  public struct Code: Sendable, Hashable, Codable, CustomStringConvertible {
+    private enum Value: String, Sendable, Codable {
       case invalidArgument, typeMismatch, tooLong, notEncodable, notDecodable
-      case rankFailed, rankEnded, deadlock, finalized, concurrentUse, transport, noResources, startUpFailed
+      case rankFailed, rankEnded, collectiveFailed, deadlock, finalized, concurrentUse, transport
+      case noResources, startUpFailed, thrown, functionNotNameable
     }
     private let value: Value
     private init(_ value: Value) { self.value = value }
@@ -26,7 +29,10 @@ public struct MessageError: Error, Sendable {
     public static let rankFailed = Code(.rankFailed)
     /// The rank that was waited for has ended in good order, and sent nothing more.
     public static let rankEnded = Code(.rankEnded)
-    /// Every rank waits for another one.
+    /// Another rank, `rank`, could not go on with a collective operation: the message says why. The communicator can be
+    /// used on.
+    public static let collectiveFailed = Code(.collectiveFailed)
+    /// Every rank waits for another one, as the message tells.
     public static let deadlock = Code(.deadlock)
     /// The communicator was used after the end of its job.
     public static let finalized = Code(.finalized)
@@ -38,6 +44,10 @@ public struct MessageError: Error, Sendable {
     public static let noResources = Code(.noResources)
     /// The ranks did not find together.
     public static let startUpFailed = Code(.startUpFailed)
+    /// The body of a rank of `withRanks` threw: `underlyingError`, if that is `Codable`, and else its text.
+    public static let thrown = Code(.thrown)
+    /// Another process can't be told which function is meant.
+    public static let functionNotNameable = Code(.functionNotNameable)
   }
 
   /// What kind of thing went wrong.
@@ -48,6 +58,12 @@ public struct MessageError: Error, Sendable {
   public internal(set) var rank: Int?
   /// The error behind this one: what a coder or an operator threw.
   public internal(set) var underlyingError: (any Error)?
+  /// The process of the rank that it is about, where that is known.
+  public internal(set) var process: Int32?
+  /// How that process ended.
+  public internal(set) var status: ExitStatus?
+  /// The end of what that process wrote to standard error: Swift's message and backtrace after a trap.
+  public internal(set) var standardError = ""
 
   package init(_ code: Code, _ message: String, rank: Int? = nil, underlying: (any Error)? = nil) {
     (self.code, self.message, self.rank, underlyingError) = (code, message, rank, underlying)
@@ -55,6 +71,16 @@ public struct MessageError: Error, Sendable {
 }
 
 extension MessageError: CustomStringConvertible {
-  /// What happened and what to do about it, in words.
-  public var description: String { message }
+  /// What happened and what to do about it, in words, and the end of the standard error of a rank that died.
+  public var description: String { message + quotedStandardError(standardError) }
+}
+
+/// An error that a body throws on one rank comes back from there as itself, but for the error behind it.
+extension MessageError: Codable {
+  private enum CodingKeys: String, CodingKey { case code, message, rank, process, status, standardError }
+}
+
+extension MessageError {
+  /// Whether every rank gets such an error, or none can hear of it.
+  var concernsAll: Bool { [.rankFailed, .deadlock, .finalized, .concurrentUse].contains(code) }
 }

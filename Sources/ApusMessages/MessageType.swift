@@ -19,19 +19,19 @@ enum MessageType {
       return names
     }())
 
-  /// The code of a codec's type. Nanoseconds, but for the first time.
+  /// The code of a type, whose mark keeps it. Nanoseconds, but for the first time.
   @inline(__always)
-  static func code<T>(of codec: ValueCodec<T>) -> UInt64 {
-    let code = codec.mark.pointee.load(ordering: .relaxed)
-    return code != 0 ? code : find(codec)
+  static func code<T>(of type: T.Type, _ mark: UnsafeMutablePointer<Atomic<UInt64>>) -> UInt64 {
+    let code = mark.pointee.load(ordering: .relaxed)
+    return code != 0 ? code : find(type, mark)
   }
 
-  static func code<T>(of type: T.Type) -> UInt64 { names.withLock { add(type, to: &$0) } }
+  static func code<T>(of type: T.Type) -> UInt64 { code(of: type, WireType(type).mark) }
 
   @inline(never)
-  private static func find<T>(_ codec: ValueCodec<T>) -> UInt64 {
-    let code = names.withLock { add(T.self, to: &$0) }
-    codec.mark.pointee.store(code, ordering: .relaxed)
+  private static func find<T>(_ type: T.Type, _ mark: UnsafeMutablePointer<Atomic<UInt64>>) -> UInt64 {
+    let code = names.withLock { add(type, to: &$0) }
+    mark.pointee.store(code, ordering: .relaxed)
     return code
   }
 

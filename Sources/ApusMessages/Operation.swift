@@ -12,7 +12,6 @@ package final class Operation: @unchecked Sendable {
 
   package let kind: Kind
   @exclusivity(unchecked) package private(set) var isDone = false
-  package var isStarted = false
   package private(set) var error: (any Error)?
   /// Called once it is done, on the thread that drives the transport and with the transport's lock free. Set before
   /// the start.
@@ -20,11 +19,14 @@ package final class Operation: @unchecked Sendable {
 
   /// Takes or drops the message of a receive.
   private let accept: (IncomingMessage, any MessageSource) throws -> Void
+  /// The owner of a send's bytes: transports keep an operation until they have done with them.
+  private let kept: Any?
 
   package init(
-    _ kind: Kind, accept: @escaping (IncomingMessage, any MessageSource) throws -> Void = { $1.drop($0) }
+    _ kind: Kind, keeping kept: Any? = nil,
+    accept: @escaping (IncomingMessage, any MessageSource) throws -> Void = { $1.drop($0) }
   ) {
-    (self.kind, self.accept) = (kind, accept)
+    (self.kind, self.kept, self.accept) = (kind, kept, accept)
   }
 
   package func accept(_ message: IncomingMessage, from source: some MessageSource) throws {

@@ -100,6 +100,12 @@ package protocol Transport: AnyObject, Sendable, MessageSource {
   /// Lets several threads call from now on. Called by the one that may.
   func share() throws
 
+  /// Does away with what came, and what still comes, for collective operations up to this one: the rank gave it up.
+  func refuse(_ context: UInt32, upTo number: CollectiveNumber)
+
+  /// There is a communicator that has not all ranks; `nil`: there was.
+  func form(_ context: UInt32, of members: [Int32]?)
+
   /// Moves on what was started, and what can't come any more ends with its error; then waits a bounded time for
   /// something to happen. For a thread of its own.
   func progressOrSleep()

@@ -6,8 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-// Defined in ApusCore, in Swift. Weak, so that CApus links alone.
+// Defined in ApusCore and ApusMessages, in Swift. Weak, so that CApus links alone.
 extern int apus_worker_main(int argc, char **argv, char **envp) __attribute__((weak));
+extern int apus_rank_main(int argc, char **argv, char **envp) __attribute__((weak));
 
 typedef int (*main_function)(int, char **, char **);
 typedef int (*start_function)(main_function, int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
@@ -17,19 +18,22 @@ static bool installed = false;
 bool apus_entry_is_installed(void) { return installed; }
 
 static void (*exit_call)(int);
+static pid_t exit_process;
 static void tell_exit(int status, void *argument) {
   (void)argument;
-  exit_call(status);
+  // A fork inherits this, and has no part in what its parent does at its end.
+  if (getpid() == exit_process) exit_call(status);
 }
 
 void apus_on_exit(void (*call)(int status)) {
   exit_call = call;
+  exit_process = getpid();
   on_exit(tell_exit, NULL);
 }
 
 // Reads the environment behind the arguments and not through `getenv`: libc may not be ready yet.
-static bool is_worker(int argc, char **argv) {
-  if (argc < 2 || strcmp(argv[1], APUS_WORKER_ARGUMENT) != 0) return false;
+static bool is_started_as(const char *role, int argc, char **argv) {
+  if (argc < 2 || strcmp(argv[1], role) != 0) return false;
   const size_t length = sizeof APUS_WORKER_VARIABLE - 1;
   for (char **entry = argv + argc + 1; *entry; entry++) {
     if (strncmp(*entry, APUS_WORKER_VARIABLE, length) == 0 && (*entry)[length] == '=') return true;
@@ -41,6 +45,11 @@ static int worker(int argc, char **argv, char **envp) {
   // At once: what a worker starts must not become a worker.
   unsetenv(APUS_WORKER_VARIABLE);
   return apus_worker_main(argc, argv, envp);
+}
+
+static int rank(int argc, char **argv, char **envp) {
+  unsetenv(APUS_WORKER_VARIABLE);
+  return apus_rank_main(argc, argv, envp);
 }
 
 // The program's own `_start` calls this by name, and a definition in the program goes before libc's. A
@@ -56,6 +65,7 @@ __attribute__((visibility("default"))) int __libc_start_main(
     _exit(70);
   }
   installed = true;
-  if (apus_worker_main && is_worker(argc, argv)) main = worker;
+  if (apus_worker_main && is_started_as(APUS_WORKER_ARGUMENT, argc, argv)) main = worker;
+  if (apus_rank_main && is_started_as(APUS_RANK_ARGUMENT, argc, argv)) main = rank;
   return start(main, argc, argv, init, fini, rtld_fini, stack_end);
 }

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -77,6 +78,11 @@ int apus_unnamed_file(const char *folder) {
 size_t apus_stdout_pending(void) { return __fpending(stdout); }
 void apus_stdout_line_buffered(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
 void apus_stdout_flush(void) { fflush(stdout); }
+
+uint64_t apus_memory_total(void) {
+  struct sysinfo info;
+  return sysinfo(&info) == 0 ? ((uint64_t)info.totalram + info.totalswap) * info.mem_unit : INT64_MAX;
+}
 
 int apus_memory_read_from(int process, uint64_t address, void *destination, size_t count) {
   char *target = destination;

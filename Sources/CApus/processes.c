@@ -92,6 +92,8 @@ int apus_allowed_processors(void) {
   return 0;
 }
 
+void apus_set_parent_death_signal(int signal) { prctl(PR_SET_PDEATHSIG, signal); }
+
 void apus_name_thread(const char *name) { prctl(PR_SET_NAME, name); }
 
 #endif

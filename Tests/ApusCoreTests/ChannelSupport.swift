@@ -65,7 +65,9 @@ final class FakeWorker {
       return made
     }
     worker = EngineWorker(
-      slot: 0, process: process, control: parts.control.0, output: parts.output, errors: parts.errors,
+      slot: 0,
+      process: ChildWorker(
+        process, parts.ours, control: parts.control.0, output: parts.output, errors: parts.errors),
       channel: parts.ours, touched: TouchedJobs(), now: apus_now())
     worker.state = .ready
     tasks = theirs.taskReader

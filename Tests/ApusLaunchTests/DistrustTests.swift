@@ -40,7 +40,7 @@ extension LaunchTests {
       let welcome = RankMessage.welcome(rank: 1, size: 2, group: 1)
       switch lie {
       case .nothing: break
-      case .text: send(connection, Array("apus-rank 1 welcome 1 2".utf8))
+      case .text: send(connection, Array("apus-rank 2 welcome 1 2".utf8))
       case .longText: send(connection, [UInt8](repeating: 65, count: 100_000))
       case .otherRank: try? connection.send(.welcome(rank: 0, size: 2, group: 1), with: memory)
       case .otherSize: try? connection.send(.welcome(rank: 1, size: 3, group: 1), with: memory)
@@ -57,7 +57,8 @@ extension LaunchTests {
 
     @Test func messagesComeThroughAsTheyWere() {
       let messages: [RankMessage] = [
-        .join(rank: 1, size: 2, token: "abc"), .welcome(rank: 0, size: 4096, group: 17), .taken("by a b c"),
+        .join(rank: 1, size: 2, token: "abc", process: 7), .result, .abort,
+        .welcome(rank: 0, size: 4096, group: 17), .taken("by a b c"),
         .refused("x"), .finalized,
       ]
       for message in messages { #expect(RankMessage(message.bytes) == message) }
@@ -65,10 +66,11 @@ extension LaunchTests {
 
     @Test func whatIsNoMessageIsNone() {
       for text in [
-        "", "apus-rank 1", "apus-rank 1 ", "apus-rank 2 finalized", "apus-rank 1 finalized ",
-        "apus-rank 1 join 1 2",
-        "apus-rank 1 join +1 2 x", "apus-rank 1 join 1 2 x y", "apus-rank 1 join 9999999999999999999999 2 x",
-        "apus-rank 1 welcome 1 2 99999999999", "apus-rank 1 welcome 1 2 -1", "finalized", "apus-rank 1 taken",
+        "", "apus-rank 2", "apus-rank 2 ", "apus-rank 3 finalized", "apus-rank 2 finalized ",
+        "apus-rank 2 join 1 2",
+        "apus-rank 2 join +1 2 x 5", "apus-rank 2 join 1 2 x", "apus-rank 2 join 1 2 x y",
+        "apus-rank 2 join 1 2 x 5 y", "apus-rank 2 join 9999999999999999999999 2 x 5",
+        "apus-rank 2 welcome 1 2 99999999999", "apus-rank 2 welcome 1 2 -1", "finalized", "apus-rank 2 taken",
       ] {
         #expect(RankMessage(Array(text.utf8)) == nil, "\(text)")
       }

@@ -1,4 +1,5 @@
 import ApusCore
+import Glibc
 import TestSupport
 import Testing
 
@@ -41,6 +42,15 @@ extension LaunchTests {
       #expect(run.output.contains("error: process "))
       #expect(run.output.contains("can't be rank 0 of 1: process "))
       #expect(run.status == .exited(0))
+    }
+
+    @Test(.enabled(if: geteuid() == 0 && access("/usr/bin/unshare", X_OK) == 0))
+    func aRankInAnotherPIDNamespaceIsRefused() async throws {
+      let run = try await launch("-n", "1", "--", "unshare", "--pid", "--fork", ranks, "try")
+      #expect(
+        run.output.hasPrefix("error: rank 0 runs in another PID namespace than its launcher"), "\(run.errors)"
+      )
+      #expect(run.left == [])
     }
 
     @Test func whatARankStartsIsNoRank() async throws {

@@ -42,7 +42,7 @@ extension LaunchTests {
 
     @Test func aProgramThatCannotBeStarted() async throws {
       let error = await #expect(throws: LaunchError.self) { try await supervise(["/no/such"], count: 2) }
-      #expect(error?.code == .notFound)
+      #expect(error?.cause?.code == .notFound)
     }
 
     @Test(arguments: [0, -1, 257, .max])
@@ -99,6 +99,7 @@ extension RankEvent {
     switch self {
     case .started: "started"
     case .joined: "joined"
+    case .returned: "returned"
     case .finalized: "finalized"
     case .failed: "failed"
     case .ended: "ended"
@@ -107,7 +108,9 @@ extension RankEvent {
 
   fileprivate var rank: Int {
     switch self {
-    case .started(let rank, _), .joined(let rank, _), .finalized(let rank), .ended(let rank, _): rank
+    case .started(let rank, _), .joined(let rank, _), .returned(let rank, _), .finalized(let rank),
+      .ended(let rank, _):
+      rank
     case .failed(let failure): failure.rank
     }
   }
@@ -116,7 +119,7 @@ extension RankEvent {
     switch self {
     case .started(_, let process), .joined(_, let process): process
     case .failed(let failure): failure.process
-    case .finalized, .ended: nil
+    case .returned, .finalized, .ended: nil
     }
   }
 }

@@ -5,13 +5,22 @@ import Testing
 
 /// Real ranks: the programs play their scenarios, and end with an error if anything does not hold.
 @Suite struct CommunicatorTests {
+  /// What every transport must do.
+  static let scenarios = [
+    "point to point", "requests", "await", "collectives", "await collectives", "started before",
+    "out of turn",
+    "persistent", "split", "mistakes",
+  ]
+
   /// Runs a program of the build under `apus launch`.
-  private func launch(_ ranks: Int, _ program: String, _ arguments: String...) async throws -> ProgramRun {
+  private func launch(
+    _ ranks: Int, _ program: String, _ arguments: String..., environment: [String] = []
+  ) async throws -> ProgramRun {
     let apus = programFolder + "/apus"
     return try await runProgram(
       apus,
       [apus, "launch", "--grace", "20", "-n", "\(ranks)", "--", "\(programFolder)/\(program)"] + arguments,
-      environment: ["SWIFT_BACKTRACE=enable=no"], seconds: 300)
+      environment: ["SWIFT_BACKTRACE=enable=no"] + environment, seconds: 300)
   }
 
   private func through(_ run: ProgramRun) -> [String] {
@@ -19,15 +28,83 @@ import Testing
   }
 
   @Test(
-    arguments: ["point to point", "requests", "await", "collectives", "split", "mistakes"], [1, 2, 3, 4, 7])
+    arguments: scenarios, [1, 2, 3, 4, 5, 6, 7])
   func scenario(name: String, ranks: Int) async throws {
     let run = try await launch(ranks, "MessageScenarios", name)
     #expect(!run.timedOut && run.status == .exited(0), "\(run.errors)")
     #expect(through(run) == (0..<ranks).map { "rank \($0) is through" })
   }
 
+  #if DEBUG
+    /// Where ranks can't read one another's memory, long messages come in pieces.
+    @Test(
+      arguments: ["point to point", "requests", "await", "collectives", "mistakes", "many long messages"],
+      [2, 3])
+    func inPieces(name: String, ranks: Int) async throws {
+      let run = try await launch(ranks, "MessageScenarios", name, environment: ["APUS_NO_PROCESS_READ=1"])
+      #expect(!run.timedOut && run.status == .exited(0), "\(run.errors)")
+      #expect(through(run).count == ranks)
+    }
+  #endif
+
+  @Test(
+    arguments: [
+      ("failing collectives", [1, 2, 3, 4, 7]), ("turns", [3, 4]), ("members end", [4]), ("fork", [2]),
+      ("threads wake one another", [2]), ("tell at once", [2]), ("splits at the same time", [2, 3]),
+      ("many long messages", [2]),
+    ])
+  func otherScenario(name: String, sizes: [Int]) async throws {
+    for ranks in sizes {
+      let run = try await launch(ranks, "MessageScenarios", name)
+      #expect(!run.timedOut && run.status == .exited(0), "\(ranks) ranks: \(run.errors)")
+      #expect(through(run).count == ranks)
+    }
+  }
+
+  // MARK: Deadlocks
+
+  /// All ranks are told, and by whom each waits; what comes after works.
+  @Test(
+    arguments: [
+      (
+        "deadlock in a ring", 3,
+        [
+          "rank 0 receives from rank 2, tag 5", "rank 1 receives from rank 0, tag 5",
+          "rank 2 receives from rank 1, tag 5",
+        ]
+      ),
+      (
+        "deadlock in a ring", 2, ["rank 0 receives from rank 1, tag 5", "rank 1 receives from rank 0, tag 5"]
+      ),
+      (
+        "deadlock of sends", 2,
+        [
+          "rank 0 sends to rank 1, tag 0, and waits until it receives",
+          "rank 1 sends to rank 0, tag 0, and waits until it receives",
+        ]
+      ),
+      ("deadlock in a collective", 3, ["rank 0 receives from rank 2, tag 7", "waits for rank"]),
+      (
+        "deadlock of threads", 2,
+        ["(and 1 more of its threads wait)", "rank 1 receives from rank 0, any tag"]
+      ),
+    ])
+  func aDeadlockIsTold(name: String, ranks: Int, lines: [String]) async throws {
+    let run = try await launch(ranks, "MessageScenarios", name)
+    #expect(!run.timedOut && run.status == .exited(0) && through(run).count == ranks, "\(run.errors)")
+    for rank in 0..<ranks { #expect(run.output.contains("rank \(rank): deadlock: every rank waits")) }
+    for line in lines { #expect(run.output.contains(line), "\(run.output)") }
+  }
+
+  /// Nobody is told who has only to be patient.
+  @Test(arguments: ["patience", "another thread", "a task on its way"])
+  func whatIsNoDeadlockIsNotTold(name: String) async throws {
+    let run = try await launch(2, "MessageScenarios", name)
+    #expect(!run.timedOut && run.status == .exited(0) && through(run).count == 2, "\(run.errors)")
+  }
+
   /// Without a launcher, a program is a world of one.
-  @Test(arguments: ["point to point", "requests", "await", "collectives", "split", "mistakes", "self"])
+  @Test(arguments: scenarios + ["self"])
   func alone(name: String) async throws {
     let program = programFolder + "/MessageScenarios"
     let run = try await runProgram(program, [program, name], seconds: 300)
@@ -88,9 +165,9 @@ import Testing
   @Suite(.serialized) struct MPICommunicatorTests {
     @Test(
       arguments: MPISetup.present,
-      ["point to point", "requests", "await", "collectives", "split", "mistakes", "self"])
+      scenarios + ["self"])
     func scenario(setup: MPISetup, name: String) async throws {
-      for ranks in [1, 2, 4] {
+      for ranks in [1, 2, 3, 4] {
         let job = try await setup.run(
           ranks: ranks, command: [programFolder + "/MessageScenarios", name], seconds: 300)
         #expect(job.status == .exited(0), "\(ranks) ranks: \(job.output)")
@@ -158,6 +235,16 @@ import Testing
     #expect(run.output == "after 2000 steps on \(ranks) ranks: mean temperature 8.20; \(picture) shows it\n")
     var status = stat()
     #expect(stat(picture, &status) == 0 && status.st_size == 15 + 256 * 256)
+  }
+
+  @Test func ranksInside() async throws {
+    let program = programFolder + "/RanksInside"
+    let run = try await runProgram(program, [program], environment: ["SWIFT_BACKTRACE=enable=no"])
+    #expect(run.status == .exited(0), "\(run.errors)")
+    let lines = run.output.split(separator: "\n").map { String($0) }
+    #expect(lines.first?.hasPrefix("pi is about 3.14159265") == true, "\(run.output)")
+    #expect(
+      lines.dropFirst() == ["rank 0: rankFailed of rank 1", "rank 1: rankFailed of rank 1", "rank 2: 42"])
   }
 
   @Test(arguments: [1, 2, 4]) func distributedSort(ranks: Int) async throws {

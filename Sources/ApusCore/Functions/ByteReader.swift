@@ -1,22 +1,22 @@
 /// Reads what `ByteBuffer` wrote, in order, and never past the end.
-struct ByteReader {
+package struct ByteReader {
   private var rest: UnsafeRawBufferPointer
 
-  init(_ bytes: UnsafeRawBufferPointer) { rest = bytes }
+  package init(_ bytes: UnsafeRawBufferPointer) { rest = bytes }
 
-  var remaining: UnsafeRawBufferPointer { rest }
+  package var remaining: UnsafeRawBufferPointer { rest }
 
-  mutating func bytes(_ count: Int) throws(WorkerProtocolError) -> UnsafeRawBufferPointer {
+  package mutating func bytes(_ count: Int) throws(WorkerProtocolError) -> UnsafeRawBufferPointer {
     guard count >= 0, count <= rest.count else { throw WorkerProtocolError("a message ends too early") }
     defer { rest = UnsafeRawBufferPointer(rebasing: rest[count...]) }
     return UnsafeRawBufferPointer(rebasing: rest[..<count])
   }
 
-  mutating func value<T: BitwiseCopyable>(_ type: T.Type = T.self) throws(WorkerProtocolError) -> T {
+  package mutating func value<T: BitwiseCopyable>(_ type: T.Type = T.self) throws(WorkerProtocolError) -> T {
     try bytes(MemoryLayout<T>.size).loadUnaligned(as: T.self)
   }
 
-  mutating func string() throws(WorkerProtocolError) -> String {
+  package mutating func string() throws(WorkerProtocolError) -> String {
     let count = try value(UInt32.self)
     return String(decoding: try bytes(Int(count)), as: UTF8.self)
   }

@@ -4,7 +4,7 @@ import CApus
 ///
 /// Images are loaded at other addresses in every process; the distance from an image's base is the same
 /// wherever the same build is loaded, and the image's identity says whether it is.
-struct CodeReference: Equatable {
+package struct CodeReference: Equatable {
   typealias Identity = (UInt64, UInt64, UInt32)
 
   private(set) var image: Identity
@@ -35,7 +35,7 @@ struct CodeReference: Equatable {
     return UInt(found.base) + UInt(offset)
   }
 
-  static func == (a: Self, b: Self) -> Bool { a.image == b.image && a.offset == b.offset }
+  package static func == (a: Self, b: Self) -> Bool { a.image == b.image && a.offset == b.offset }
 
   func append(to buffer: ByteBuffer) {
     buffer.append(image.0)
@@ -50,7 +50,7 @@ struct CodeReference: Equatable {
   }
 
   /// The identity of this program's own image in three words, to compare with a worker's.
-  static func programIdentity() -> [UInt64] {
+  package static func programIdentity() -> [UInt64] {
     var found = apus_image()
     guard apus_image_program(&found) else { return [0, 0, 0] }
     return withUnsafeBytes(of: &found.identity) {

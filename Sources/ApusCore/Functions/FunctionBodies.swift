@@ -48,10 +48,10 @@ struct RawLoop: Sendable {
 
 /// The two words of a Swift closure.
 @usableFromInline
-struct ClosureWords: Hashable, Sendable {
+package struct ClosureWords: Hashable, Sendable {
   @usableFromInline var code: UInt
   @usableFromInline var context: UInt
-  @usableFromInline init(code: UInt, context: UInt) { (self.code, self.context) = (code, context) }
+  @usableFromInline package init(code: UInt, context: UInt) { (self.code, self.context) = (code, context) }
 }
 
 /// Which of the shapes above a function has.

@@ -101,10 +101,11 @@ package final class FunctionSource: Sendable {
     _ shape: BodyShape, _ code: UInt, loop: ClosureWords,
     _ context: Context.Type, _ input: Input.Type, _ output: Output.Type
   ) -> Result<FunctionDefinition, FunctionProblem> {
-    guard let place = CodeReference(code) else { return .failure(.notInProgram) }
     let bytes = ByteBuffer(capacity: 256)
     bytes.append(shape.rawValue)
-    place.append(to: bytes)
+    do {
+      try FunctionName.append(.init(code: code, context: 0), [context, input, output], to: bytes)
+    } catch { return .failure(error) }
     // A loop with a context is one that the compiler could not specialise (a debug build): the worker then
     // runs its own, generic one.
     if loop.context == 0, loop.code != 0, let place = CodeReference(loop.code) {
@@ -112,10 +113,6 @@ package final class FunctionSource: Sendable {
       place.append(to: bytes)
     } else {
       bytes.append(UInt8(0))
-    }
-    for type in [context, input, output] as [Any.Type] {
-      guard let reference = TypeReference(type) else { return .failure(.unnameable(type)) }
-      reference.append(to: bytes)
     }
     var takesRawArray = false
     if case .rawArray = WireFormat.of(Input.self) { takesRawArray = true }

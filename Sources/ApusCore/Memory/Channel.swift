@@ -9,8 +9,8 @@ import Synchronization
 /// Each word has one writer. Words that different sides write lie 128 bytes apart: a cache line, and the
 /// neighbour that the processor fetches along with it.
 package final class Channel: @unchecked Sendable {
-  // Sound: the object is three constants; what they point to is made of atomics and of ring bytes that
-  // belong to one side at a time.
+  // Sound: the object is constants, but for `whenWoken`, which is set before anybody else has the channel; what they
+  // point to is made of atomics and of ring bytes that belong to one side at a time.
 
   /// Bytes of each ring. A power of two, and big enough that a chunk of results fits a quarter of it.
   package static let ringSize = 256 << 10
@@ -19,6 +19,15 @@ package final class Channel: @unchecked Sendable {
   package static let magic: UInt64 = 0x4150_5553_0000_0001
 
   private let base: UnsafeMutableRawPointer
+  private var whenWoken: (() -> Void)?
+
+  /// One in this process alone.
+  package convenience init() throws(ProcessError) {
+    let number = apus_memory_create("apus-channel", Self.size)
+    guard number >= 0 else { throw ProcessError(errno: -number, doing: "make a worker's memory") }
+    let memory = OwnedDescriptor(number)
+    try self.init(mapping: memory.number)
+  }
 
   package init(mapping descriptor: Int32) throws(ProcessError) {
     guard let base = apus_memory_map(descriptor, Self.headSize, Self.ringSize, 2) else {
@@ -97,8 +106,16 @@ package final class Channel: @unchecked Sendable {
     // we published.
     atomicMemoryFence(ordering: .sequentiallyConsistent)
     guard sleeping.pointee.load(ordering: .relaxed) != 0 else { return }
+    if let whenWoken { return whenWoken() }
     sleeping.pointee.store(0, ordering: .relaxed)
     apus_futex_wake(sleeping, 1)
+  }
+
+  /// Has `body` called instead whenever the worker is to be woken, on the thread that does: for a channel with no
+  /// process at its other end.
+  package func whenWoken(_ body: @escaping () -> Void) {
+    whenWoken = body
+    sleeping.pointee.store(1, ordering: .relaxed)
   }
 
   /// Sleeps until `wakeWorker`, unless `hasWork` says that there is some already.

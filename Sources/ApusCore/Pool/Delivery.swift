@@ -45,6 +45,10 @@ package struct WorkerLoss: Sendable {
   package var reason: StopReason?
   /// What it did that no sound process does, if it was killed for that.
   package var corruption: String?
+  /// Where it ran, if not here.
+  package var place: String?
+  /// Whether its task goes on all the same.
+  package var goesOn = false
 }
 
 /// Why a pool has no workers.
@@ -55,4 +59,6 @@ package enum PoolProblem: Error, Sendable {
   /// Could not be started at all.
   case spawnFailed(ProcessError)
   case restartsExhausted(Int, WorkerLoss)
+  /// Those that were elsewhere can't be reached any more.
+  case lost(any Error)
 }

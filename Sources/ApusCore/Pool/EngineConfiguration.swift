@@ -1,7 +1,9 @@
 /// What a pool's engine is told about its workers.
 package struct EngineConfiguration: Sendable {
-  /// How many workers.
+  /// How many workers, distant ones included.
   package var workers: Int
+  /// Workers that are no children of this process, if there are such.
+  package var distant: (any DistantWorkers)?
   /// The program, its arguments and its environment. The descriptors that a worker is born with are added.
   package var command: SpawnRequest
   /// Whether a worker must be a run of this very build.

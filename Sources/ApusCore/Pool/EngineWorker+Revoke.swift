@@ -9,19 +9,22 @@ extension EngineWorker {
   /// `progress`: a claim that was made before it saw the gate is visible now, and the worker waits at the
   /// gate with every later one until we have decided. Returns how many were taken back.
   func revoke() -> Int {
-    checkRevocation()  // the last one may be over and nobody have noticed
-    guard inFlight > 0, !isRevoking, outgoing == nil, state == .ready else { return 0 }
+    let before = checkRevocation()  // the last one may be over and nobody have noticed
+    guard inFlight > 0, !isRevoking, outgoing == nil, state == .ready else { return before }
     isRevoking = true
-    channel.revocation.pointee.store(Revocation.deciding, ordering: .releasing)
-    channel.gate.pointee.store(0, ordering: .sequentiallyConsistent)
-    _ = apus_barrier_all()  // without it (`needsFences`) the gate is always shut, and the worker fences
-    let progress = channel.progress.pointee.load(ordering: .sequentiallyConsistent)
-    let begun = max(progress / 2 + (progress & 1), expected)
-    let from = min(begun, nextSequence)
-    channel.revokedFrom.pointee.store(from, ordering: .relaxed)
-    channel.revokedTo.pointee.store(nextSequence, ordering: .relaxed)
-    channel.revocation.pointee.store(Revocation.decided, ordering: .releasing)
+    if let distant {
+      // Its answer comes later; nothing is sent to it until then.
+      awaitsDecision = true
+      channel.revokedTo.pointee.store(.max, ordering: .relaxed)
+      channel.revocation.pointee.store(Revocation.deciding, ordering: .relaxed)
+      distant.revoke(before: nextSequence)
+      return before
+    }
+    return before + takeBack(from: channel.decideRevocation(before: nextSequence, notBefore: expected))
+  }
 
+  /// Takes the tasks from the one numbered `from` on for not sent.
+  private func takeBack(from: UInt64) -> Int {
     var count = 0
     while let chunk = chunks.last, chunk.first + UInt64(chunk.span.range.count) > from {
       _ = chunks.popLast()
@@ -49,9 +52,26 @@ extension EngineWorker {
     return count
   }
 
-  /// Opens the gate again once the worker has passed what was taken back.
-  func checkRevocation() {
-    if isRevoking, hasPassedRevocation { endRevocation() }
+  /// Takes back what a distant worker has answered; opens the gate again once the worker has passed what was taken
+  /// back. Returns how many tasks came back.
+  @discardableResult
+  func checkRevocation() -> Int {
+    guard isRevoking else { return 0 }
+    var count = 0
+    if isDecided {
+      awaitsDecision = false
+      // Nothing was sent to it since it was asked.
+      channel.revokedTo.pointee.store(nextSequence, ordering: .relaxed)
+      let from = channel.revokedFrom.pointee.load(ordering: .relaxed)
+      count = takeBack(from: min(max(from, expected), nextSequence))
+    }
+    if isRevoking, !awaitsDecision, hasPassedRevocation { endRevocation() }
+    return count
+  }
+
+  /// Whether the answer of a distant worker is there, and nobody has looked.
+  var isDecided: Bool {
+    awaitsDecision && channel.revocation.pointee.load(ordering: .relaxed) == Revocation.decided
   }
 
   var hasPassedRevocation: Bool {
@@ -63,5 +83,21 @@ extension EngineWorker {
     isRevoking = false
     channel.revocation.pointee.store(Revocation.none, ordering: .releasing)
     openGate()
+  }
+}
+
+extension Channel {
+  /// Decides which of the tasks before `next` the worker shall not begin, and returns the first of them.
+  package func decideRevocation(before next: UInt64, notBefore expected: UInt64 = 0) -> UInt64 {
+    revocation.pointee.store(Revocation.deciding, ordering: .releasing)
+    gate.pointee.store(0, ordering: .sequentiallyConsistent)
+    _ = apus_barrier_all()  // without it (`needsFences`) the gate is always shut, and the worker fences
+    let progress = progress.pointee.load(ordering: .sequentiallyConsistent)
+    let begun = max(progress / 2 + (progress & 1), expected)
+    let from = min(begun, next)
+    revokedFrom.pointee.store(from, ordering: .relaxed)
+    revokedTo.pointee.store(next, ordering: .relaxed)
+    revocation.pointee.store(Revocation.decided, ordering: .releasing)
+    return from
   }
 }

@@ -1,5 +1,4 @@
 import CApus
-import Glibc
 import Synchronization
 
 /// One worker as its engine sees it. Everything here is under the engine's lock.
@@ -32,10 +31,10 @@ final class EngineWorker {
   }
 
   let slot: Int
-  let process: ChildProcess
-  let control: OwnedDescriptor
-  let output: LineRelay
-  let errors: LineRelay
+  let process: any WorkerProcess
+  /// The same, if it is a child of ours; or if it is not.
+  let child: ChildWorker?
+  let distant: (any DistantProcess)?
   let channel: Channel
   let startedAt: UInt64
   let touched: TouchedJobs
@@ -84,14 +83,15 @@ final class EngineWorker {
   var defining: UInt32?
   var corruption: String?
   @exclusivity(unchecked) var isRevoking = false
+  /// Asked to give tasks back, it has not answered yet.
+  @exclusivity(unchecked) var awaitsDecision = false
   var isDead = false
 
   init(
-    slot: Int, process: ChildProcess, control: OwnedDescriptor, output: LineRelay, errors: LineRelay,
-    channel: Channel, touched: TouchedJobs, now: UInt64
+    slot: Int, process: any WorkerProcess, channel: Channel, touched: TouchedJobs, now: UInt64
   ) {
-    (self.slot, self.process, self.control) = (slot, process, control)
-    (self.output, self.errors, self.channel) = (output, errors, channel)
+    (self.slot, self.process, self.channel) = (slot, process, channel)
+    (child, distant) = (process as? ChildWorker, process as? any DistantProcess)
     (startedAt, mark, self.touched) = (now, now, touched)
     tasks = channel.taskWriter
     results = channel.resultReader
@@ -115,7 +115,7 @@ final class EngineWorker {
     guard let available = try? results.available(), available == 0 else { return true }
     if state == .starting { return isReady }
     if outgoing != nil, canPush { return true }
-    if isRevoking, hasPassedRevocation { return true }
+    if isRevoking, hasPassedRevocation || isDecided { return true }
     guard inFlight > 0 else { return false }
     // A worker in a run of tasks writes its progress twice a task, and loses its cache line to each look.
     let now = apus_now()
@@ -151,16 +151,14 @@ final class EngineWorker {
     guard stop == nil, inFlight > 0 else { return }
     stop = (expected, reason, killAt)
     channel.cancelled.pointee.store(expected &+ 1, ordering: .releasing)
-    // For a body that is suspended: the lifeline's thread cancels its Swift task.
-    var note: UInt8 = 1
-    _ = Glibc.send(control.number, &note, 1, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+    process.noteCancellation()
   }
 
   /// Ends the process, and everything that it started. It gets nothing more.
   func kill(_ reason: StopReason?) {
     if !isKilled { (killedFor, killedIn, isKilled) = (reason, expected, true) }
     state = .leaving
-    process.signalGroup(SIGKILL)
+    process.kill()
   }
 
   /// Whether the worker says that it is in the task at the head.

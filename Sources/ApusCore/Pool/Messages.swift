@@ -46,7 +46,8 @@ package struct ResultHeader: BitwiseCopyable {
   package var count: UInt32
   package var sequence: UInt64
   package var length: UInt64
-  private var reserved: UInt64 = 0
+  /// Of a run, the record's position in the ring: what an earlier round has left at a place has another.
+  package var position: UInt64 = 0
 
   package init(kind: UInt32, count: UInt32, sequence: UInt64, length: UInt64) {
     (self.kind, self.count, self.sequence, self.length) = (kind, count, sequence, length)

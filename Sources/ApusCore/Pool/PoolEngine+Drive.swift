@@ -145,6 +145,7 @@ extension PoolEngine {
     var finished = 0
     var isNews = false
     var now: UInt64 = 0
+    if distant != nil { isNews = takeDistantNews() }
     // One that was killed for what it is or was not may still tell something, ready for tasks even: too late.
     for case let worker? in workers
     where worker.state != .leaving && worker.corruption == nil && worker.hasNews(isLast: isLast) {
@@ -154,7 +155,7 @@ extension PoolEngine {
         if worker.state == .starting { becomeReady(worker, now: now) }
         finished += try worker.receive(now: now)
         _ = try worker.pushOutgoing()
-        worker.checkRevocation()
+        if worker.checkRevocation() > 0 { for job in active { list(job) } }
         // A task of a cancelled job that could not be taken back in time.
         if let job = worker.chunks.first?.job, job.isCancelled {
           worker.askToStop(.cancelled, killAt: now &+ job.options.grace)
@@ -162,6 +163,7 @@ extension PoolEngine {
       } catch { condemn(worker, error) }
     }
     guard isNews else { return false }
+    if now == 0 { now = apus_now() }
     // What a task printed was in the pipe before its result could be seen: it goes out before the result.
     if finished > 0 { look(at: quiet, timeout: 0) }
     schedule()
@@ -183,7 +185,7 @@ extension PoolEngine {
     sleepers -= 1
     if sleepers > 0 {
       armWorkers()
-      // What woke us is silenced, and need not have woken the other one, on whose account we may leave now.
+      // What has woken us is silenced, and need not have woken the others; we may leave now, because one of them drives.
       _ = pump(isLast: true)
     } else {
       disarmWorkers()
@@ -227,8 +229,9 @@ extension PoolEngine {
     case Tag.doorbell: doorbell.silence()
     case Tag.poke: break  // the engine thread silences it: taken by a driver, the call would be lost
     case Tag.quiet: look(at: quiet, timeout: 0)
-    case Tag.output: if let worker = workers[slot] { relay(worker.output, tag) }
-    case Tag.errors: if let worker = workers[slot] { relay(worker.errors, tag) }
+    case Tag.output: if let child = workers[slot]?.child { relay(child.output, tag) }
+    case Tag.errors: if let child = workers[slot]?.child { relay(child.errors, tag) }
+    case Tag.distant: _ = takeDistantNews()
     case Tag.death: if let worker = workers[slot] { checkDeath(worker) }
     default: break
     }

@@ -1,11 +1,6 @@
 import CApus
 
 extension PoolEngine {
-  /// What a chunk should take of a worker's time: long enough that handing it over costs nothing beside it,
-  /// short enough that the workers end together.
-  private static let chunkTime = 100_000.0  // ns
-  /// How much work may lie in a worker's ring. More would only wait there while another worker is idle.
-  private static let backlogTime = 300_000.0  // ns
   private static let backlogChunks = 64
 
   /// How long a worker may take to begin its only task while another one is idle. It may just be waking up.
@@ -19,7 +14,7 @@ extension PoolEngine {
     case .fixed(let count): return min(limit, max(1, count))
     case .automatic:
       guard let time = job.taskTime else { return 1 }
-      var size = Int(min(Self.chunkTime / time, 1e9))
+      var size = Int(min(pace.chunk / time, 1e9))
       size = min(size, job.lastChunk * 4)
       // Towards the end the chunks shrink, so that no worker is left with a long one.
       if job.isInputClosed { size = min(size, job.queued / (2 * max(1, configuration.workers))) }
@@ -53,14 +48,16 @@ extension PoolEngine {
     guard !worker.isRevoking else { return nil }
     if worker.inFlight == 0 { return job }
     let size = chunkSize(job, limit: job.queued)
+    // A distant worker would be idle until it hears of the next task.
+    if worker.distant != nil, worker.stop == nil, worker.inFlight <= size { return job }
     // Behind another task only if both are known to be short, so that a long one is never queued behind a
     // long one while a worker is idle. What turns out to be long after all is taken back.
     guard worker.stop == nil, worker.inFlight < Self.backlogChunks * size,
-      let time = job.taskTime, time < Self.chunkTime
+      let time = job.taskTime, time < pace.chunk
     else { return nil }
     // The tasks at both ends stand for those between them.
     guard let first = worker.chunks.first?.job.taskTime, let last = worker.chunks.last?.job.taskTime,
-      Double(worker.inFlight) * max(first, last) < Self.backlogTime
+      Double(worker.inFlight) * max(first, last) < pace.backlog
     else { return nil }
     return job
   }
@@ -72,7 +69,7 @@ extension PoolEngine {
   /// How many messages of `size` tasks may follow each other to one worker.
   private func burst(of size: Int, _ job: EngineJob, _ worker: EngineWorker) -> Int {
     guard case .fixed = job.options.chunking, let time = job.taskTime else { return 1 }
-    let allowed = (Self.backlogTime / time - Double(worker.inFlight)) / Double(size)
+    let allowed = (pace.backlog / time - Double(worker.inFlight)) / Double(size)
     let share = job.queued / (2 * configuration.workers * size)
     return max(1, min(Int(min(allowed, 1e6)), share, Self.backlogChunks - worker.inFlight / size))
   }

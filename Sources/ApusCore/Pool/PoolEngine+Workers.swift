@@ -5,6 +5,8 @@ import Synchronization
 extension PoolEngine {
   // MARK: Starting
 
+  private func isDistant(_ slot: Int) -> Bool { slot >= firstDistant }
+
   /// Starts the first workers; throws if none could be.
   func startAll() throws(ProcessError) {
     let now = apus_now()
@@ -15,26 +17,24 @@ extension PoolEngine {
   /// Starts workers for slots; those that can't be are tried again later. Returns why they could not.
   @discardableResult
   func start(_ slots: [Int], now: UInt64) -> [ProcessError] {
-    var parts: [(slot: Int, parts: WorkerParts)] = []
     var failures: [ProcessError] = []
     var failed: [Int] = []
-    for slot in slots {
-      do { parts.append((slot, try WorkerParts())) } catch {
+    let children = slots.filter { !isDistant($0) }
+    let started = ChildWorker.start(
+      children.count, configuration.command, doorbell: doorbell.descriptor.number)
+    for (slot, result) in zip(children, started) {
+      do { try adopt(result.get(), slot: slot, now: now) } catch {
         failures.append(error)
         failed.append(slot)
       }
     }
-    let requests = parts.map { part in
-      var request = configuration.command
-      request.descriptors = part.parts.descriptors(doorbell: doorbell.descriptor.number)
-      return request
-    }
-    for (part, result) in zip(parts, Spawner.spawn(requests)) {
+    for slot in slots where isDistant(slot) {
       do {
-        try adopt(result.get(), part.parts, slot: part.slot, now: now)
+        let (process, channel) = try distant!.start(slot - firstDistant)
+        try adopt(process, channel, slot: slot, now: now)
       } catch {
         failures.append(error)
-        failed.append(part.slot)
+        failed.append(slot)
       }
     }
     for slot in failed { vacancies.append((slot, now + retryDelay())) }
@@ -50,28 +50,26 @@ extension PoolEngine {
     return failures
   }
 
-  private func adopt(_ process: ChildProcess, _ parts: WorkerParts, slot: Int, now: UInt64)
-    throws(ProcessError)
-  {
-    do {
-      let worker = EngineWorker(
-        slot: slot, process: process, control: parts.control.ours,
-        output: try LineRelay(source: parts.output.reading, target: .standardOutput),
-        errors: try LineRelay(source: parts.errors.reading, target: .standardError), channel: parts.channel,
-        touched: touched, now: now)
-      // Without a pidfd (an old kernel) the end of the control socket is the death notice.
-      let death = process.pidfd >= 0 ? process.pidfd : worker.control.number
-      try quiet.add(death, tag: Tag.death | UInt64(slot))
-      try quiet.add(worker.output.descriptor, tag: Tag.output | UInt64(slot))
-      try quiet.add(worker.errors.descriptor, tag: Tag.errors | UInt64(slot))
-      worker.openGate()
-      if sleepers > 0 { worker.requestAttention() }
-      workers[slot] = worker
-    } catch {
-      process.signalGroup(SIGKILL)
-      _ = process.wait()
+  private func adopt(_ child: ChildWorker, slot: Int, now: UInt64) throws(ProcessError) {
+    do { try adopt(child, child.channel, slot: slot, now: now) } catch {
+      child.kill()
+      _ = child.process.wait()
       throw error
     }
+  }
+
+  private func adopt(_ process: any WorkerProcess, _ channel: Channel, slot: Int, now: UInt64)
+    throws(ProcessError)
+  {
+    let worker = EngineWorker(slot: slot, process: process, channel: channel, touched: touched, now: now)
+    if let death = process.deathNotice { try quiet.add(death, tag: Tag.death | UInt64(slot)) }
+    if let child = worker.child {
+      try quiet.add(child.output.descriptor, tag: Tag.output | UInt64(slot))
+      try quiet.add(child.errors.descriptor, tag: Tag.errors | UInt64(slot))
+    }
+    worker.openGate()
+    if sleepers > 0 { worker.requestAttention() }
+    workers[slot] = worker
     note(Event(.workerStarted, from: eventSource, worker: slot, process: process.pid))
   }
 
@@ -105,12 +103,13 @@ extension PoolEngine {
 
   func checkDeath(_ worker: EngineWorker) {
     // Out of the poll set before it is closed: a fork of this process may hold a copy that would tell for ever.
-    let notice = worker.process.pidfd >= 0 ? worker.process.pidfd : worker.control.number
-    quiet.remove(notice)
-    guard let status = worker.process.reap() else {
-      try? quiet.add(notice, tag: Tag.death | UInt64(worker.slot))
+    let notice = worker.process.deathNotice
+    if let notice { quiet.remove(notice) }
+    guard let ending = worker.process.reap() else {
+      if let notice { try? quiet.add(notice, tag: Tag.death | UInt64(worker.slot)) }
       return
     }
+    let status = ending.status
     workers[worker.slot] = nil
     worker.isDead = true
     // What it finished before it died counts.
@@ -118,12 +117,15 @@ extension PoolEngine {
     if worker.corruption == nil {
       do { _ = try worker.receive(now: now) } catch { worker.corruption = error.detail }
     }
-    close(worker.output)
-    close(worker.errors)
+    if let child = worker.child {
+      close(child.output)
+      close(child.errors)
+    }
     let loss = WorkerLoss(
-      process: worker.process.pid, status: status, standardError: worker.errors.tail,
+      process: worker.process.pid, status: status, standardError: worker.process.standardError,
       reason: worker.killedIn == worker.expected ? worker.killedFor : nil,
-      corruption: worker.corruption)
+      corruption: worker.corruption ?? ending.problem, place: worker.process.place,
+      goesOn: ending.goesOn)
     note(
       Event(
         .workerExited, from: eventSource, worker: worker.slot, process: worker.process.pid, status: status,
@@ -173,7 +175,7 @@ extension PoolEngine {
   }
 
   private func replace(_ worker: EngineWorker, _ loss: WorkerLoss, now: UInt64) {
-    guard !isClosing else { return }
+    guard !isClosing, problem == nil else { return }
     var delay: UInt64 = 0
     if !worker.wasReady {
       failedStarts += 1
@@ -232,38 +234,5 @@ extension PoolEngine {
       touched.add(job)
     }
     announce()
-  }
-}
-
-/// What a worker is born with.
-private struct WorkerParts {
-  let memory: OwnedDescriptor
-  let channel: Channel
-  let control: (ours: OwnedDescriptor, theirs: OwnedDescriptor)
-  let output: (reading: OwnedDescriptor, writing: OwnedDescriptor)
-  let errors: (reading: OwnedDescriptor, writing: OwnedDescriptor)
-  let nothing: OwnedDescriptor
-
-  init() throws(ProcessError) {
-    let number = apus_memory_create("apus-channel", Channel.size)
-    guard number >= 0 else { throw ProcessError(errno: -number, doing: "make a worker's shared memory") }
-    memory = OwnedDescriptor(number)
-    channel = try Channel(mapping: number)
-    control = try OwnedDescriptor.socketPair()
-    output = try OwnedDescriptor.pipe()
-    errors = try OwnedDescriptor.pipe()
-    // Standard input is at its end: a worker must not eat what the terminal or a pipe holds for the parent.
-    let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
-    guard null >= 0 else { throw ProcessError(errno: errno, doing: "open /dev/null") }
-    nothing = OwnedDescriptor(null)
-  }
-
-  func descriptors(doorbell: Int32) -> [(source: Int32, target: Int32)] {
-    [
-      (nothing.number, 0), (output.writing.number, 1), (errors.writing.number, 2),
-      (memory.number, Int32(APUS_WORKER_CHANNEL)),
-      (control.theirs.number, Int32(APUS_WORKER_CONTROL)),
-      (doorbell, Int32(APUS_WORKER_DOORBELL)),
-    ]
   }
 }

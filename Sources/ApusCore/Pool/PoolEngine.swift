@@ -17,6 +17,9 @@ package final class PoolEngine: @unchecked Sendable {
 
   // MARK: Workers
 
+  /// Workers that are no children of ours: those of the slots from `firstDistant` on.
+  let distant: (any DistantWorkers)?
+  let firstDistant: Int
   @exclusivity(unchecked) var workers: [EngineWorker?]
   @exclusivity(unchecked) var restarts = 0
   @exclusivity(unchecked) var failedStarts = 0
@@ -34,6 +37,10 @@ package final class PoolEngine: @unchecked Sendable {
   /// Jobs with queued tasks, served in turn.
   @exclusivity(unchecked) var queue = Queue<EngineJob>()
   @exclusivity(unchecked) var active: [EngineJob] = []
+  /// What a chunk should take of a worker's time: long enough that handing it over costs nothing beside it, short
+  /// enough that the workers end together. And how much work may lie in a worker's ring: more would only wait there
+  /// while another worker is idle. Nanoseconds.
+  let pace: (chunk: Double, backlog: Double)
   /// How many callers have suspended: for them the engine thread must drive.
   @exclusivity(unchecked) var suspended = 0
   /// Jobs that may have something to tell since the last look.
@@ -42,8 +49,8 @@ package final class PoolEngine: @unchecked Sendable {
   /// How many callers are at the door: who holds the lock for a direct call lets them in.
   let arrivals = Atomic<Int>(0)
   /// How often a direct call looks for its result: some microseconds. Not at all on a single processor, where the
-  /// worker could not run meanwhile.
-  let directSpins = Processors.allowedByAffinity() > 1 ? 400 : 0
+  /// worker could not run meanwhile, or if all workers are distant.
+  let directSpins: Int
 
   // MARK: Waiting
 
@@ -78,11 +85,18 @@ package final class PoolEngine: @unchecked Sendable {
     static let death: UInt64 = 4 << 32
     static let output: UInt64 = 5 << 32
     static let errors: UInt64 = 6 << 32
+    static let distant: UInt64 = 7 << 32
   }
 
   /// Starts the workers. They are on their way when this returns; tasks may be given at once.
   package init(_ configuration: EngineConfiguration) throws(ProcessError) {
     self.configuration = configuration
+    distant = configuration.distant
+    firstDistant = configuration.workers - (distant?.count ?? 0)
+    // For a distant worker, handing over takes as long as some chunks of a near one.
+    pace = distant == nil ? (100_000, 300_000) : (1_000_000, 3_000_000)
+    // Not at all where nobody can answer meanwhile.
+    directSpins = Processors.allowedByAffinity() > 1 && firstDistant > 0 ? 400 : 0
     eventSource = Event.Source(configuration.name)
     workers = Array(repeating: nil, count: configuration.workers)
     (quiet, busy) = (try Poller(), try Poller())
@@ -90,6 +104,8 @@ package final class PoolEngine: @unchecked Sendable {
     try quiet.add(poke.descriptor.number, tag: Tag.poke)
     try busy.add(quiet.descriptor.number, tag: Tag.quiet)
     try busy.add(doorbell.descriptor.number, tag: Tag.doorbell)
+    // Who drives takes what has come. The engine thread of an idle pool would take it and not go on with it.
+    if let distant { try busy.add(distant.notice, tag: Tag.distant) }
     try startAll()
     do {
       try NativeThread.start(name: "apus-engine") { [self] in serve() }
@@ -100,7 +116,9 @@ package final class PoolEngine: @unchecked Sendable {
   }
 
   /// The processes of the workers that live.
-  package var processIdentifiers: [Int32] { lock.withLock { workers.compactMap { $0?.process.pid } } }
+  package var processIdentifiers: [Int32] {
+    lock.withLock { workers.compactMap { $0?.process.pid }.filter { $0 != 0 } }
+  }
 
   // MARK: Submitting
 

@@ -1,11 +1,11 @@
 /// Strings as C's null-terminated array of null-terminated strings, in one block of memory each for the bytes
 /// and for the pointers.
-struct CStringArray: ~Copyable {
-  let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+package struct CStringArray: ~Copyable {
+  package let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   private let bytes: UnsafeMutablePointer<CChar>
 
   /// `nil` if a string holds a NUL: C would take it as cut off there, and run something else than was asked.
-  init?(_ strings: [String]) {
+  package init?(_ strings: [String]) {
     var size = 1
     for string in strings {
       if string.utf8.contains(0) { return nil }

@@ -1,5 +1,5 @@
 /// How a process ended.
-public enum ExitStatus: Sendable, Hashable {
+public enum ExitStatus: Sendable, Hashable, Codable {
   /// It called `exit`, or returned from `main`, with this code.
   case exited(Int32)
   /// A signal ended it.

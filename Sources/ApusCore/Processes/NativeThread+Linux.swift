@@ -40,6 +40,18 @@ package enum NativeThread {
     }
   }
 
+  /// Runs what blocks on a thread of its own, while the caller suspends.
+  package static func run<Value: Sendable>(
+    name: String, _ body: @escaping @Sendable () -> Value
+  ) async -> Value {
+    await withUnsafeContinuation { (continuation: UnsafeContinuation<Value, Never>) in
+      do { try start(name: name) { continuation.resume(returning: body()) } } catch {
+        // No thread is to be had: blocking this one is what is left.
+        continuation.resume(returning: body())
+      }
+    }
+  }
+
   private final class Start: Sendable {
     let name: String
     let body: @Sendable () -> Void

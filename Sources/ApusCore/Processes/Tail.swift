@@ -32,3 +32,11 @@ struct Tail {
     return String(decoding: slice, as: UTF8.self)
   }
 }
+
+/// How the description of an error quotes what a process wrote last, on lines of its own; empty for nothing.
+package func quotedStandardError(_ text: String) -> String {
+  guard !text.isEmpty else { return "" }
+  return "\n  its standard error ended with:\n"
+    + text.split(separator: "\n", omittingEmptySubsequences: false).map { "  | \($0)" }.joined(
+      separator: "\n")
+}

@@ -1,14 +1,24 @@
 import CApus
 
-/// How a worker of this very program is started.
+/// How a worker, or a rank, of this very program is started.
 package enum WorkerCommand {
+  /// What the new run of the program is, in place of its `main`.
+  package enum Role: Sendable {
+    /// A worker of a pool.
+    case worker
+    /// A rank of `withRanks`.
+    case rank
+
+    fileprivate var argument: String { self == .worker ? APUS_WORKER_ARGUMENT : APUS_RANK_ARGUMENT }
+  }
+
   /// Why this program can't be run again as a worker.
   package struct Problem: Error, CustomStringConvertible {
     package let description: String
   }
 
   /// `share`: how many processors each worker may count on, for pools that it makes itself.
-  package static func ofThisProgram(share: Int) throws -> SpawnRequest {
+  package static func ofThisProgram(as role: Role = .worker, share: Int) throws -> SpawnRequest {
     guard apus_entry_is_installed() else {
       throw Problem(
         description: """
@@ -34,7 +44,7 @@ package enum WorkerCommand {
     }
     // Not the path it was started by: the program may have been rebuilt or deleted since.
     return SpawnRequest(
-      path: "/proc/self/exe", arguments: [programName, APUS_WORKER_ARGUMENT], environment: environment)
+      path: "/proc/self/exe", arguments: [programName, role.argument], environment: environment)
   }
 
   private static var programName: String { CommandLine.arguments.first ?? "apus" }

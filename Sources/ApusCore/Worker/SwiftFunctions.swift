@@ -7,16 +7,14 @@ enum SwiftFunctions {
     guard let shape = BodyShape(rawValue: try reader.value()) else {
       throw WorkerProtocolError("a function of unknown shape")
     }
-    let body = try CodeReference(from: &reader).resolve()
+    let name = try FunctionName(from: &reader, types: 3)
     let loop = try reader.value(UInt8.self) == 1 ? CodeReference(from: &reader).resolve() : 0
-    let types = (try codable(&reader), try codable(&reader), try codable(&reader))
-    let parts = Parts(shape: shape, body: body, loop: loop, context: reader.remaining)
+    let parts = Parts(shape: shape, body: name.code, loop: loop, context: reader.remaining)
     // One existential is opened at a time.
-    return try parts.open(types.0, types.1, types.2)
+    return try parts.open(codable(name.types[0]), codable(name.types[1]), codable(name.types[2]))
   }
 
-  private static func codable(_ reader: inout ByteReader) throws -> any Codable.Type {
-    let type = try TypeReference(from: &reader, isTrusted: true).resolve()
+  private static func codable(_ type: Any.Type) throws -> any Codable.Type {
     guard let type = type as? any Codable.Type else {
       throw WorkerProtocolError("\(type) is not Codable in the worker")
     }

@@ -50,8 +50,9 @@ package enum WorkerEntry {
     dispatchMain()
   }
 
-  static func fail(_ error: any Error) -> Never {
-    let text = "apus worker: \(error)\n"
+  /// Says why this process can't do what it was started for, and ends it.
+  package static func fail(_ error: any Error, as role: String = "worker") -> Never {
+    let text = "apus \(role): \(error)\n"
     _ = text.utf8.withContiguousStorageIfAvailable { write(2, $0.baseAddress, $0.count) }
     _exit(70)
   }
@@ -70,13 +71,14 @@ package enum WorkerEntry {
     return moved
   }
 
-  private static func publishIdentity(_ channel: Channel) {
+  static func publishIdentity(_ channel: Channel) {
     for (part, word) in CodeReference.programIdentity().enumerated() {
       channel.identity(part).pointee.store(word, ordering: .relaxed)
     }
   }
 
-  private static func mainStackSize() -> Int {
+  /// As much stack as the main thread has.
+  package static func mainStackSize() -> Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_STACK.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max
     else {

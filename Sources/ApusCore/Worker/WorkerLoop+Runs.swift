@@ -31,7 +31,10 @@ extension WorkerLoop {
     }
     try waitForSpace(recordSize(ResultHeader.size + Int(end - first) * strides.output))
     let record = results.place()
-    var result = ResultHeader(kind: ResultHeader.Kind.openRun, count: 0, sequence: first, length: 0)
+    // Not published, so its length is free to say how long one value is.
+    var result = ResultHeader(
+      kind: ResultHeader.Kind.openRun, count: 0, sequence: first, length: UInt64(strides.output))
+    result.position = results.position
     record.storeBytes(of: result, as: ResultHeader.self)
     let run = _RawRun(
       inputs: tasks.place(TaskHeader.size + Int(first - header.first) * strides.input),

@@ -140,6 +140,31 @@ package final class WorkerLoop: @unchecked Sendable {
     return false
   }
 
+  // MARK: In a process that is no worker
+
+  /// Whether the loop is to end.
+  private let isAbandoned = Atomic<Bool>(false)
+
+  /// Serves the channel as a worker process would, on this thread, until told to stop or abandoned.
+  package func serveInThisProcess() throws {
+    if !apus_barrier_register() { channel.needsFences.pointee.store(1, ordering: .relaxed) }
+    WorkerEntry.publishIdentity(channel)
+    channel.ready.pointee.store(Channel.magic, ordering: .releasing)
+    notify()
+    defer { Self.current = nil }
+    do { try run { isAbandoned.load(ordering: .relaxed) } } catch is CancellationError {}
+  }
+
+  /// From another thread: the loop ends when the element in hand has ended, and begins none after it.
+  package func abandon() {
+    isAbandoned.store(true, ordering: .releasing)
+    _ = channel.decideRevocation(before: 1 << 62)
+    channel.cancelled.pointee.store(
+      channel.progress.pointee.load(ordering: .relaxed) / 2 + 1, ordering: .releasing)
+    cancelAsyncTask()
+    channel.wakeWorker()
+  }
+
   // MARK: Cancellation
 
   /// Whether the parent has asked the element that is being worked on to stop.
@@ -190,7 +215,8 @@ package final class WorkerLoop: @unchecked Sendable {
     var backoff = Backoff()
     while try !isReady() {
       if backoff.pause() { continue }
-      try channel.sleepAsWorker(unless: isReady)
+      if isAbandoned.load(ordering: .acquiring) { throw CancellationError() }
+      try channel.sleepAsWorker { try isReady() || isAbandoned.load(ordering: .acquiring) }
       backoff = Backoff()
     }
   }

@@ -28,61 +28,50 @@ extension Communicator {
   /// Runs a collective operation. In debug builds the ranks first compare what they call.
   func collective<T, R>(
     _ call: CollectiveCall, _ type: T.Type, root: Int? = nil, count: Int? = nil,
-    _ body: (CollectiveChannel, _ tag: Int32) throws -> R
+    _ body: (CollectiveOperations, _ tag: Int32) throws -> R
   ) throws -> R {
-    if let root, !(0..<size).contains(root) {
-      throw MessageError(
-        .invalidArgument,
-        "there is no rank \(root) to be the root: this communicator has the ranks 0 to \(size - 1)")
-    }
+    let hasTurn = try turns.begin()
+    defer { if hasTurn { turns.end() } }
+    collectives.messages.begin()
     #if DEBUG
       try compare(
         CollectiveSignature(
-          call: call.rawValue, root: Int32(root ?? -1), type: MessageType.code(of: type), count: count ?? -1))
+          call: call.rawValue, root: Int32(clamping: root ?? -1), type: MessageType.code(of: type),
+          count: count ?? -1))
     #endif
-    do { return try body(channel, call.rawValue) } catch let error as CollectiveError {
-      throw MessageError(
-        error.code == .malformed ? .transport : .invalidArgument, error.description, underlying: error)
+    do {
+      if let root, !(0..<size).contains(root) {
+        throw MessageError(
+          .invalidArgument,
+          "there is no rank \(root) to be the root: this communicator has the ranks 0 to \(size - 1)")
+      }
+      return try body(collectives, call.rawValue)
+    } catch {
+      let error = ofCollective(error)
+      // Else they hear of it by other ways.
+      if !((error as? MessageError)?.concernsAll ?? false) {
+        collectives.messages.giveUp(error, tag: call.rawValue)
+      }
+      throw error
     }
+  }
+
+  private func ofCollective(_ error: any Error) -> any Error {
+    guard let error = error as? CollectiveError else { return error }
+    return MessageError(
+      error.code == .malformed ? .transport : .invalidArgument, error.description, underlying: error)
   }
 
   /// Throws if another rank calls something else. A rank alone has nobody to differ from.
   private func compare(_ mine: CollectiveSignature) throws {
     var all = Array(repeating: mine, count: size)
-    try all.withUnsafeMutableBytes { try channel.allGather($0, tag: CollectiveCall.agreement.rawValue) }
+    try all.withUnsafeMutableBytes {
+      try collectives.messages.allGather($0, tag: CollectiveCall.agreement.rawValue)
+    }
     guard let other = all.indices.first(where: { all[$0] != mine }) else { return }
     throw MessageError(
       .invalidArgument,
       "rank \(rank) calls \(mine.describe()) while rank \(other) calls \(all[other].describe()): all ranks of a "
         + "communicator must call the same collective operations in the same order", rank: other)
-  }
-
-  // MARK: Values and bytes
-
-  func encoded<T: Codable>(_ value: T) throws -> ByteBuffer {
-    let buffer = ByteBuffer(capacity: 64)
-    try encode(value, ValueCodec<T>(), into: buffer)
-    return buffer
-  }
-
-  func decode<T>(_ bytes: UnsafeRawBufferPointer, _ codec: ValueCodec<T>) throws -> T {
-    do { return try codec.decode(bytes) } catch {
-      throw MessageError(
-        .notDecodable, "what another rank gave could not be decoded: \(error)", underlying: error)
-    }
-  }
-
-  /// How many elements each rank has: as said, or equal shares.
-  func counts(_ counts: [Int]?, of total: Int) throws -> [Int] {
-    guard let counts else {
-      return (0..<size).map { total / size + ($0 < total % size ? 1 : 0) }
-    }
-    let sum = counts.reduce(0) { $1 < 0 ? Int.min / 2 : $0 &+ $1 }
-    guard counts.count == size, sum == total else {
-      throw MessageError(
-        .invalidArgument,
-        "the counts \(counts) are not one for each of \(size) ranks that add up to \(total) elements")
-    }
-    return counts
   }
 }

@@ -1,37 +1,109 @@
 import ApusCore
+import Synchronization
 
 /// The messages of a communicator's collective operations, which meet none that its users send.
-final class CollectiveChannel: PointToPoint {
+final class CollectiveChannel: PointToPoint, Sendable {
+  let rank: Int
+  let size: Int
   private let transport: any Transport
-  private let communicator: Communicator
   private let context: UInt32
+  private let members: [Int32]?
+  /// How many operations were called here, with the one that goes on.
+  private let calls = Atomic<UInt64>(0)
 
   /// Up to so many bytes a send needs no receiver: the transports have room for that.
   private static let smallSize = 1024
 
-  init(_ communicator: Communicator) {
-    self.communicator = communicator
-    transport = communicator.transport
-    context = communicator.context + 1
+  init(_ transport: any Transport, context: UInt32, members: [Int32]?, rank: Int, size: Int) {
+    (self.transport, self.context, self.members) = (transport, context, members)
+    (self.rank, self.size) = (rank, size)
   }
 
-  var rank: Int { communicator.rank }
-  var size: Int { communicator.size }
+  /// The next operation begins: what belongs to others is none of its messages.
+  func begin() { calls.add(1, ordering: .relaxed) }
+
+  private var number: CollectiveNumber { CollectiveNumber(calls.load(ordering: .relaxed)) }
+
+  private func inWorld(_ rank: Int) -> Int { members.map { Int($0[rank]) } ?? rank }
 
   private func envelope(_ count: Int, _ tag: Int32) -> Envelope {
-    Envelope(context: context, source: Int32(transport.rank), tag: tag, type: 0, count: count)
+    Envelope(context: context, source: Int32(transport.rank), tag: tag, type: number.ofMessages, count: count)
   }
 
   private func selector(_ source: Int, _ tag: Int32) -> Selector {
-    Selector(context: context, source: Int32(communicator.inWorld(source)), tag: tag)
+    Selector(context: context, source: Int32(inWorld(source)), tag: tag)
   }
 
   func send(_ bytes: UnsafeRawBufferPointer, to destination: Int, tag: Int32) throws {
-    try transport.send(bytes, envelope(bytes.count, tag), to: communicator.inWorld(destination))
+    try transport.send(bytes, envelope(bytes.count, tag), to: inWorld(destination))
   }
 
-  func receive(into buffer: UnsafeMutableRawBufferPointer, from source: Int, tag: Int32) throws {
+  @inline(__always)
+  private func message(from source: Int, _ tag: Int32) throws -> IncomingMessage {
     let message = try transport.message(selector(source, tag))
+    return message.envelope.type == number.ofMessages ? message : try sort(message, source, tag)
+  }
+
+  /// What is left of operations that were given up is in the way.
+  @inline(never)
+  private func sort(_ first: IncomingMessage, _ source: Int, _ tag: Int32) throws -> IncomingMessage {
+    var message = first
+    while message.envelope.type != number.ofMessages {
+      if message.envelope.type == number.ofFailures { throw try failure(message, source) }
+      let isLater = number.isBefore(message.envelope)
+      transport.drop(message)
+      if isLater {
+        throw MessageError(
+          .invalidArgument,
+          "rank \(source) has called more collective operations than this rank: all ranks of a communicator must "
+            + "call the same ones in the same order", rank: source)
+      }
+      message = try transport.message(selector(source, tag))
+    }
+    return message
+  }
+
+  // MARK: Giving up
+
+  /// Tells all others that this rank can't go on, and why: whoever waits for it in this operation, and by and by for
+  /// those who do, throws that.
+  func giveUp(_ error: any Error, tag: Int32) {
+    transport.refuse(context, upTo: number)
+    let notice = ByteBuffer()
+    if let error = error as? MessageError, error.code == .collectiveFailed, let origin = error.rank {
+      notice.append(UInt64(origin).littleEndian)
+    } else {
+      notice.append(UInt64(rank).littleEndian)
+    }
+    Array("\(error)".utf8.prefix(1000)).withUnsafeBytes { notice.append(contentsOf: $0) }
+    var envelope = envelope(notice.count, tag)
+    envelope.type = number.ofFailures
+    for peer in 0..<size where peer != rank {
+      // Nobody waits for it: the others may have gone on.
+      let operation = Operation(
+        .send(bytes: notice.bytes, envelope: envelope, destination: inWorld(peer))
+      ) { _, _ in withExtendedLifetime(notice) {} }
+      try? transport.start(operation)
+    }
+  }
+
+  private func failure(_ message: IncomingMessage, _ source: Int) throws -> MessageError {
+    let buffer = ByteBuffer()
+    try transport.take(message, into: buffer.uninitialized(count: message.envelope.count))
+    let length = MemoryLayout<UInt64>.size
+    guard buffer.count >= length,
+      let origin = Int(exactly: UInt64(littleEndian: buffer.bytes.loadUnaligned(as: UInt64.self))),
+      origin < size
+    else { throw CollectiveError.malformed("What rank \(source) says of its failure can't be.") }
+    let text = String(decoding: buffer.bytes[length...], as: UTF8.self)
+    let prefix = "rank \(origin) gave the collective operation up: "
+    return MessageError(.collectiveFailed, text.hasPrefix(prefix) ? text : prefix + text, rank: origin)
+  }
+
+  // MARK: Messages
+
+  func receive(into buffer: UnsafeMutableRawBufferPointer, from source: Int, tag: Int32) throws {
+    let message = try message(from: source, tag)
     guard message.envelope.count == buffer.count else {
       transport.drop(message)
       throw MessageError(
@@ -44,7 +116,7 @@ final class CollectiveChannel: PointToPoint {
   }
 
   func receive(appendingTo buffer: ByteBuffer, from source: Int, tag: Int32) throws {
-    let message = try transport.message(selector(source, tag))
+    let message = try message(from: source, tag)
     try transport.take(message, into: buffer.uninitialized(count: message.envelope.count))
   }
 
@@ -72,8 +144,7 @@ final class CollectiveChannel: PointToPoint {
       return try receive()
     }
     let operation = Operation(
-      .send(
-        bytes: bytes, envelope: envelope(bytes.count, tag), destination: communicator.inWorld(destination)))
+      .send(bytes: bytes, envelope: envelope(bytes.count, tag), destination: inWorld(destination)))
     try transport.start(operation)
     // The bytes are the caller's: they must not be read after this returns, whatever happens.
     defer { if !operation.isDone { try? transport.wait(for: operation) } }

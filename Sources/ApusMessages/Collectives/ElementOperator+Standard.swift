@@ -67,10 +67,12 @@ extension ElementOperator {
   private static func compiled<T: BitwiseCopyable>(
     _ operation: StandardOperation, _ type: T.Type, _ combine: @escaping (T, T) -> T
   ) -> ElementOperator {
-    guard let compiled = compiledElement(type)?.loop(for: operation) else {
+    guard let element = compiledElement(type), let compiled = element.loop(for: operation) else {
       return ElementOperator(type, isCommutative: true, combine)
     }
-    return ElementOperator(stride: MemoryLayout<T>.stride, isCommutative: true, combine: compiled)
+    return ElementOperator(
+      stride: MemoryLayout<T>.stride, isCommutative: true, native: element.native(operation),
+      combine: compiled)
   }
 }
 
@@ -78,7 +80,7 @@ extension ElementOperator {
 @inline(__always)
 private func truth<T: FixedWidthInteger>(_ number: T) -> T { number == 0 ? 0 : 1 }
 
-enum StandardOperation {
+package enum StandardOperation: Sendable {
   case sum, product, min, max, bitwiseAnd, bitwiseOr, bitwiseXor, logicalAnd, logicalOr, logicalXor
 }
 
@@ -86,6 +88,16 @@ enum StandardOperation {
 protocol CompiledElement: BitwiseCopyable {
   /// Nil if the type has no such operation.
   static func loop(for operation: StandardOperation) -> ElementOperator.Combine?
+  /// Nil if MPI has no such type.
+  static func native(_ operation: StandardOperation) -> MPIReduction?
+}
+
+extension CompiledElement {
+  static func native(_ operation: StandardOperation) -> MPIReduction? { nil }
+}
+
+extension CompiledElement where Self: MPINumber {
+  static func native(_ operation: StandardOperation) -> MPIReduction? { MPIReduction(operation, Self.self) }
 }
 
 extension CompiledElement where Self: FixedWidthInteger {

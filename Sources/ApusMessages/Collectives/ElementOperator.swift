@@ -15,9 +15,15 @@ package struct ElementOperator {
   /// another root than rank 0 a message.
   package let isCommutative: Bool
   package let combine: Combine
+  /// The same as MPI knows it, if it does.
+  let native: MPIReduction?
 
   package init(stride: Int, isCommutative: Bool, combine: @escaping Combine) {
-    (self.stride, self.isCommutative, self.combine) = (stride, isCommutative, combine)
+    self.init(stride: stride, isCommutative: isCommutative, native: nil, combine: combine)
+  }
+
+  init(stride: Int, isCommutative: Bool, native: MPIReduction?, combine: @escaping Combine) {
+    (self.stride, self.isCommutative, self.native, self.combine) = (stride, isCommutative, native, combine)
   }
 
   /// An operator of the type's own. Called from another module it is not specialised, and takes some 20 ns an

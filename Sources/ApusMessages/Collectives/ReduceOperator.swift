@@ -22,11 +22,39 @@ public struct ReduceOperator<Value: Codable>: Sendable {
     (self.isCommutative, self.combine, onElements) = (isCommutative, combine, nil)
   }
 
+  @usableFromInline
+  init(
+    isCommutative: Bool, stride: Int, _ combine: @escaping @Sendable (Value, Value) throws -> Value,
+    onMemory:
+      @escaping @Sendable (
+        UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, _ count: Int
+      ) throws -> Void
+  ) {
+    (self.isCommutative, self.combine) = (isCommutative, combine)
+    onElements = { ElementOperator(stride: stride, isCommutative: isCommutative, combine: onMemory) }
+  }
+
   private init(
     _ onElements: @escaping @Sendable () -> ElementOperator,
     _ combine: @escaping @Sendable (Value, Value) throws -> Value
   ) {
     (isCommutative, self.combine, self.onElements) = (true, combine, onElements)
+  }
+}
+
+extension ReduceOperator where Value: RawCodable {
+  /// An operation of your own on plain values: `combine` gets the value of lower ranks first.
+  ///
+  /// The loop over the elements of arrays is compiled into the program that makes the operator, for its type and
+  /// `combine`.
+  @inlinable
+  public init(
+    isCommutative: Bool = false,
+    _ combine: @escaping @Sendable (_ lower: Value, _ higher: Value) throws -> Value
+  ) {
+    self.init(isCommutative: isCommutative, stride: MemoryLayout<Value>.stride, combine) {
+      try elementwise($0, $1, $2, $3, combine)
+    }
   }
 }
 

@@ -43,6 +43,14 @@ package final class JoinedRank: Sendable {
     try? connection.send(.finalized)
   }
 
+  /// Hands over what the body of this rank came to.
+  func give(_ kind: RankParcel.Kind, _ bytes: UnsafeRawBufferPointer) throws(ProcessError) {
+    try connection.send(.result, with: RankParcel.make(kind, bytes))
+  }
+
+  /// Says that the whole job is to end, whatever else is done about a failure.
+  func abort() { try? connection.send(.abort) }
+
   private static let shared = Locked<(process: Int32, result: Result<JoinedRank?, LaunchError>)?>(nil)
 
   private static func joinNow() throws(LaunchError) -> JoinedRank? {
@@ -77,7 +85,7 @@ package final class JoinedRank: Sendable {
         .refused, "another user listens where the launcher of this rank did: it is not trusted")
     }
     // Not an error here: a supervisor that has hung up says why in what it sent.
-    try? connection.send(.join(rank: ticket.rank, size: ticket.size, token: ticket.token))
+    try? connection.send(.join(rank: ticket.rank, size: ticket.size, token: ticket.token, process: getpid()))
     switch connection.receive() {
     case .message(.welcome(ticket.rank, ticket.size, let group), let memory?)
     where apus_memory_is_sealed(memory.number, 1):

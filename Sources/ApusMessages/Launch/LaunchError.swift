@@ -17,11 +17,7 @@ package struct LaunchError: Error, Sendable, CustomStringConvertible {
     package static let brokenProtocol = Code(name: "brokenProtocol")
     /// There are fewer than 1 or more than `RankTicket.mostRanks` ranks.
     package static let badCount = Code(name: "badCount")
-    /// There is no such program.
-    package static let notFound = Code(name: "notFound")
-    /// There is, and it can't be run.
-    package static let notExecutable = Code(name: "notExecutable")
-    /// The system refused something: `cause` says what.
+    /// A program can't be started, or the system refused something else: `cause` says what.
     package static let system = Code(name: "system")
   }
 
@@ -34,14 +30,12 @@ package struct LaunchError: Error, Sendable, CustomStringConvertible {
     (self.code, self.message, cause) = (code, message, nil)
   }
 
-  init(_ cause: ProcessError) {
-    code =
-      switch cause.code {
-      case .notFound: .notFound
-      case .notExecutable: .notExecutable
-      default: .system
-      }
-    (message, self.cause) = (cause.description, cause)
+  init(_ cause: ProcessError, _ message: String? = nil) {
+    (code, self.message, self.cause) = (.system, message ?? cause.description, cause)
+  }
+
+  static func count(_ ranks: Int) -> LaunchError {
+    LaunchError(.badCount, "\(ranks) ranks can't be started: 1 to \(RankTicket.mostRanks) can")
   }
 
   package var description: String { message }

@@ -1,3 +1,4 @@
+import ApusCore
 import Glibc
 
 /// Finds a program as a shell does.
@@ -17,25 +18,28 @@ package enum ProgramSearch {
       if access(candidate, X_OK) == 0 { return candidate }
       forbidden = forbidden ?? candidate
     }
-    if let forbidden { throw LaunchError(.notExecutable, "\(forbidden) may not be executed (chmod +x)") }
+    if let forbidden { throw problem(EACCES, "\(forbidden) may not be executed (chmod +x)") }
     var text = "no program named \(program) in PATH (\(path))"
     if isFile("./\(program)") { text += ". For the one in this folder, write ./\(program)" }
-    throw LaunchError(.notFound, text)
+    throw problem(ENOENT, text)
   }
 
   private static func check(_ path: String) throws(LaunchError) {
     var information = stat()
     if stat(path, &information) != 0 {
       let error = errno
-      let code: LaunchError.Code = error == ENOENT || error == ENOTDIR ? .notFound : .notExecutable
-      throw LaunchError(code, "\(path): \(String(cString: strerror(error)))")
+      throw problem(error, "\(path): \(String(cString: strerror(error)))")
     }
     if information.st_mode & S_IFMT == S_IFDIR {
-      throw LaunchError(.notExecutable, "\(path) is a folder, no program")
+      throw problem(EISDIR, "\(path) is a folder, no program")
     }
     if access(path, X_OK) != 0 {
-      throw LaunchError(.notExecutable, "\(path) may not be executed (chmod +x)")
+      throw problem(EACCES, "\(path) may not be executed (chmod +x)")
     }
+  }
+
+  private static func problem(_ errno: Int32, _ text: String) -> LaunchError {
+    LaunchError(ProcessError(errno: errno, doing: "looking for a program"), text)
   }
 
   private static func isFile(_ path: String) -> Bool {

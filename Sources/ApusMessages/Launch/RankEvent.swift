@@ -5,6 +5,8 @@ package enum RankEvent: Sendable {
   case started(rank: Int, process: Int32)
   /// The process is the rank now: the one started, or one that it started in turn.
   case joined(rank: Int, process: Int32)
+  /// It has handed over what its body came to.
+  case returned(rank: Int, OwnedDescriptor)
   case finalized(rank: Int)
   /// Reported before anything is done about it, so that peers can be told first.
   case failed(RankFailure)

@@ -52,8 +52,20 @@ final class RankMeeting {
   func admit(_ connection: RankConnection, groups: [Int32]) -> Admission {
     switch connection.receive() {
     case .nothing: return .notYet
-    case .message(.join(let rank, size, let token), nil) where 0..<size ~= rank && tokens[rank] == token:
+    case .message(.join(let rank, size, let token, let own), nil)
+    where 0..<size ~= rank && tokens[rank] == token:
       guard let process = try? connection.peer().process else { return .refused }
+      // Process numbers are told to peers, who reach into each other's memory by them.
+      guard process == own else {
+        try? connection.send(
+          .refused(
+            """
+            rank \(rank) runs in another PID namespace than its launcher (a container of its own?): it is process \
+            \(own) there, and \(process) here. Start the launcher in that container, or have the two share the \
+            namespace (docker run --pid=host).
+            """))
+        return .refused
+      }
       if let first = processes[rank] {
         try? connection.send(
           .taken(

@@ -1,3 +1,5 @@
+package import ApusCore
+
 /// How ranks are looked after.
 package struct RankOptions: Sendable {
   /// What becomes of the lines that ranks print on one stream.
@@ -28,6 +30,9 @@ package struct RankOptions: Sendable {
   package var grace = Duration.seconds(2)
   /// How long they have after SIGTERM. Then they get SIGKILL.
   package var lastGrace = Duration.seconds(1)
+
+  /// Who ends what the ranks have started if this process is killed: their process groups, by rank.
+  package var watchdog: Watchdog?
 
   package init() {}
 }

@@ -13,6 +13,7 @@ final class RankProcess {
   var hasJoined = false
   var hasFinalized = false
   var hasFailed = false
+  var hasAborted = false
   /// When it will count as having left: its connection is gone, and how its process ended is not known yet.
   var leavesAt: UInt64?
   var status: ExitStatus?

@@ -15,7 +15,9 @@ extension RankRun {
     // What ends after we have asked it to is no failure.
     guard case .running = phase else { return }
     if outcome.failure == nil { outcome.failure = failure }
-    if options.failure == .endsOthers { phase = .grace(until: apus_now() + nanoseconds(options.grace)) }
+    if options.failure == .endsOthers || rank.hasAborted {
+      phase = .grace(until: apus_now() + nanoseconds(options.grace))
+    }
   }
 
   /// Does what other threads have asked for.
@@ -31,6 +33,7 @@ extension RankRun {
       }
       outcome.signal = signal
       signalAll(signal)
+      if signal == SIGQUIT { quitAgainAt = apus_now() + Self.quitInterval }
       switch phase {
       // A failure has set the time already.
       case .grace, .terminating, .killing, .over: break
@@ -51,6 +54,7 @@ extension RankRun {
       questionAt = nil
       for stream in [ranks[0].output, ranks[0].errors] where stream.isOpen { stream.relay.forwardOpenLine() }
     }
+    if let time = quitAgainAt, now >= time { quitAgain(now) }
     switch phase {
     case .grace(let time) where now >= time:
       signalAll(SIGTERM)
@@ -59,6 +63,16 @@ extension RankRun {
     case .killing(let time) where now >= time: kills < 10 ? kill() : giveUp()
     default: break
     }
+  }
+
+  private static let quitInterval: UInt64 = 100_000_000
+
+  /// The handler that Swift installs answers the first SIGQUIT with a backtrace, and the program goes on; the next one
+  /// has its usual effect. Others may have a handler of their own that wants to be left in peace.
+  private func quitAgain(_ now: UInt64) {
+    guard case .grace = phase else { return quitAgainAt = nil }
+    for rank in ranks where rank.hasJoined && !rank.hasEnded { rank.child.signal(SIGQUIT) }
+    quitAgainAt = now + Self.quitInterval
   }
 
   private func kill() {

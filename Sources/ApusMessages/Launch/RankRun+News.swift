@@ -79,6 +79,8 @@ extension RankRun {
         guard !rank.hasFinalized else { continue }
         rank.hasFinalized = true
         report(.finalized(rank: rank.rank))
+      case .message(.result, let parcel?): report(.returned(rank: rank.rank, parcel))
+      case .message(.abort, nil): rank.hasAborted = true
       // It is the rank's own matter what else it says: it can harm itself alone.
       case .message, .nonsense: continue
       case .end: return hangUp(rank)
@@ -160,6 +162,7 @@ extension RankRun {
       if pidfd >= 0 { try? poller.add(pidfd, tag: Tag.death | UInt64(rank.rank)) }
       return
     }
+    options.watchdog?.watch(rank.rank, group: 0)
     // What it said before it ended counts: that it joined, and that it has finalized.
     welcome()
     for newcomer in newcomers.map(\.number) { admit(newcomer) }

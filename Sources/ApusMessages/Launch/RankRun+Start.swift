@@ -57,6 +57,7 @@ extension RankRun {
     try watch(rank.output, tag: Tag.output | UInt64(number))
     try watch(rank.errors, tag: Tag.errors | UInt64(number))
     ranks.append(rank)
+    options.watchdog?.watch(number, group: child.pid)
   }
 
   func watch(_ stream: RankStream, tag: UInt64) throws(ProcessError) {

@@ -45,6 +45,8 @@ final class RankRun {
   var congested: [(stream: RankStream, tag: UInt64)] = []
   /// When what rank 0 has begun to print, with a person at the terminal, counts as a question.
   var questionAt: UInt64?
+  /// When ranks that a SIGQUIT has not ended get another.
+  var quitAgainAt: UInt64?
   /// The first rank whose kept output is not passed on yet.
   var nextToPrint = 0
 
@@ -125,6 +127,7 @@ final class RankRun {
     case .grace(let time), .terminating(let time), .killing(let time): consider(time)
     }
     if let questionAt { consider(questionAt) }
+    if let quitAgainAt { consider(quitAgainAt) }
     for rank in ranks {
       if let time = rank.leavesAt { consider(time) }
       // Without pidfds (an old kernel) nothing tells of a death.

@@ -24,8 +24,7 @@ package final class RankSupervisor: Sendable {
     throws(LaunchError)
   {
     guard 1...RankTicket.mostRanks ~= commands.count else {
-      throw LaunchError(
-        .badCount, "\(commands.count) ranks can't be started: 1 to \(RankTicket.mostRanks) can")
+      throw LaunchError.count(commands.count)
     }
     do {
       bell = try Bell()
@@ -40,9 +39,7 @@ package final class RankSupervisor: Sendable {
     _ command: SpawnRequest, ranks: Int, memory: OwnedDescriptor, options: RankOptions = RankOptions()
   ) throws(LaunchError) {
     // Checked before so many copies are made.
-    guard 1...RankTicket.mostRanks ~= ranks else {
-      throw LaunchError(.badCount, "\(ranks) ranks can't be started: 1 to \(RankTicket.mostRanks) can")
-    }
+    guard 1...RankTicket.mostRanks ~= ranks else { throw LaunchError.count(ranks) }
     try self.init(Array(repeating: command, count: ranks), memory: memory, options: options)
   }
 

@@ -74,7 +74,7 @@ package final class LocalMemory: @unchecked Sendable {
   /// Has ranks that wait, or will, throw an error that names the rank. The first one counts.
   package func markFailed(rank: Int) {
     _ = failed.pointee.compareExchange(expected: 0, desired: UInt64(rank) + 1, ordering: .releasing)
-    for peer in 0..<size { wake(peer) }
+    for peer in 0..<size { self.rank(peer).wakeThreads() }
   }
 
   // MARK: A rank
@@ -87,13 +87,6 @@ package final class LocalMemory: @unchecked Sendable {
     let index = source * size + destination
     return PairMemory(base: base + (1 + size) * Self.pageSize + index * Self.pairSize(ringSize))
   }
-
-  /// Wakes a rank whatever it waits for.
-  package func wake(_ rank: Int) {
-    let sleeping = self.rank(rank).sleeping
-    sleeping.pointee.store(0, ordering: .sequentiallyConsistent)
-    apus_futex_wake(sleeping, .max)
-  }
 }
 
 /// What a rank says of itself.
@@ -104,14 +97,57 @@ struct RankWords {
     (base + line * LocalMemory.lineSize + index * 8).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
 
-  /// 1 while it sleeps or is about to. Others set it to 0 before they wake it.
-  var sleeping: SharedWord { word(0) }
+  /// Whether threads of it sleep or are about to, in the lowest bit; above it how often they were woken. Changed by
+  /// everybody.
+  private var sleeping: SharedWord { word(0) }
   /// Its process; 0 before it has joined.
   var process: SharedWord { word(1) }
   /// 1 once it has ended its part in good order.
   var hasEnded: SharedWord { word(1, 1) }
   /// 1 if the kernel lets it have no membarrier, so that others have to fence.
   var needsFences: SharedWord { word(1, 2) }
+  /// The last number of a long message that it gave up, with all before it.
+  var withdrawn: SharedWord { word(1, 3) }
+  /// Odd while all its threads wait for messages and nothing else can wake them; each time another number.
+  var blocked: SharedWord { word(2) }
+  /// What it waits for then; see `Awaited`.
+  var awaited: SharedWord { word(2, 1) }
+  var awaitedTag: SharedWord { word(2, 2) }
+  /// The number in `blocked` with which it was found to wait for ever. Written by whoever finds it.
+  var deadlocked: SharedWord { word(2, 3) }
+
+  // MARK: Sleeping
+
+  @inline(__always)
+  var isSleeping: Bool { sleeping.pointee.load(ordering: .sequentiallyConsistent) & 1 != 0 }
+
+  /// What `sleep` is to find unchanged: asked for before the last look at what is waited for.
+  func announceSleep() -> UInt32 {
+    UInt32(truncatingIfNeeded: sleeping.pointee.bitwiseOr(1, ordering: .sequentiallyConsistent).newValue)
+  }
+
+  /// Sleeps until somebody wakes the rank, or has since `announceSleep`.
+  func sleep(_ expected: UInt32, nanoseconds: Int64) { apus_futex_wait(sleeping, expected, nanoseconds) }
+
+  func wasWoken(since expected: UInt32) -> Bool {
+    UInt32(truncatingIfNeeded: sleeping.pointee.load(ordering: .sequentiallyConsistent)) != expected
+  }
+
+  /// No thread sleeps any more.
+  func endSleep() { sleeping.pointee.bitwiseAnd(~1, ordering: .relaxed) }
+
+  /// Wakes all threads of the rank, whatever they wait for.
+  func wakeThreads() {
+    var before = sleeping.pointee.load(ordering: .relaxed)
+    while true {
+      // Another number each time, so that a thread which is just about to sleep does not.
+      let (exchanged, original) = sleeping.pointee.compareExchange(
+        expected: before, desired: (before & ~1) &+ 2, ordering: .sequentiallyConsistent)
+      if exchanged { break }
+      before = original
+    }
+    apus_futex_wake(sleeping, .max)
+  }
 }
 
 /// What travels from one rank to another: slots of a cache line each, in order, and a ring of bytes behind them.
@@ -131,6 +167,11 @@ struct PairMemory {
     (base + Self.consumed + 8).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
   var bytes: UnsafeMutableRawPointer { base + Self.ring }
+  /// Whether something lies there that the receiver has not taken. For a look from outside.
+  var hasUnread: Bool {
+    let next = consumedSlots.pointee.load(ordering: .acquiring) &+ 1
+    return slot(next).sequence.pointee.load(ordering: .acquiring) == next
+  }
   func slot(_ number: UInt64) -> Slot {
     Slot(base: base + Int(truncatingIfNeeded: number & UInt64(Self.slotCount - 1)) * Self.slotSize)
   }

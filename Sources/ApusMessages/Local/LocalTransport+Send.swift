@@ -23,8 +23,8 @@ extension LocalTransport {
 
   @inline(__always)
   package func send(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) throws {
-    try enter()
-    defer { leave() }
+    try gate.enter()
+    defer { gate.leave() }
     if bytes.count <= Slot.inlineLimit, destination != rank, outgoing[destination].queue.isEmpty,
       let slot = outgoing[destination].freeSlot()
     {
@@ -50,15 +50,15 @@ extension LocalTransport {
 
   @inline(never)
   private func sendSlowly(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) throws {
-    if destination == rank { return try sendToOurselves(bytes, envelope) }
+    if destination == rank { return sendToOurselves(bytes, envelope) }
     if bytes.count > ringLimit || !outgoing[destination].queue.isEmpty {
       let operation = Operation(.send(bytes: bytes, envelope: envelope, destination: destination))
       startSend(operation, bytes, envelope, to: destination)
       return try waitInside(for: operation)
     }
-    var waiting = Waiting(self)
+    var waiting = Waiting(self, for: .receiver(destination, envelope))
     while !offer(bytes, envelope, to: destination) {
-      try waiting.pause(nil, to: destination) { $0.canSend(bytes.count, to: destination) }
+      try waiting.pause { $0.canSend(bytes.count, to: destination) }
     }
   }
 
@@ -96,7 +96,7 @@ extension LocalTransport {
   }
 
   /// Never waits: the bytes are copied.
-  private func sendToOurselves(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope) throws {
+  private func sendToOurselves(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope) {
     let copy = ByteBuffer(capacity: bytes.count)
     copy.append(contentsOf: bytes)
     settle(IncomingMessage(envelope: envelope, place: .stored(copy)))
@@ -108,9 +108,7 @@ extension LocalTransport {
     _ operation: Operation, _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int
   ) {
     if destination == rank {
-      let copy = ByteBuffer(capacity: bytes.count)
-      copy.append(contentsOf: bytes)
-      settle(IncomingMessage(envelope: envelope, place: .stored(copy)))
+      sendToOurselves(bytes, envelope)
       return finish(operation)
     }
     if bytes.count <= ringLimit, outgoing[destination].queue.isEmpty, offer(bytes, envelope, to: destination)
@@ -165,30 +163,26 @@ extension LocalTransport {
     if way == Slot.Way.done { finish(send.operation) } else { streaming.append(send) }
   }
 
-  /// Whether anything that was started waits for a rank.
-  func hasPending(_ peer: Int) -> Bool {
-    !outgoing[peer].queue.isEmpty || !outgoing[peer].answers.isEmpty
-      || announced.values.contains { $0.destination == peer && !$0.operation.isDone }
-      || streaming.contains { $0.destination == peer }
-  }
-
-  /// Ends everything that was started and waits for a rank. The numbers of announced messages stay known: answers may
-  /// still come.
-  func giveUp(_ peer: Int, _ error: any Error) {
+  /// Ends all sends to a rank that a check throws for. The numbers of announced messages stay known: answers may still
+  /// come.
+  func giveUp(_ peer: Int, unless check: (Envelope) throws -> Void) {
+    func isOver(_ send: PendingSend) -> Bool {
+      if send.destination != peer || send.operation.isDone { return send.operation.isDone }
+      do { try check(send.envelope) } catch { finish(send.operation, error) }
+      return send.operation.isDone
+    }
+    if hasLeft(peer) { while outgoing[peer].answers.popFirst() != nil { waitingForSlots -= 1 } }
+    var kept = Queue<PendingSend>()
     while let send = outgoing[peer].queue.popFirst() {
-      waitingForSlots -= 1
-      finish(send.operation, error)
+      if isOver(send) { waitingForSlots -= 1 } else { kept.append(send) }
     }
-    while outgoing[peer].answers.popFirst() != nil { waitingForSlots -= 1 }
-    for send in announced.values where send.destination == peer && !send.operation.isDone {
-      finish(send.operation, error)
-    }
-    for send in streaming where send.destination == peer { finish(send.operation, error) }
-    streaming.removeAll { $0.destination == peer }
+    outgoing[peer].queue = kept
+    for send in announced.values { _ = isOver(send) }
+    streaming.removeAll(where: isOver)
   }
 
-  /// Gives one send up whose bytes are about to be gone.
-  func withdraw(_ operation: Operation) {
+  /// Gives one send up whose bytes are about to be gone, since it can't end.
+  func withdraw(_ operation: Operation, _ error: any Error) {
     guard case .send(_, _, let peer) = operation.kind, !operation.isDone else { return }
     var kept = Queue<PendingSend>()
     while let send = outgoing[peer].queue.popFirst() {
@@ -197,21 +191,23 @@ extension LocalTransport {
     outgoing[peer].queue = kept
     streaming.removeAll { $0.operation === operation }
     // Announced: done, so that an answer is for nobody.
-    finish(operation, CancellationError())
+    finish(operation, error)
+    // After a deadlock its receiver may go on, and must not take what is no message any more.
+    guard (error as? MessageError)?.code == .deadlock else { return }
+    for send in announced.values where !send.operation.isDone { finish(send.operation, error) }
+    own.withdrawn.pointee.store(nextNumber - 1, ordering: .releasing)
   }
 
   /// Brings what was started to its end, as far as those it is for are there.
   func settleAtEnd() {
-    var waiting = Waiting(self)
+    var waiting = Waiting(self, for: .end)
     while waitingForSlots > 0 || !streaming.isEmpty
       || announced.values.contains(where: { !$0.operation.isDone })
     {
       do {
         try progressInside()
-        for peer in 0..<size where peer != rank && hasPending(peer) {
-          do { try checkReceiver(peer) } catch { giveUp(peer, error) }
-        }
-        try waiting.pause(nil) { $0.waitingForSlots == 0 }
+        for peer in 0..<size where peer != rank { giveUp(peer) { try self.checkReceiver(peer, $0.context) } }
+        try waiting.pause { _ in false }
       } catch { return }
     }
   }

@@ -17,10 +17,8 @@ package final class LocalTransport: Transport, @unchecked Sendable {
   let own: RankWords
   let incoming: UnsafeMutablePointer<IncomingPair>
   let outgoing: UnsafeMutablePointer<OutgoingPair>
-  /// What came before somebody asked for it, in order.
-  @exclusivity(unchecked) var stored: [IncomingMessage] = []
-  /// Receives that were started, in order.
-  @exclusivity(unchecked) var receives: [Operation] = []
+  let mailbox = Mailbox()
+  let gate: Gate
   /// Sends that wait for their receiver, by their number.
   @exclusivity(unchecked) var announced: [UInt64: PendingSend] = [:]
   /// Sends that go through a ring in pieces.
@@ -29,18 +27,27 @@ package final class LocalTransport: Transport, @unchecked Sendable {
   @exclusivity(unchecked) var waitingForSlots = 0
   @exclusivity(unchecked) var nextNumber: UInt64 = 1
   @exclusivity(unchecked) var streams: [IncomingStream] = []
+  /// Receives whose long message has come while another one came in pieces: it is fetched after that.
+  @exclusivity(unchecked) var claimed = Queue<(operation: Operation, message: IncomingMessage)>()
+  /// How many messages are coming in pieces to somebody who waits for them.
+  @exclusivity(unchecked) var fetching = 0
   /// Whether we may read the memory of other ranks; found out by trying.
   @exclusivity(unchecked) var canReadOthers = true
+  /// Where a receive from any rank looks first: behind the one that it took the last message of.
+  @exclusivity(unchecked) var firstSource = 0
+  /// No message is longer, whatever a rank that has run wild says: the system has not so much memory.
+  let mostBytes = Int(clamping: apus_memory_total())
   /// More ranks than processors: then the one that is waited for may need ours.
   let isCrowded: Bool
-  /// Who is to be told of operations that are over.
-  @exclusivity(unchecked) private var told: [@Sendable () -> Void] = []
-  /// How many operations are over.
-  @exclusivity(unchecked) var finished: UInt64 = 0
+  /// How often a receive looks for its message before it does anything else: about a microsecond.
+  let quickLooks: Int
   /// Threads of ours that sleep.
   @exclusivity(unchecked) var sleepers = 0
-  @exclusivity(unchecked) private var lock: Lock?
-  @exclusivity(unchecked) private var isBusy = false
+  /// Threads of ours that move on what is awaited.
+  @exclusivity(unchecked) var movers = 0
+  @exclusivity(unchecked) var deadlock = DeadlockWatch()
+  /// The ranks of communicators that have not all of them.
+  private let groups = Locked<[UInt32: [Int32]]>([:])
   private let onAbort: @Sendable (Int32) -> Never
 
   /// - Parameter onAbort: Ends the job, and this process.
@@ -50,7 +57,8 @@ package final class LocalTransport: Transport, @unchecked Sendable {
     (self.memory, self.rank, size, self.onAbort) = (memory, rank, memory.size, onAbort)
     own = memory.rank(rank)
     isCrowded = memory.size > Processors.ofProgram
-    lock = sharesThreads ? Lock() : nil
+    quickLooks = isCrowded ? 2 : 30
+    gate = Gate(mailbox, isShared: sharesThreads)
     incoming = .allocate(capacity: memory.size)
     outgoing = .allocate(capacity: memory.size)
     for peer in 0..<memory.size {
@@ -60,6 +68,9 @@ package final class LocalTransport: Transport, @unchecked Sendable {
         to: OutgoingPair(
           memory.pair(from: rank, to: peer), peer: memory.rank(peer), ringSize: memory.ringSize))
     }
+    #if DEBUG
+      canReadOthers = getenv("APUS_NO_PROCESS_READ") == nil
+    #endif
     if !apus_barrier_register() { own.needsFences.pointee.store(1, ordering: .relaxed) }
     own.process.pointee.store(UInt64(getpid()), ordering: .releasing)
   }
@@ -71,75 +82,53 @@ package final class LocalTransport: Transport, @unchecked Sendable {
 
   package func abort(_ status: Int32) -> Never { onAbort(status) }
 
+  package func share() throws { try gate.share() }
+
+  package func form(_ context: UInt32, of members: [Int32]?) { groups.withLock { $0[context] = members } }
+
+  /// The ranks of the communicator that a context belongs to; nil: all.
+  func members(of context: UInt32) -> [Int32]? { groups.withLock { $0[Contexts.communicator(of: context)] } }
+
   /// Says that this rank has ended its part: nothing more will come from it.
   package func end() {
-    if (try? enter()) != nil {
+    if (try? gate.enter()) != nil {
       settleAtEnd()
-      leave()
+      gate.finish()
     }
     own.hasEnded.pointee.store(1, ordering: .releasing)
-    for peer in 0..<size where peer != rank { memory.wake(peer) }
+    for peer in 0..<size where peer != rank { memory.rank(peer).wakeThreads() }
   }
 
-  // MARK: One thread at a time
-
-  /// Whether several threads may call.
-  var isShared: Bool { lock != nil }
-
-  /// Lets several threads call from now on. Called by the one that may.
-  package func share() throws {
-    try enter()
-    if lock == nil {
-      lock = Lock()
-      isBusy = false
-    } else {
-      leave()
-    }
-  }
-
-  @inline(__always)
-  func enter() throws {
-    if let lock { return lock.lock() }
-    guard !isBusy else { throw Self.concurrentUse }
-    isBusy = true
-  }
-
-  @inline(__always)
-  func leave() {
-    if !told.isEmpty { return leaveAndTell() }
-    if let lock { return lock.unlock() }
-    isBusy = false
-  }
-
-  /// Whoever waits for an operation is told with the lock free: a continuation takes locks of its own.
-  @inline(never)
-  private func leaveAndTell() {
-    let calls = told
-    told = []
-    leave()
-    for call in calls { call() }
-  }
+  // MARK: What is over
 
   /// An operation is over.
   func finish(_ operation: Operation, _ error: (any Error)? = nil) {
-    operation.finish(error)
-    finished &+= 1
-    if let call = operation.whenDone { told.append(call) }
-    operation.whenDone = nil
+    mailbox.finish(operation, error)
+    wakeOurselves()
   }
 
-  static var concurrentUse: MessageError {
-    MessageError(
-      .concurrentUse,
-      "two threads used the communicators of this rank at the same time; ask for it: world(threads: .multiple)"
-    )
+  /// Gives a message to the receive that was started for it, or keeps it.
+  func settle(_ message: IncomingMessage) {
+    // Fetching takes in other messages meanwhile, which must not fetch in turn: the stack would grow with their number.
+    if fetching > 0, case .remote = message.place, let operation = mailbox.claim(message.envelope) {
+      return claimed.append((operation, message))
+    }
+    mailbox.settle(message, Inside(self))
+    wakeOurselves()
   }
 
-  /// Lets other threads in while this one has nothing to do.
-  func pauseLock(_ body: () -> Void) {
-    lock?.unlock()
-    body()
-    lock?.lock()
+  /// Fetches what had to wait.
+  func completeClaimed() {
+    while fetching == 0, let (operation, message) = claimed.popFirst() {
+      mailbox.complete(operation, message, Inside(self))
+      wakeOurselves()
+    }
+  }
+
+  package func refuse(_ context: UInt32, upTo number: CollectiveNumber) {
+    guard (try? gate.enter()) != nil else { return }
+    defer { gate.leave() }
+    mailbox.refuse(context, upTo: number, Inside(self))
   }
 
   // MARK: Waking
@@ -152,13 +141,11 @@ package final class LocalTransport: Transport, @unchecked Sendable {
     if peer.needsFences.pointee.load(ordering: .relaxed) != 0 {
       atomicMemoryFence(ordering: .sequentiallyConsistent)
     }
-    guard peer.sleeping.pointee.load(ordering: .sequentiallyConsistent) != 0 else { return }
-    wakeSleeper(peer)
+    guard peer.isSleeping else { return }
+    peer.wakeThreads()
   }
 
-  @inline(never)
-  private func wakeSleeper(_ peer: RankWords) {
-    peer.sleeping.pointee.store(0, ordering: .sequentiallyConsistent)
-    apus_futex_wake(peer.sleeping, .max)
-  }
+  /// Another thread of ours may sleep that waits for what this one has come upon.
+  @inline(__always)
+  func wakeOurselves() { if sleepers > 0 { own.wakeThreads() } }
 }

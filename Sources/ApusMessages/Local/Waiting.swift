@@ -3,10 +3,41 @@ import ApusCore
 import Glibc
 import Synchronization
 
+/// What a rank waits for.
+enum Awaited {
+  /// A message.
+  case message(Selector)
+  /// A rank that has to receive a message, or to make room for one.
+  case receiver(Int, Envelope)
+  /// The rest of a message.
+  case pieces(Envelope)
+  /// That all it has sent is received, at its end.
+  case end
+  /// Whatever happens, for a bounded time.
+  case anything
+
+  var selector: Selector? { if case .message(let selector) = self { selector } else { nil } }
+
+  /// What a receiver takes at most to copy a long message, in nanoseconds: to sleep then would cost more.
+  fileprivate var copyTime: UInt64 {
+    if case .receiver(_, let envelope) = self { UInt64(min(max(0, envelope.count), 16 << 20) / 4) } else { 0 }
+  }
+
+  /// Of the communicator that waits; the world's if it is none.
+  var context: UInt32 {
+    switch self {
+    case .message(let selector): selector.context
+    case .receiver(_, let envelope), .pieces(let envelope): envelope.context
+    case .end, .anything: 0
+    }
+  }
+}
+
 /// How a rank waits: it looks a few times, lets others run between looks for a bounded time, and then sleeps until
 /// another rank wakes it. Meanwhile it takes in what comes for later, so that nobody waits for a rank that waits.
 struct Waiting {
   private let transport: LocalTransport
+  private let awaited: Awaited
   /// Until it has slept.
   private(set) var isAwake = true
   private var spins = 0
@@ -14,71 +45,83 @@ struct Waiting {
 
   /// Looks before the first `sched_yield`: about 10 µs with a processor each, and next to none without.
   private let spinLimit: Int
-  private static let yieldTime: UInt64 = 50_000  // ns
+  /// Nanoseconds. Longer where ranks share processors: to yield then helps whoever is waited for, and to sleep and wake
+  /// costs all of them an interrupt.
+  private var yieldTime: UInt64 { transport.isCrowded ? 300_000 : 50_000 }
+  /// Nobody need hurry to look whether something went wrong that nobody tells of.
+  private static let sleepTime: Int64 = 100_000_000  // ns
 
-  init(_ transport: LocalTransport) {
-    self.transport = transport
+  init(_ transport: LocalTransport, for awaited: Awaited) {
+    (self.transport, self.awaited) = (transport, awaited)
     spinLimit = transport.isCrowded ? 20 : 400
   }
 
   /// Waits a little. Throws if what is waited for can't come any more.
   ///
-  /// - Parameters:
-  ///   - selector: The message that is waited for, if it is one.
-  ///   - destination: The rank that has to receive something first, if that is waited for.
-  ///   - isThere: Whether anything else that is waited for has come.
+  /// - Parameter isThere: Whether what is waited for has come, if that does not show in the rings.
   @inline(__always)
-  mutating func pause(
-    _ selector: Selector?, to destination: Int? = nil, _ isThere: (LocalTransport) -> Bool
-  ) throws {
+  mutating func pause(_ isThere: (LocalTransport) -> Bool) throws {
     spins &+= 1
     if spins <= spinLimit {
-      if transport.isShared { transport.pauseLock { _ = apus_relax() } } else { _ = apus_relax() }
+      if transport.gate.isShared { transport.gate.pause { _ = apus_relax() } } else { _ = apus_relax() }
       if spins & 15 != 0 { return }
-      return try transport.progressInsideAround(selector)
+      return try transport.progress(around: awaited.selector)
     }
-    try pauseLonger(selector, destination, isThere)
+    try pauseLonger(isThere)
   }
 
   @inline(never)
-  private mutating func pauseLonger(
-    _ selector: Selector?, _ destination: Int?, _ isThere: (LocalTransport) -> Bool
-  ) throws {
-    try transport.progressInsideAround(selector)
+  private mutating func pauseLonger(_ isThere: (LocalTransport) -> Bool) throws {
+    try transport.progress(around: awaited.selector)
     // It may just have been taken out of its ring, and would not be found there any more.
     if isThere(transport) { return }
-    try transport.checkJob(selector)
-    if let destination { try transport.checkReceiver(destination) }
+    try transport.checkJob(awaited.context)
+    switch awaited {
+    case .message(let selector): try transport.checkSource(selector)
+    case .receiver(let rank, let envelope): try transport.checkReceiver(rank, envelope.context)
+    case .pieces(let envelope): try transport.checkReceiver(Int(envelope.source), envelope.context)
+    case .end, .anything: break
+    }
     let now = apus_now()
-    if deadline == 0 { deadline = now + Self.yieldTime }
+    if deadline == 0 { deadline = now + yieldTime + awaited.copyTime }
     if now < deadline {
-      transport.pauseLock { sched_yield() }
+      transport.gate.pause { sched_yield() }
     } else {
-      sleep(selector, isThere)
+      try sleep(isThere)
     }
   }
 
-  private mutating func sleep(_ selector: Selector?, _ isThere: (LocalTransport) -> Bool) {
-    let sleeping = transport.own.sleeping
-    transport.sleepers += 1
-    sleeping.pointee.store(1, ordering: .sequentiallyConsistent)
+  /// Sleeps until somebody wakes the rank, but `anything` for one period at most.
+  private mutating func sleep(_ isThere: (LocalTransport) -> Bool) throws {
+    let own = transport.own
+    let expected = own.announceSleep()
     // A full fence in every rank: either it sees that we sleep, or we see what it did before it looked.
     if !apus_barrier_all() { atomicMemoryFence(ordering: .sequentiallyConsistent) }
-    if !isThere(transport), !transport.hasAnyNews {
-      // Bounded: a failure of another rank is told by its supervisor, who may itself be gone.
-      transport.pauseLock { apus_futex_wait(sleeping, 1, 100_000_000) }
+    transport.sleepers += 1
+    defer {
+      transport.sleepers -= 1
+      // Not while another thread of ours sleeps: nobody would wake it.
+      if transport.sleepers == 0 { own.endSleep() }
+      isAwake = false
     }
-    isAwake = false
-    transport.sleepers -= 1
-    // Not while another thread of ours sleeps: nobody would wake it.
-    if transport.sleepers == 0 { sleeping.pointee.store(0, ordering: .relaxed) }
+    var isBounded = false
+    if case .anything = awaited { isBounded = true }
+    while !isThere(transport), !transport.hasAnyNews, !own.wasWoken(since: expected) {
+      if !isBounded { transport.deadlock.fallsAsleep(expected) }
+      transport.gate.pause { own.sleep(expected, nanoseconds: Self.sleepTime) }
+      if isBounded { return }
+      transport.deadlock.awakes(expected)
+      // Not by a wake: a whole period has passed.
+      if !own.wasWoken(since: expected) { transport.lookForDeadlock(awaited, expected) }
+    }
+    if !isBounded { try transport.endsToBeBlocked(expected, isThere) }
   }
 }
 
 extension LocalTransport {
   /// Takes in what has come, but for what the caller itself will find at its next look.
   @inline(__always)
-  func progressInsideAround(_ selector: Selector?) throws {
+  func progress(around selector: Selector?) throws {
     for peer in 0..<size where peer != rank {
       if let selector, selector.source == Int32(peer) || selector.source == Selector.any { continue }
       try take(everythingFrom: peer)
@@ -91,58 +134,12 @@ extension LocalTransport {
     if (incoming + peer).pointee.hasNews { try progressInside() }
   }
 
-  /// Whether anything has come, or started sends can go on.
+  /// Whether anything has come, or what was started can go on.
   var hasAnyNews: Bool {
     if memory.failed.pointee.load(ordering: .relaxed) != 0 { return true }
     for peer in 0..<size where peer != rank {
       if (incoming + peer).pointee.hasNews { return true }
     }
-    return canAdvanceSends()
-  }
-
-  /// Throws if a rank that has to receive something has ended, and left nothing to be read.
-  func checkReceiver(_ destination: Int) throws {
-    let pair = incoming + destination
-    guard destination != rank, pair.pointee.peer.hasEnded.pointee.load(ordering: .acquiring) != 0,
-      !pair.pointee.hasNews
-    else { return }
-    throw Self.ended(destination)
-  }
-
-  static func ended(_ rank: Int) -> MessageError {
-    MessageError(.rankEnded, "rank \(rank) has ended, and receives nothing more", rank: rank)
-  }
-
-  /// Throws if a rank has failed, or those that could send the message have ended.
-  func checkJob(_ selector: Selector?) throws {
-    let failed = memory.failed.pointee.load(ordering: .acquiring)
-    if failed != 0 {
-      let rank = Int(truncatingIfNeeded: failed) &- 1
-      throw MessageError(
-        .rankFailed, "rank \(rank) has failed, so nothing more can be expected of the job", rank: rank)
-    }
-    guard let selector else { return }
-    let sources = selector.source >= 0 ? Int(selector.source)..<Int(selector.source) + 1 : 0..<size
-    var ended: Int?
-    for peer in sources where peer != rank {
-      // Acquire: what it sent before it ended is there to be seen.
-      guard (incoming + peer).pointee.peer.hasEnded.pointee.load(ordering: .acquiring) != 0,
-        !(incoming + peer).pointee.hasNews
-      else { return }
-      ended = peer
-    }
-    let isSelf = selector.source == Int32(rank)
-    // Another thread of ours may send it.
-    if isShared, isSelf || size == 1 || selector.source == Selector.any { return }
-    if isSelf || size == 1 {
-      throw MessageError(
-        .deadlock, "rank \(rank) waits for a message from itself, which it can't send while it waits",
-        rank: rank)
-    }
-    throw MessageError(
-      .rankEnded,
-      selector.source == Selector.any
-        ? "all other ranks have ended, and no message is left"
-        : "rank \(ended ?? 0) has ended, and no message from it is left", rank: ended)
+    return canAdvanceSends() || (fetching == 0 && !claimed.isEmpty)
   }
 }

@@ -28,6 +28,15 @@ extension MPICommunicator {
     return MPIStatus(status)
   }
 
+  /// The same for who does not want to know what came.
+  @inline(__always)
+  func receiveBlindly(
+    into buffer: UnsafeMutableRawBufferPointer, from source: Int, tag: Int32
+  ) throws(MPIFailure) {
+    try checkMPI(
+      apus_mpi_recv(buffer.baseAddress, Int64(buffer.count), number(source), tag, handle, nil), "MPI_Recv")
+  }
+
   /// Sends and receives at a time.
   @discardableResult
   package func exchange(
@@ -86,8 +95,9 @@ extension MPIMessage {
   package consuming func startReceive(
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(MPIFailure) -> MPIRequest {
-    var request: apus_mpi_handle = 0
-    try checkMPI(apus_mpi_imrecv(buffer.baseAddress, Int64(buffer.count), &handle, &request), "MPI_Imrecv")
-    return MPIRequest(handle: request)
+    var message = handle
+    return try MPIRequest("MPI_Imrecv") {
+      apus_mpi_imrecv(buffer.baseAddress, Int64(buffer.count), &message, $0)
+    }
   }
 }

@@ -44,6 +44,16 @@ package struct MPICommunicator: Sendable, Equatable {
     return try MPICommunicator(handle: result)
   }
 
+  /// Those with these ranks here, each of whom calls it, in this order.
+  package func including(_ ranks: [Int32]) throws(MPIFailure) -> MPICommunicator {
+    var result: apus_mpi_handle = 0
+    try checkMPI(
+      apus_mpi_comm_of(handle, Int32(clamping: ranks.count), ranks, &result), "MPI_Comm_create_group")
+    let made = try MPICommunicator(handle: result)
+    try made.setErrorsReturn()
+    return made
+  }
+
   package func free() throws(MPIFailure) {
     var handle = handle
     try checkMPI(apus_mpi_comm_free(&handle), "MPI_Comm_free")

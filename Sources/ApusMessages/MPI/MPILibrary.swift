@@ -57,13 +57,16 @@ package final class MPILibrary: Sendable {
     }
   }
 
-  /// The library to use, if a launcher has started this program or one is named. Throws `MessageError`.
-  static func ofLauncher() throws -> MPILibrary? {
+  /// Whether a launcher has started this program, or a library is named.
+  static var isWanted: Bool {
     let environment = environment()
-    guard MPILauncher.detect(in: environment) != nil || environment["APUS_MPI_LIBRARY"] != nil else {
-      return nil
-    }
-    do { return try start(threads: .serialized) } catch {
+    return MPILauncher.detect(in: environment) != nil || environment["APUS_MPI_LIBRARY"] != nil
+  }
+
+  /// The library to use, if one is wanted. Throws `MessageError`.
+  static func ofLauncher(_ threads: ThreadLevel) throws -> MPILibrary? {
+    guard isWanted else { return nil }
+    do { return try start(threads: threads) } catch {
       throw MessageError(.startUpFailed, "\(error)", underlying: error)
     }
   }
@@ -76,6 +79,13 @@ package final class MPILibrary: Sendable {
         if isOurs { try checkMPI(apus_mpi_finalize(), "MPI_Finalize") }
       }
     }
+  }
+
+  /// Opens the library that ranks started from here would use, and asks what it is. MPI is not started.
+  package static func look() throws(MPIFailure) -> (path: String, version: String, make: Make) {
+    let finder = MPIFinder(environment: environment(), launcher: nil, launcherFolder: nil)
+    let (_, version, make) = try open(finder, launcher: nil)
+    return (String(cString: apus_mpi_path()), version, make)
   }
 
   private init(threads: ThreadLevel, environment: [String: String]) throws(MPIFailure) {

@@ -9,6 +9,15 @@ package struct MPIRequest: Sendable {
 
   package init(handle: apus_mpi_handle) { self.handle = handle }
 
+  /// What a function of the table begins.
+  @inline(__always)
+  init(
+    _ call: StaticString, _ start: (UnsafeMutablePointer<apus_mpi_handle>) -> Int32
+  ) throws(MPIFailure) {
+    handle = 0
+    try checkMPI(start(&handle), call)
+  }
+
   package var isDone: Bool { handle == 0 }
 
   @discardableResult
@@ -16,6 +25,16 @@ package struct MPIRequest: Sendable {
     var status = apus_mpi_status()
     try checkMPI(apus_mpi_wait(&handle, &status), "MPI_Wait")
     return MPIStatus(status)
+  }
+
+  /// The same for who does not want to know what came.
+  mutating func waitBlindly() throws(MPIFailure) { try checkMPI(apus_mpi_wait(&handle, nil), "MPI_Wait") }
+
+  /// Whether it is done.
+  mutating func testBlindly() throws(MPIFailure) -> Bool {
+    var done = false
+    try checkMPI(apus_mpi_test(&handle, &done, nil), "MPI_Test")
+    return done
   }
 
   /// nil if it is not done.
@@ -63,52 +82,42 @@ extension MPICommunicator {
   package func startSend(
     _ bytes: UnsafeRawBufferPointer, to destination: Int, tag: Int32
   ) throws(MPIFailure) -> MPIRequest {
-    var request: apus_mpi_handle = 0
-    try checkMPI(
-      apus_mpi_isend(bytes.baseAddress, Int64(bytes.count), number(destination), tag, handle, &request),
-      "MPI_Isend")
-    return MPIRequest(handle: request)
+    try MPIRequest("MPI_Isend") {
+      apus_mpi_isend(bytes.baseAddress, Int64(bytes.count), number(destination), tag, handle, $0)
+    }
   }
 
   package func startSynchronousSend(
     _ bytes: UnsafeRawBufferPointer, to destination: Int, tag: Int32
   ) throws(MPIFailure) -> MPIRequest {
-    var request: apus_mpi_handle = 0
-    try checkMPI(
-      apus_mpi_issend(bytes.baseAddress, Int64(bytes.count), number(destination), tag, handle, &request),
-      "MPI_Issend")
-    return MPIRequest(handle: request)
+    try MPIRequest("MPI_Issend") {
+      apus_mpi_issend(bytes.baseAddress, Int64(bytes.count), number(destination), tag, handle, $0)
+    }
   }
 
   package func startReceive(
     into buffer: UnsafeMutableRawBufferPointer, from source: Int, tag: Int32
   ) throws(MPIFailure) -> MPIRequest {
-    var request: apus_mpi_handle = 0
-    try checkMPI(
-      apus_mpi_irecv(buffer.baseAddress, Int64(buffer.count), number(source), tag, handle, &request),
-      "MPI_Irecv")
-    return MPIRequest(handle: request)
+    try MPIRequest("MPI_Irecv") {
+      apus_mpi_irecv(buffer.baseAddress, Int64(buffer.count), number(source), tag, handle, $0)
+    }
   }
 
   /// A send that `start()` begins, again and again.
   package func persistentSend(
     _ bytes: UnsafeRawBufferPointer, to destination: Int, tag: Int32
   ) throws(MPIFailure) -> MPIRequest {
-    var request: apus_mpi_handle = 0
-    try checkMPI(
-      apus_mpi_send_init(bytes.baseAddress, Int64(bytes.count), number(destination), tag, handle, &request),
-      "MPI_Send_init")
-    return MPIRequest(handle: request)
+    try MPIRequest("MPI_Send_init") {
+      apus_mpi_send_init(bytes.baseAddress, Int64(bytes.count), number(destination), tag, handle, $0)
+    }
   }
 
   /// A receive that `start()` begins, again and again.
   package func persistentReceive(
     into buffer: UnsafeMutableRawBufferPointer, from source: Int, tag: Int32
   ) throws(MPIFailure) -> MPIRequest {
-    var request: apus_mpi_handle = 0
-    try checkMPI(
-      apus_mpi_recv_init(buffer.baseAddress, Int64(buffer.count), number(source), tag, handle, &request),
-      "MPI_Recv_init")
-    return MPIRequest(handle: request)
+    try MPIRequest("MPI_Recv_init") {
+      apus_mpi_recv_init(buffer.baseAddress, Int64(buffer.count), number(source), tag, handle, $0)
+    }
   }
 }

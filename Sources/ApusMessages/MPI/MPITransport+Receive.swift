@@ -4,6 +4,15 @@ extension MPITransport {
   func message(_ selector: Selector) throws -> IncomingMessage {
     try enter()
     defer { leave() }
+    if mayBlock, mailbox.messages.isEmpty, selector.source != Int32(rank), size > 1 {
+      let message = try receiveAny(selector)
+      if message.envelope.fits(selector) { return message }
+      mailbox.settle(owned(message), MPIInside(self))
+    }
+    return try waitForMessage(selector)
+  }
+
+  private func waitForMessage(_ selector: Selector) throws -> IncomingMessage {
     try checkSelf(selector)
     var turns = 0
     while true {
@@ -13,8 +22,8 @@ extension MPITransport {
         if message.envelope.fits(selector) { return message }
         mailbox.settle(owned(message), MPIInside(self))
       } else if try !collect() {
-        try advanceSends()
-        pause(&turns)
+        advanceSends()
+        try pause(&turns)
       }
     }
   }
@@ -35,7 +44,7 @@ extension MPITransport {
       try progressInside()
       if let envelope = mailbox.peek(selector) { return envelope }
       guard waits else { return nil }
-      pause(&turns)
+      try pause(&turns)
     }
   }
 
@@ -52,47 +61,46 @@ extension MPITransport {
   // MARK: From the library
 
   /// Waits inside the library for a message of that source and tag, of whatever communicator of ours.
+  ///
+  /// All that is to be known of it stands in its header: the library's status is not asked for.
   private func receiveAny(_ selector: Selector) throws -> IncomingMessage {
-    let status = try calling { () throws(MPIFailure) in
-      try headers.receive(
-        into: landing, from: selector.source == Selector.any ? MPICommunicator.anyone : Int(selector.source),
-        tag: selector.tag == Selector.any ? MPICommunicator.anyTag : selector.tag)
+    try calling { () throws(MPIFailure) in
+      try headers.receiveBlindly(
+        into: landing, from: Int(selector.source),
+        tag: selector.tag == Selector.any ? MPICommunicator.anyTag : libraryTag(selector.tag))
     }
-    return try read(status)
+    return try read()
   }
 
   /// Takes one message that has come, if there is one.
   private func collect() throws -> Bool {
-    let found = try calling { () throws(MPIFailure) -> MPIStatus? in
+    let found = try calling { () throws(MPIFailure) -> Bool in
       guard
         let message = try headers.immediateMatch(from: MPICommunicator.anyone, tag: MPICommunicator.anyTag)
-      else { return nil }
-      return try message.receive(into: landing)
+      else { return false }
+      try message.receive(into: landing)
+      return true
     }
-    guard let found else { return false }
-    mailbox.settle(owned(try read(found)), MPIInside(self))
-    return true
+    if found { mailbox.settle(owned(try read()), MPIInside(self)) }
+    return found
   }
 
+  /// Moves on what was started. Throws what went wrong with receiving; a send's error is its own.
   func progressInside() throws {
+    advanceSends()
     while try collect() {}
-    try advanceSends()
   }
 
   /// The message that lies in `landing`, whose bytes are copied: the next one will lie there too.
-  private func read(_ status: MPIStatus) throws -> IncomingMessage {
+  private func read() throws -> IncomingMessage {
     let header = landing.load(as: MPIHeader.self)
+    let envelope = header.envelope
     let isShort = header.payloadTag < 0
-    let count = Int(clamping: header.count)
-    guard status.count >= MPIHeader.size, count >= 0,
-      isShort ? status.count == MPIHeader.size + count : status.count == MPIHeader.size
+    guard (0..<Int32(size)).contains(envelope.source), envelope.count >= 0,
+      isShort == (envelope.count <= Self.shortLimit)
     else {
-      throw MessageError(
-        .transport, "a message from rank \(status.source) has no header of Apus: it was sent by other means",
-        rank: status.source)
+      throw MessageError(.transport, "a message has no header of Apus: another rank has run wild")
     }
-    let envelope = Envelope(
-      context: header.context, source: Int32(status.source), tag: status.tag, type: header.type, count: count)
     if !isShort {
       let rendezvous = Rendezvous(address: 0, number: UInt64(header.payloadTag))
       return IncomingMessage(envelope: envelope, place: .remote(rendezvous))
@@ -110,6 +118,15 @@ extension MPITransport {
     copy.append(contentsOf: UnsafeRawBufferPointer(rebasing: landing[MPIHeader.size..<end]))
     return IncomingMessage(envelope: message.envelope, place: .stored(copy))
   }
+
+  func refuse(_ context: UInt32, upTo number: CollectiveNumber) {
+    guard (try? enter()) != nil else { return }
+    defer { leave() }
+    mailbox.refuse(context, upTo: number, MPIInside(self))
+  }
+
+  // The library has no word of ranks that have ended, for which it would be needed.
+  func form(_ context: UInt32, of members: [Int32]?) {}
 
   // MARK: Bytes
 
@@ -129,32 +146,21 @@ extension MPITransport {
     let count = message.envelope.count
     switch message.place {
     case .ring:
-      destination.copyMemory(
-        from: landing.baseAddress! + MPIHeader.size, byteCount: min(count, Self.shortLimit))
+      destination.copyMemory(from: landing.baseAddress! + MPIHeader.size, byteCount: count)
     case .stored(let buffer):
       destination.copyMemory(from: buffer.baseAddress, byteCount: min(count, buffer.count))
     case .remote(let rendezvous):
       let buffer = UnsafeMutableRawBufferPointer(start: destination, count: count)
       let (source, tag) = (Int(message.envelope.source), Int32(rendezvous.number))
       if mayBlock {
-        _ = try calling { () throws(MPIFailure) in try payloads.receive(into: buffer, from: source, tag: tag)
+        return try calling { () throws(MPIFailure) in
+          try payloads.receiveBlindly(into: buffer, from: source, tag: tag)
         }
-      } else {
-        try receiveWhileOthersMove(buffer, source, tag)
       }
-    }
-  }
-
-  private func receiveWhileOthersMove(_ buffer: UnsafeMutableRawBufferPointer, _ source: Int, _ tag: Int32)
-    throws
-  {
-    var request = try calling { () throws(MPIFailure) in
-      try payloads.startReceive(into: buffer, from: source, tag: tag)
-    }
-    var turns = 0
-    while try calling({ () throws(MPIFailure) in try request.test() }) == nil {
-      try advanceSends()
-      pause(&turns)
+      var request = try calling { () throws(MPIFailure) in
+        try payloads.startReceive(into: buffer, from: source, tag: tag)
+      }
+      try wait(for: &request)
     }
   }
 
@@ -165,61 +171,6 @@ extension MPITransport {
     let scratch = UnsafeMutableRawPointer.allocate(byteCount: max(1, count), alignment: 64)
     defer { scratch.deallocate() }
     try? takeInside(message, into: scratch)
-  }
-
-  // MARK: What goes on
-
-  func start(_ operation: Operation) throws {
-    try enter()
-    defer { leave() }
-    operation.isStarted = true
-    switch operation.kind {
-    case .send(let bytes, let envelope, let destination):
-      try startSend(operation, bytes, envelope, to: destination)
-    case .receive(let selector):
-      mailbox.start(operation, selector, MPIInside(self))
-      try progressInside()
-    }
-  }
-
-  func progress() throws {
-    try enter()
-    defer { leave() }
-    try progressInside()
-  }
-
-  func wait(for operation: Operation) throws {
-    try enter()
-    defer { leave() }
-    try waitInside(for: operation)
-  }
-
-  func waitInside(for operation: Operation) throws {
-    var turns = 0
-    while !operation.isDone {
-      try progressInside()
-      if !operation.isDone { pause(&turns) }
-    }
-    if let error = operation.error { throw error }
-  }
-
-  func cancel(_ operation: Operation) -> Bool {
-    guard (try? enter()) != nil else { return false }
-    defer { leave() }
-    return mailbox.cancel(operation)
-  }
-
-  func progressOrSleep() {
-    guard (try? enter()) != nil else { return }
-    defer { leave() }
-    let before = mailbox.finished
-    var turns = 0
-    while mailbox.finished == before, turns < 1100 {
-      do { try progressInside() } catch {
-        for operation in mailbox.receives { _ = mailbox.cancel(operation, error) }
-      }
-      if mailbox.finished == before { pause(&turns) }
-    }
   }
 }
 

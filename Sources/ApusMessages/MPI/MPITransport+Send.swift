@@ -4,45 +4,42 @@ extension MPITransport {
   func send(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) throws {
     try enter()
     defer { leave() }
-    if destination == rank { return keep(bytes, envelope) }
-    if bytes.count <= Self.shortLimit, mayBlock {
+    guard mayBlock, destination != rank else { return try sendAmongOthers(bytes, envelope, to: destination) }
+    if bytes.count <= Self.shortLimit {
       let count = assemble(bytes, envelope, at: departure)
       return try calling { () throws(MPIFailure) in
         try headers.send(
-          UnsafeRawBufferPointer(start: departure, count: count), to: destination, tag: envelope.tag)
+          UnsafeRawBufferPointer(start: departure, count: count), to: destination,
+          tag: libraryTag(envelope.tag))
       }
     }
-    if mayBlock {
-      var header = MPIHeader(
-        type: envelope.type, count: UInt64(bytes.count), context: envelope.context,
-        payloadTag: takeTag(destination))
-      return try calling { () throws(MPIFailure) in
-        try withUnsafeBytes(of: &header) { (bytes) throws(MPIFailure) in
-          try headers.send(bytes, to: destination, tag: envelope.tag)
-        }
-        try payloads.send(bytes, to: destination, tag: header.payloadTag)
+    var header = MPIHeader(envelope, payloadTag: takeTag(destination))
+    try calling { () throws(MPIFailure) in
+      try withUnsafeBytes(of: &header) { (bytes) throws(MPIFailure) in
+        try headers.send(bytes, to: destination, tag: libraryTag(envelope.tag))
       }
+      try payloads.send(bytes, to: destination, tag: header.payloadTag)
     }
+  }
+
+  @inline(never)
+  private func sendAmongOthers(
+    _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int
+  ) throws {
     let operation = Operation(.send(bytes: bytes, envelope: envelope, destination: destination))
     try startSend(operation, bytes, envelope, to: destination)
     try waitInside(for: operation)
   }
 
-  /// A message to ourselves: never waits.
-  private func keep(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope) {
-    let copy = ByteBuffer(capacity: bytes.count)
-    copy.append(contentsOf: bytes)
-    mailbox.settle(IncomingMessage(envelope: envelope, place: .stored(copy)), MPIInside(self))
-  }
+  @inline(__always)
+  func libraryTag(_ tag: Int32) -> Int32 { min(tag, tagLimit) }
 
   /// Writes a short message, header first. Returns its length.
+  @inline(__always)
   private func assemble(
     _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, at place: UnsafeMutableRawPointer
   ) -> Int {
-    place.storeBytes(
-      of: MPIHeader(
-        type: envelope.type, count: UInt64(bytes.count), context: envelope.context, payloadTag: -1),
-      as: MPIHeader.self)
+    place.storeBytes(of: MPIHeader(envelope, payloadTag: -1), as: MPIHeader.self)
     if let base = bytes.baseAddress {
       (place + MPIHeader.size).copyMemory(from: base, byteCount: bytes.count)
     }
@@ -55,56 +52,76 @@ extension MPITransport {
     return tag
   }
 
+  // MARK: Sends that go on
+
+  /// Throws if nothing was sent; all that goes wrong later is the operation's own error.
   func startSend(
     _ operation: Operation, _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int
   ) throws {
     if destination == rank {
-      keep(bytes, envelope)
+      // To ourselves: never waits.
+      let copy = ByteBuffer(capacity: bytes.count)
+      copy.append(contentsOf: bytes)
+      mailbox.settle(IncomingMessage(envelope: envelope, place: .stored(copy)), MPIInside(self))
       return mailbox.finish(operation)
     }
     let isShort = bytes.count <= Self.shortLimit
-    let header = UnsafeMutableRawPointer.allocate(
-      byteCount: MPIHeader.size + (isShort ? bytes.count : 0), alignment: 16)
-    let send = MPISend(operation, header: header, requests: [])
-    var count = MPIHeader.size
+    let send = MPISend(operation, count: MPIHeader.size + (isShort ? bytes.count : 0))
     let tag = isShort ? -1 : takeTag(destination)
     if isShort {
-      count = assemble(bytes, envelope, at: header)
+      _ = assemble(bytes, envelope, at: send.memory.baseAddress!)
     } else {
-      header.storeBytes(
-        of: MPIHeader(
-          type: envelope.type, count: UInt64(bytes.count), context: envelope.context, payloadTag: tag),
-        as: MPIHeader.self)
+      send.memory.storeBytes(of: MPIHeader(envelope, payloadTag: tag), as: MPIHeader.self)
     }
     try calling { () throws(MPIFailure) in
       send.requests.append(
         try headers.startSend(
-          UnsafeRawBufferPointer(start: header, count: count), to: destination, tag: envelope.tag))
+          UnsafeRawBufferPointer(send.memory), to: destination, tag: libraryTag(envelope.tag)))
     }
     // From here on the library reads the header: the send is kept whatever happens.
     sends.append(send)
     if !isShort {
-      try calling { () throws(MPIFailure) in
-        send.requests.append(try payloads.startSend(bytes, to: destination, tag: tag))
-      }
+      do {
+        try calling { () throws(MPIFailure) in
+          send.requests.append(try payloads.startSend(bytes, to: destination, tag: tag))
+        }
+      } catch { send.problem = error }
     }
-    try advanceSends()
+    advanceSends()
   }
 
-  /// Ends the sends whose bytes the library has taken.
-  func advanceSends() throws {
+  /// Ends the sends whose bytes the library has done with, each with its own error.
+  func advanceSends() {
     if sends.isEmpty { return }
-    var over: [MPISend] = []
     for send in sends {
-      try calling { () throws(MPIFailure) in
-        for index in send.requests.indices where !send.requests[index].isDone {
-          _ = try send.requests[index].test()
+      for index in send.requests.indices where !send.requests[index].isDone {
+        do { try calling { () throws(MPIFailure) in _ = try send.requests[index].test() } } catch {
+          send.problem = error
         }
       }
-      if send.requests.allSatisfy(\.isDone) { over.append(send) }
     }
-    guard !over.isEmpty else { return }
-    sends.removeAll { send in over.contains { $0 === send } }
-    for send in over { mailbox.finish(send.operation) }
+    let over = sends.filter(\.isOver)
+    if over.isEmpty { return }
+    sends.removeAll(where: \.isOver)
+    for send in over { mailbox.finish(send.operation, send.problem) }
   }
+}
+
+/// A send that was started and is not over.
+final class MPISend {
+  let operation: Operation
+  /// The header, and the bytes of a short message.
+  let memory: UnsafeMutableRawBufferPointer
+  var requests: [MPIRequest] = []
+  var problem: (any Error)?
+
+  init(_ operation: Operation, count: Int) {
+    self.operation = operation
+    memory = .allocate(byteCount: count, alignment: 16)
+  }
+
+  /// A request that has failed is done too: the library has given it up.
+  var isOver: Bool { requests.allSatisfy(\.isDone) }
+
+  deinit { memory.deallocate() }
 }

@@ -14,9 +14,12 @@ final class MPITransport: Transport, @unchecked Sendable {
 
   let rank: Int
   let size: Int
-  private let library: MPILibrary
+  let library: MPILibrary
   let headers: MPICommunicator
   let payloads: MPICommunicator
+  /// For what the library does by itself: collective operations, persistent requests.
+  let natives: MPICommunicator
+  /// What goes under a greater tag shares this one: which it is, stands in the header.
   let tagLimit: Int32
   let mailbox = Mailbox()
   @exclusivity(unchecked) var sends: [MPISend] = []
@@ -26,21 +29,24 @@ final class MPITransport: Transport, @unchecked Sendable {
   let landing: UnsafeMutableRawBufferPointer
   /// Where a short message is put together.
   let departure: UnsafeMutableRawPointer
-  @exclusivity(unchecked) private var lock: Lock?
-  @exclusivity(unchecked) private var isBusy = false
+  /// Communicators that nobody has any more.
+  let abandoned = Locked<[MPICommunicator]>([])
+  private let gate: Gate
 
   /// Bytes that go along with the header.
   static let shortLimit = 4096
 
-  init(_ library: MPILibrary, sharesThreads: Bool) throws {
+  init(_ library: MPILibrary, threads: ThreadLevel) throws {
+    guard library.threadLevel >= threads.mpi else { throw library.tooFewThreads(threads.mpi) }
     self.library = library
     (rank, size) = (library.world.rank, library.world.size)
     (headers, payloads) = (try library.world.duplicate(), try library.world.duplicate())
+    natives = try library.world.duplicate()
     tagLimit = try headers.greatestTag()
     nextTag = Array(repeating: 0, count: size)
     landing = .allocate(byteCount: MPIHeader.size + Self.shortLimit, alignment: 64)
     departure = .allocate(byteCount: MPIHeader.size + Self.shortLimit, alignment: 64)
-    lock = sharesThreads ? Lock() : nil
+    gate = Gate(mailbox, isShared: threads.isMultiple)
   }
 
   deinit {
@@ -51,8 +57,13 @@ final class MPITransport: Transport, @unchecked Sendable {
   /// The end of this rank's part. Sends that nobody waited for are brought to their end first.
   func finish() throws {
     try enter()
-    // Left locked: nothing is possible after it.
-    while !sends.isEmpty { try advanceSends() }
+    var turns = 0
+    while !sends.isEmpty {
+      // What still comes is for nobody, but its sender may have to be heard before it hears us.
+      try? progressInside()
+      try pause(&turns)
+    }
+    gate.finish()
     try library.finish()
   }
 
@@ -63,54 +74,38 @@ final class MPITransport: Transport, @unchecked Sendable {
 
   // MARK: One thread at a time
 
-  var isShared: Bool { lock != nil }
+  var isShared: Bool { gate.isShared }
   /// Whether a call may wait inside the library: nothing else has to be moved on meanwhile.
-  var mayBlock: Bool { lock == nil && sends.isEmpty && mailbox.receives.isEmpty }
+  @inline(__always)
+  var mayBlock: Bool { !gate.isShared && sends.isEmpty && mailbox.receives.isEmpty }
 
   func share() throws {
-    try enter()
-    if lock == nil {
-      lock = Lock()
-      isBusy = false
-    } else {
-      leave()
-    }
+    guard library.threadLevel >= .serialized else { throw library.tooFewThreads(.serialized) }
+    try gate.share()
   }
 
   @inline(__always)
-  func enter() throws {
-    if let lock { return lock.lock() }
-    guard !isBusy else { throw LocalTransport.concurrentUse }
-    isBusy = true
-  }
+  func enter() throws { try gate.enter() }
 
   @inline(__always)
-  func leave() {
-    if mailbox.hasCalls { return leaveAndTell() }
-    if let lock { return lock.unlock() }
-    isBusy = false
-  }
-
-  @inline(never)
-  private func leaveAndTell() {
-    let calls = mailbox.takeCalls()
-    leave()
-    for call in calls { call() }
-  }
+  func leave() { gate.leave() }
 
   /// Lets other threads in, and other processes, while there is nothing to do. The longer it takes the longer it
-  /// sleeps, up to a millisecond: MPI has no way to wait for several things at once.
-  func pause(_ turns: inout Int) {
+  /// sleeps, up to a millisecond: MPI has no way to wait for several things at once. Throws if MPI was finished
+  /// meanwhile.
+  func pause(_ turns: inout Int) throws {
     turns += 1
-    lock?.unlock()
-    if turns < 200 {
-      _ = apus_relax()
-    } else if turns < 1000 {
-      sched_yield()
-    } else {
-      usleep(UInt32(min(1000, turns / 20)))
+    gate.pause {
+      if turns < 200 {
+        _ = apus_relax()
+      } else if turns < 1000 {
+        sched_yield()
+      } else {
+        usleep(UInt32(min(1000, turns / 20)))
+      }
     }
-    lock?.lock()
+    // Let go of by `leave`, also after the error.
+    if gate.isFinished { throw MessageError(.finalized, "rank \(rank) has ended its part", rank: rank) }
   }
 
   /// Errors of the library as errors of ours.
@@ -122,26 +117,17 @@ final class MPITransport: Transport, @unchecked Sendable {
   }
 }
 
-/// What stands in front of a message.
-struct MPIHeader: BitwiseCopyable {
-  var type: UInt64
-  /// The bytes of the message.
-  var count: UInt64
-  var context: UInt32
-  /// The tag of the bytes of a long message; -1: they follow right here.
-  var payloadTag: Int32
-  static let size = MemoryLayout<MPIHeader>.size
+extension ThreadLevel {
+  /// Where several threads call, a lock of ours lets them into the library one by one.
+  var mpi: MPILibrary.ThreadLevel { self == .funneled ? .funneled : .serialized }
 }
 
-/// A send that was started and is not over.
-final class MPISend {
-  let operation: Operation
-  let header: UnsafeMutableRawPointer
-  var requests: [MPIRequest]
-
-  init(_ operation: Operation, header: UnsafeMutableRawPointer, requests: [MPIRequest]) {
-    (self.operation, self.header, self.requests) = (operation, header, requests)
+extension MPILibrary {
+  func tooFewThreads(_ wanted: ThreadLevel) -> MessageError {
+    MessageError(
+      .startUpFailed,
+      "\(version) was started for the thread level \(threadLevel), and this takes \(wanted): "
+        + "start it with MPI_Init_thread and that level, or leave its start to Communicator.world(); with "
+        + "world(threads: .funneled) one thread alone makes blocking calls")
   }
-
-  deinit { header.deallocate() }
 }

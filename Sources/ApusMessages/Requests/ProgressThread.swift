@@ -6,9 +6,18 @@ import Synchronization
 final class ProgressThread: Sendable {
   private let transport: any Transport
   private let wake = NativeSemaphore()
-  private let state = Locked((count: 0, isStarted: false))
+  private let state = Locked((count: 0, isShared: false, isStarted: false))
 
   init(_ transport: any Transport) { self.transport = transport }
+
+  /// Lets several threads use the transport from now on. Throws `MessageError`.
+  func share() throws { try state.withLock { try share(&$0.isShared) } }
+
+  private func share(_ isShared: inout Bool) throws {
+    if isShared { return }
+    try transport.share()
+    isShared = true
+  }
 
   /// An operation is under way; `over` follows. Throws `MessageError` (`noResources`).
   func begin() throws {
@@ -16,7 +25,7 @@ final class ProgressThread: Sendable {
     try state.withLock { state in
       if !state.isStarted {
         do {
-          try transport.share()
+          try share(&state.isShared)
           try NativeThread.start(name: "apus-progress") { self.serve() }
         } catch let error as ProcessError {
           throw MessageError(.noResources, "the thread for what is awaited could not be started: \(error)")

@@ -42,42 +42,39 @@ public final class ReceiveRequest<Value: Codable>: Sendable {
 
   /// What is known of the message, once it has come.
   public var status: MessageStatus? {
-    operation.isDone ? result.envelope.map { communicator.status($0, result.codec.elementStride) } : nil
+    operation.isDone ? result.envelope.map { communicator.status($0, result.type) } : nil
   }
 }
 
-/// A send that goes on while its rank does something else, and keeps the value until then.
+/// A send that goes on while its rank does something else, and keeps the value until then: also if the request is let
+/// go of.
 public final class SendRequest<Value: Codable>: Sendable {
   private let communicator: Communicator
   let operation: Operation
   // Sound: never changed after the start; the transport reads its bytes.
   nonisolated(unsafe) private let value: Value
-  private let encoded: ByteBuffer?
 
   /// Not started yet.
   init(_ communicator: Communicator, _ value: consuming Value, to destination: Int, tag: Int) throws {
     let world = try communicator.destination(destination, tag)
     let codec = ValueCodec<Value>()
     let value = value
-    var bytes: UnsafeRawBufferPointer
-    var encoded: ByteBuffer?
-    // The pointer stays good without the closure: this object keeps the array, and nobody changes it.
+    let bytes: UnsafeRawBufferPointer
+    let kept: Any
+    // The pointer stays good without the closure: the operation keeps the array, and nobody changes it.
     if let elements = codec.withRawBytes(of: value, { $0 }) {
-      bytes = elements
+      (bytes, kept) = (elements, value)
     } else {
       let buffer = ByteBuffer()
       try communicator.encode(value, codec, into: buffer)
-      (encoded, bytes) = (buffer, buffer.bytes)
+      (bytes, kept) = (buffer.bytes, buffer)
     }
-    (self.communicator, self.value, self.encoded) = (communicator, value, encoded)
+    (self.communicator, self.value) = (communicator, value)
     let envelope = Envelope(
       context: communicator.context, source: Int32(communicator.transport.rank), tag: Int32(tag),
-      type: MessageType.code(of: codec), count: bytes.count)
-    operation = Operation(.send(bytes: bytes, envelope: envelope, destination: world))
+      type: MessageType.code(of: Value.self), count: bytes.count)
+    operation = Operation(.send(bytes: bytes, envelope: envelope, destination: world), keeping: kept)
   }
-
-  // The transport must not read memory that is gone.
-  deinit { if operation.isStarted, !operation.isDone { try? communicator.transport.wait(for: operation) } }
 
   /// Whether the value is on its way. Moves on what goes on, and waits for nothing.
   public func test() throws -> Bool {

@@ -3,7 +3,7 @@ import ApusCore
 /// Where a started receive leaves what came.
 final class TypedReceive<Value: Codable>: @unchecked Sendable {
   // Sound: written by the thread that drives the transport, before the operation is done; read by its owner after.
-  let codec = ValueCodec<Value>()
+  let type = WireType(Value.self)
   private(set) var envelope: Envelope?
   private let communicator: Communicator
   private var array: Value?
@@ -17,11 +17,13 @@ final class TypedReceive<Value: Codable>: @unchecked Sendable {
 
   /// Large arrays go where they belong; what runs the user's code waits for the owner's thread.
   private func accept(_ message: IncomingMessage, _ source: some MessageSource) throws {
-    try communicator.check(message, codec, source)
+    try communicator.check(message, Value.self, type, source)
     envelope = message.envelope
     let count = message.envelope.count
-    if case .rawArray = codec.format, count > 0 {
-      array = try communicator.value(of: message, codec, source)
+    if type.arrayStride != nil {
+      // Of this type, and not of the optional one.
+      let value: Value = try communicator.value(of: message, type, source)
+      array = value
     } else if case .stored(let buffer) = message.place {
       bytes = buffer
     } else {
@@ -41,7 +43,7 @@ final class TypedReceive<Value: Codable>: @unchecked Sendable {
       throw MessageError(.invalidArgument, "the request has given its value away already")
     }
     self.bytes = nil
-    do { return try codec.decode(bytes.bytes) } catch {
+    do { return try ValueCodec<Value>().decode(bytes.bytes) } catch {
       throw MessageError(.notDecodable, "the message could not be decoded: \(error)", underlying: error)
     }
   }

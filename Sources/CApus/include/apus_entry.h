@@ -4,18 +4,24 @@
 
 #include <stdbool.h>
 
-/// The environment variable and the argument that together make a run of the program a worker.
+/// The environment variable and the argument that together make a run of the program a worker of a pool, or a rank of
+/// `withRanks`.
 #define APUS_WORKER_VARIABLE "APUS_WORKER"
 #define APUS_WORKER_ARGUMENT "--apus-worker"
+#define APUS_RANK_ARGUMENT "--apus-rank"
 
 /// The descriptors a worker is born with.
 enum { APUS_WORKER_CHANNEL = 3, APUS_WORKER_CONTROL = 4, APUS_WORKER_DOORBELL = 5 };
+
+/// The descriptor that a rank of `withRanks` is born with: what it is to run.
+enum { APUS_RANK_FUNCTION = 3 };
 
 /// Whether this program was started through our entry, so that running it again can make a worker.
 /// False in a program that loaded us with `dlopen` (Python), and in one linked fully statically.
 bool apus_entry_is_installed(void);
 
 /// Has `call` called with the exit status when the program ends by `exit` or from `main`. (`atexit` does not tell it.)
+/// Not in what is forked from this process.
 void apus_on_exit(void (*call)(int status));
 
 #endif

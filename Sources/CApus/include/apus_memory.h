@@ -23,6 +23,9 @@ void apus_memory_unmap(void *base, size_t head, size_t ring, int count);
 /// them in huge pages, which takes a fifth of the time. Nothing happens for less than 4 MiB.
 void apus_memory_will_fill(void *start, size_t size);
 
+/// The machine's memory in bytes, with what it swaps to.
+uint64_t apus_memory_total(void);
+
 /// Copies `count` bytes from another process's memory (process_vm_readv). Returns 0 or an errno: EPERM where the
 /// system does not let us, ESRCH if there is no such process.
 int apus_memory_read_from(int process, uint64_t address, void *destination, size_t count);

@@ -160,11 +160,15 @@ int apus_mpi_comm_dup(apus_mpi_handle comm, apus_mpi_handle *result);
 int apus_mpi_comm_split(apus_mpi_handle comm, int color, int key, apus_mpi_handle *result);
 /// The ranks that share memory with this one.
 int apus_mpi_comm_split_shared(apus_mpi_handle comm, int key, apus_mpi_handle *result);
+/// Those of `comm` with these ranks there, each of whom calls it, in this order.
+int apus_mpi_comm_of(apus_mpi_handle comm, int count, const int *ranks, apus_mpi_handle *result);
 int apus_mpi_comm_free(apus_mpi_handle *comm);
 /// Errors on `comm` come back as codes and don't end the program.
 int apus_mpi_errors_return(apus_mpi_handle comm);
 /// The greatest tag that may be used.
 int apus_mpi_tag_limit(apus_mpi_handle comm, int *limit);
+/// Lets tests have a library that knows fewer tags.
+void apus_mpi_set_tag_limit(int limit);
 
 // MARK: Messages. Counts are bytes. `status` may be NULL.
 
@@ -210,39 +214,38 @@ int apus_mpi_waitall(int count, apus_mpi_handle *requests, struct apus_mpi_statu
 int apus_mpi_cancel(apus_mpi_handle *request);
 int apus_mpi_request_free(apus_mpi_handle *request);
 
-// MARK: Collectives. Counts are elements of `type` and, where there is one count, each rank's.
+// MARK: Collectives. Counts are elements of `type` and each rank's. Without MPI 4, TOO_LARGE is for what an int
+// can't count.
 
-/// Given for one of the two buffers where MPI allows MPI_IN_PLACE.
-const void *apus_mpi_in_place(void);
+int apus_mpi_ibarrier(apus_mpi_handle comm, apus_mpi_handle *request);
+int apus_mpi_ibcast(
+    void *buffer, int64_t count, int type, int root, apus_mpi_handle comm, apus_mpi_handle *request);
+int apus_mpi_igather(
+    const void *from, void *to, int64_t count, int type, int root, apus_mpi_handle comm,
+    apus_mpi_handle *request);
+int apus_mpi_iscatter(
+    const void *from, void *to, int64_t count, int type, int root, apus_mpi_handle comm,
+    apus_mpi_handle *request);
+/// Each rank's own elements lie in their place.
+int apus_mpi_iallgather(
+    void *buffer, int64_t count, int type, apus_mpi_handle comm, apus_mpi_handle *request);
+int apus_mpi_ialltoall(
+    const void *from, void *to, int64_t count, int type, apus_mpi_handle comm, apus_mpi_handle *request);
 
-int apus_mpi_barrier(apus_mpi_handle comm);
-int apus_mpi_bcast(void *buffer, int64_t count, int type, int root, apus_mpi_handle comm);
-int apus_mpi_gather(const void *from, void *to, int64_t count, int type, int root, apus_mpi_handle comm);
-int apus_mpi_scatter(const void *from, void *to, int64_t count, int type, int root, apus_mpi_handle comm);
-int apus_mpi_allgather(const void *from, void *to, int64_t count, int type, apus_mpi_handle comm);
-int apus_mpi_alltoall(const void *from, void *to, int64_t count, int type, apus_mpi_handle comm);
-
-/// `counts` and `offsets` have one entry a rank and are read at the root alone.
-int apus_mpi_gatherv(
-    const void *from, int64_t count, void *to, const int64_t *counts, const int64_t *offsets, int type, int root,
-    apus_mpi_handle comm);
-int apus_mpi_scatterv(
-    const void *from, const int64_t *counts, const int64_t *offsets, void *to, int64_t count, int type, int root,
-    apus_mpi_handle comm);
-int apus_mpi_allgatherv(
-    const void *from, int64_t count, void *to, const int64_t *counts, const int64_t *offsets, int type,
-    apus_mpi_handle comm);
-int apus_mpi_alltoallv(
-    const void *from, const int64_t *from_counts, const int64_t *from_offsets, void *to, const int64_t *to_counts,
-    const int64_t *to_offsets, int type, apus_mpi_handle comm);
-
-int apus_mpi_reduce(
-    const void *from, void *to, int64_t count, int type, int op, int root, apus_mpi_handle comm);
-int apus_mpi_allreduce(const void *from, void *to, int64_t count, int type, int op, apus_mpi_handle comm);
-int apus_mpi_reduce_scatter_block(
-    const void *from, void *to, int64_t count, int type, int op, apus_mpi_handle comm);
-int apus_mpi_scan(const void *from, void *to, int64_t count, int type, int op, apus_mpi_handle comm);
+/// The root may give the same memory twice.
+int apus_mpi_ireduce(
+    const void *from, void *to, int64_t count, int type, int op, int root, apus_mpi_handle comm,
+    apus_mpi_handle *request);
+int apus_mpi_iallreduce(
+    void *buffer, int64_t count, int type, int op, apus_mpi_handle comm, apus_mpi_handle *request);
+int apus_mpi_ireduce_scatter_block(
+    const void *from, void *to, int64_t count, int type, int op, apus_mpi_handle comm,
+    apus_mpi_handle *request);
+int apus_mpi_iscan(
+    void *buffer, int64_t count, int type, int op, apus_mpi_handle comm, apus_mpi_handle *request);
 /// Leaves rank 0's `to` as it is.
-int apus_mpi_exscan(const void *from, void *to, int64_t count, int type, int op, apus_mpi_handle comm);
+int apus_mpi_iexscan(
+    const void *from, void *to, int64_t count, int type, int op, apus_mpi_handle comm,
+    apus_mpi_handle *request);
 
 #endif

@@ -2,6 +2,7 @@
 #define APUS_SPAWN_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #ifdef __cplusplus
@@ -78,6 +79,14 @@ int apus_eventfd(unsigned initial_value);
 
 /// How many processors the affinity mask allows this thread; 0 if that cannot be known.
 int apus_allowed_processors(void);
+
+/// Which signal this thread's process gets when the thread that spawned it ends. Of each thread's own the kernel sends
+/// one; it is the main thread that has APUS_SPAWN_DIE_WITH_PARENT's.
+void apus_set_parent_death_signal(int signal);
+
+/// Starts a process that kills the process groups in the table once this process has ended, however it ended, and then
+/// ends itself. Returns the table, all zeros (none), or null. Only for a process with one thread: it forks.
+int32_t *apus_watchdog_start(size_t count);
 
 /// Names the calling thread for debuggers and `top`. Linux keeps 15 bytes.
 void apus_name_thread(const char *name);

@@ -36,25 +36,17 @@ struct raw_status {
   F(int, Sendrecv##suffix,                                                                                 \
     (const void *, C, handle, int, int, void *, C, handle, int, int, handle, void *))
 
-// D is the type of an offset.
-#define COLLECTIVE_FUNCTIONS(F, suffix, C, D)                                                               \
-  F(int, Bcast##suffix, (void *, C, handle, int, handle))                                                  \
-  F(int, Gather##suffix, (const void *, C, handle, void *, C, handle, int, handle))                        \
-  F(int, Scatter##suffix, (const void *, C, handle, void *, C, handle, int, handle))                       \
-  F(int, Allgather##suffix, (const void *, C, handle, void *, C, handle, handle))                          \
-  F(int, Alltoall##suffix, (const void *, C, handle, void *, C, handle, handle))                           \
-  F(int, Gatherv##suffix,                                                                                  \
-    (const void *, C, handle, void *, const C *, const D *, handle, int, handle))                          \
-  F(int, Scatterv##suffix,                                                                                 \
-    (const void *, const C *, const D *, handle, void *, C, handle, int, handle))                          \
-  F(int, Allgatherv##suffix, (const void *, C, handle, void *, const C *, const D *, handle, handle))      \
-  F(int, Alltoallv##suffix,                                                                                \
-    (const void *, const C *, const D *, handle, void *, const C *, const D *, handle, handle))            \
-  F(int, Reduce##suffix, (const void *, void *, C, handle, handle, int, handle))                           \
-  F(int, Allreduce##suffix, (const void *, void *, C, handle, handle, handle))                             \
-  F(int, Reduce_scatter_block##suffix, (const void *, void *, C, handle, handle, handle))                  \
-  F(int, Scan##suffix, (const void *, void *, C, handle, handle, handle))                                  \
-  F(int, Exscan##suffix, (const void *, void *, C, handle, handle, handle))
+#define COLLECTIVE_FUNCTIONS(F, suffix, C)                                                                  \
+  F(int, Ibcast##suffix, (void *, C, handle, int, handle, handle *))                                       \
+  F(int, Igather##suffix, (const void *, C, handle, void *, C, handle, int, handle, handle *))             \
+  F(int, Iscatter##suffix, (const void *, C, handle, void *, C, handle, int, handle, handle *))            \
+  F(int, Iallgather##suffix, (const void *, C, handle, void *, C, handle, handle, handle *))               \
+  F(int, Ialltoall##suffix, (const void *, C, handle, void *, C, handle, handle, handle *))                \
+  F(int, Ireduce##suffix, (const void *, void *, C, handle, handle, int, handle, handle *))                \
+  F(int, Iallreduce##suffix, (const void *, void *, C, handle, handle, handle, handle *))                  \
+  F(int, Ireduce_scatter_block##suffix, (const void *, void *, C, handle, handle, handle, handle *))       \
+  F(int, Iscan##suffix, (const void *, void *, C, handle, handle, handle, handle *))                       \
+  F(int, Iexscan##suffix, (const void *, void *, C, handle, handle, handle, handle *))
 
 #define OTHER_FUNCTIONS(F)                                                                                  \
   F(int, Get_library_version, (char *, int *))                                                             \
@@ -92,17 +84,21 @@ struct raw_status {
   F(int, Type_create_struct, (int, const int *, const intptr_t *, const void *, handle *))                 \
   F(int, Type_commit, (handle *))                                                                          \
   F(int, Type_free, (handle *))                                                                            \
-  F(int, Barrier, (handle))
+  F(int, Ibarrier, (handle, handle *))                                                                     \
+  F(int, Comm_group, (handle, handle *))                                                                   \
+  F(int, Comm_create_group, (handle, handle, int, handle *))                                               \
+  F(int, Group_incl, (handle, int, const int *, handle *))                                                 \
+  F(int, Group_free, (handle *))
 
 #define REQUIRED_FUNCTIONS(F)  \
   OTHER_FUNCTIONS(F)           \
   MESSAGE_FUNCTIONS(F, , int)  \
-  COLLECTIVE_FUNCTIONS(F, , int, int)
+  COLLECTIVE_FUNCTIONS(F, , int)
 
 // From MPI 4 on there are all of these, or none. The two that count large messages have come and gone.
 #define LARGE_FUNCTIONS(F)             \
   MESSAGE_FUNCTIONS(F, _c, int64_t)    \
-  COLLECTIVE_FUNCTIONS(F, _c, int64_t, intptr_t)
+  COLLECTIVE_FUNCTIONS(F, _c, int64_t)
 
 #define OPTIONAL_FUNCTIONS(F)                              \
   F(int, Get_count_c, (const void *, handle, int64_t *))   \

@@ -123,6 +123,16 @@ int apus_mpi_comm_split_shared(apus_mpi_handle comm, int key, apus_mpi_handle *r
   return made(code, new, result);
 }
 
+int apus_mpi_comm_of(apus_mpi_handle comm, int count, const int *ranks, apus_mpi_handle *result) {
+  handle all = 0, some = 0, new = 0;
+  int code = mpi.Comm_group(comm, &all);
+  if (!code) code = mpi.Group_incl(all, count, ranks, &some);
+  if (!code) code = mpi.Comm_create_group(comm, some, 0, &new);
+  if (some) mpi.Group_free(&some);
+  if (all) mpi.Group_free(&all);
+  return made(code, new, result);
+}
+
 int apus_mpi_comm_free(apus_mpi_handle *comm) {
   if (*comm == 0) return 0;
   int code = mpi.Comm_free(comm);
@@ -134,11 +144,16 @@ int apus_mpi_errors_return(apus_mpi_handle comm) {
   return mpi.Comm_set_errhandler(comm, mpi.handles.errors_return);
 }
 
+static int greatest_tag = INT_MAX;
+
+void apus_mpi_set_tag_limit(int limit) { greatest_tag = limit; }
+
 int apus_mpi_tag_limit(apus_mpi_handle comm, int *limit) {
   // In C the attribute of each library is the address of an int that it owns.
   int *address = NULL, found = 0;
   int code = mpi.Comm_get_attr(comm, mpi.constants.tag_limit_key, &address, &found);
   // What the standard promises where a library does not say.
   *limit = !code && found && address ? *address : 32767;
+  if (*limit > greatest_tag) *limit = greatest_tag;
   return code;
 }

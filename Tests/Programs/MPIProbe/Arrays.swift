@@ -19,12 +19,17 @@ extension MPICommunicator {
 
   func sum<T: MPINumber>(_ values: [T]) throws(MPIFailure) -> [T] { try allReduce(values, .sum) }
 
-  func allReduce<T: MPINumber>(_ values: [T], _ operation: MPIOperator) throws(MPIFailure) -> [T] {
+  func allReduce<T: MPINumber>(_ values: [T], _ operation: StandardOperation) throws(MPIFailure) -> [T] {
     var result = values
-    try using(&result) { to throws(MPIFailure) in
-      try reading(values) { from throws(MPIFailure) in try allReduce(from, into: to, operation) }
+    try filling(&result) { buffer throws(MPIFailure) in
+      try over(startAllReduce(buffer, MPIReduction(operation, T.self)))
     }
     return result
+  }
+
+  func over(_ request: MPIRequest) throws(MPIFailure) {
+    var request = request
+    try request.wait()
   }
 }
 

@@ -17,8 +17,9 @@ func checkErrors(_ world: MPICommunicator, _ checks: inout Checks) throws(MPIFai
     checks.expect(error.call, "MPI_Send", "the call that failed")
   }
   var rank = Int32(0)
+  var begun: apus_mpi_handle = 0
   checks.expect(
-    apus_mpi_error_class(apus_mpi_allreduce(nil, nil, 1, 99, 0, world.handle)),
+    apus_mpi_error_class(apus_mpi_iallreduce(nil, 1, 99, 0, world.handle, &begun)),
     Int32(APUS_MPI_CLASS_UNKNOWN), "an unknown type never reaches the library")
   checks.expect(apus_mpi_comm_rank(apus_mpi_world(), &rank), 0, "and all goes on")
 

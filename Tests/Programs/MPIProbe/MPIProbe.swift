@@ -4,6 +4,10 @@
 //   MPIProbe library    which library was found
 //   MPIProbe latency    one way for 8 bytes between two ranks, in nanoseconds
 //   MPIProbe calls      the same with itself, which takes no second processor
+//   MPIProbe communicator   what Apus's own communicator has over MPI alone
+//   MPIProbe threads    a library that was started for one thread alone
+//   MPIProbe after      calls after the end of MPI
+//   MPIProbe inside     comes to its end while a thread is in a call
 //   MPIProbe large      a message of more bytes than an int counts (needs 5 GB)
 import ApusMessages
 import Glibc
@@ -12,6 +16,13 @@ import Glibc
 struct MPIProbe {
   static func main() {
     do {
+      switch CommandLine.arguments.dropFirst().first {
+      case "communicator": return try checkCommunicator()
+      case "threads": return try checkThreadLevel()
+      case "after": return try callAfterTheEnd()
+      case "inside": return try endInsideACall()
+      default: break
+      }
       let library = try MPILibrary.start()
       let world = library.world
       var checks = Checks(world: world)
@@ -22,7 +33,6 @@ struct MPIProbe {
         try checkMessages(world, &checks)
         try checkRequests(world, &checks)
         try checkCollectives(world, &checks)
-        try checkBlocks(world, &checks)
         try checkErrors(world, &checks)
         try checkLimits(world, &checks)
         try checks.finish(library)

@@ -40,4 +40,15 @@ enum RequestScenarios {
     }
     try world.barrier()
   }
+  /// Long messages for receives that were started: where they come in pieces, one must not be fetched inside another.
+  static func manyLongMessages(_ world: Communicator) throws {
+    let (next, previous) = ((world.rank + 1) % world.size, (world.rank + world.size - 1) % world.size)
+    let count = 3000
+    let array = Array(repeating: world.rank, count: 10_000)
+    let receives = try (0..<count).map { _ in try world.startReceive([Int].self, from: previous) }
+    let sends = try (0..<count).map { _ in try world.startSend(array, to: next) }
+    for receive in receives { demand(try receive.wait() == Array(repeating: previous, count: 10_000)) }
+    for send in sends { try send.wait() }
+    try world.barrier()
+  }
 }

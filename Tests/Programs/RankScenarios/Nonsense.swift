@@ -7,9 +7,9 @@ func nonsense() {
   let ticket = getenv(RankTicket.variable).map { String(cString: $0) }!
   let name = String(ticket.prefix { $0 != ":" })
   let said = [
-    [], [0xff, 0xfe], Array("apus-rank 1 join 0 1".utf8), Array("apus-rank 1 join 0 1 0".utf8),
-    Array("apus-rank 1 join 99999999 1 0123456789abcdef0123456789abcdef".utf8),
-    Array("apus-rank 1 finalized".utf8), [UInt8](repeating: 65, count: 100_000),
+    [], [0xff, 0xfe], Array("apus-rank 2 join 0 1".utf8), Array("apus-rank 2 join 0 1 0 5".utf8),
+    Array("apus-rank 2 join 99999999 1 0123456789abcdef0123456789abcdef 5".utf8),
+    Array("apus-rank 2 finalized".utf8), [UInt8](repeating: 65, count: 100_000),
   ]
   for bytes in said {
     let connection = apus_socket_connect(name)

@@ -124,6 +124,7 @@ enum RankScenarios {
       rank.finalized()
     },
     "nonsense": { _ in nonsense() },
+    "with ranks": { arguments in try OwnRanks.play(arguments[0]) },
   ]
 
   static func main() throws {

@@ -1,5 +1,6 @@
 import Apus
 import Glibc
+import StressSupport
 
 /// Forty tasks, at most one of them guilty, and the judgement on their outcomes.
 struct Batch: Sendable {

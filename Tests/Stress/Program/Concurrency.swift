@@ -1,6 +1,7 @@
 import Apus
 import ApusCore
 import Glibc
+import StressSupport
 import Synchronization
 
 /// Many tasks and threads at one pool with all kinds of calls, some of them cancelled.

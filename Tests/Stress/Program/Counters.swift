@@ -1,5 +1,6 @@
 import Glibc
 import PoolStressSaboteur
+import StressSupport
 
 /// A file in memory that the program and its workers share: per task how often its body began and how often it
 /// returned, and two words that say which worker is at something worth being killed for.

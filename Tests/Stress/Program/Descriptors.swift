@@ -1,6 +1,7 @@
 import Apus
 import Glibc
 import PoolStressSaboteur
+import StressSupport
 
 /// Pools that were made, used and ended leave nothing: no descriptor, thread, process or mapping.
 struct Descriptors: Scenario {

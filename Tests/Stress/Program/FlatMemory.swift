@@ -1,6 +1,7 @@
 import Apus
 import Glibc
 import PoolStressSaboteur
+import StressSupport
 
 /// Memory does not grow with the number of inputs, neither here nor in the workers.
 struct FlatMemory: Scenario {

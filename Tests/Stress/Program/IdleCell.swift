@@ -1,6 +1,7 @@
 import Apus
 import Glibc
 import PoolStressSaboteur
+import StressSupport
 
 /// The column of the table whose failure happens in a worker that has nothing to do.
 struct IdleCell: Scenario {

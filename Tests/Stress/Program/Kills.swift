@@ -1,5 +1,6 @@
 import Apus
 import Glibc
+import StressSupport
 
 /// Tasks by the million while workers are killed: every result is right or its task is known to be lost, none
 /// runs twice, and every death is accounted for.

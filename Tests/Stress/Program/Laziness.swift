@@ -1,5 +1,6 @@
 import Apus
 import Glibc
+import StressSupport
 
 /// Inputs are drawn as they are needed: never more than the window ahead of what was handed out.
 struct Laziness: Scenario {

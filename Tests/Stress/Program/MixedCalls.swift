@@ -1,5 +1,6 @@
 import Apus
 import Glibc
+import StressSupport
 
 /// One call of a kind that chance picks, and whether its results are right.
 struct MixedCalls: Sendable {

@@ -1,6 +1,7 @@
 import Apus
 import ApusCore
 import Glibc
+import StressSupport
 import Synchronization
 
 /// The two columns of the table whose failure happens in the parent: while an argument is encoded, while a

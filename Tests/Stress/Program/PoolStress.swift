@@ -1,6 +1,7 @@
 // The program that Scripts/stress runs, over and over: one scenario a run. What it finds it prints, for the
 // script to judge; what ends or stops a program is the script's to see, from outside.
 import PoolStressSaboteur
+import StressSupport
 
 /// What one run of the program does.
 protocol Scenario: SendableMetatype {

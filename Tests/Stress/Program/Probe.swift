@@ -1,4 +1,5 @@
 import Glibc
+import StressSupport
 
 /// The columns of the table that a value's coding and a body can bring about.
 enum Moment: String, Codable, Sendable {

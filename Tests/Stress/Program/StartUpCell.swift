@@ -1,5 +1,6 @@
 import Apus
 import Glibc
+import StressSupport
 
 /// The column of the table whose failure happens while a worker starts, in a static initialiser.
 struct StartUpCell: Scenario {

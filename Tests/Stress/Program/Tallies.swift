@@ -1,5 +1,6 @@
 import Apus
 import Glibc
+import StressSupport
 import Synchronization
 
 /// Counts, from any thread.

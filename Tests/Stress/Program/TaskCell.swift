@@ -1,5 +1,6 @@
 import Apus
 import Glibc
+import StressSupport
 
 /// A cell of the table whose failure happens in a worker, in a task: while the argument is decoded, in the
 /// body, while the result is encoded.

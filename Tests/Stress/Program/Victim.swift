@@ -1,6 +1,7 @@
 import Apus
 import Glibc
 import PoolStressSaboteur
+import StressSupport
 
 /// A program to be killed, or interrupted by ^C, while its workers are busy, idle, stopped, or all of that.
 struct Victim: Scenario {

@@ -15,7 +15,7 @@ from . import processes
 class Actor:
     """A run under way. Use as a context manager: at its end nothing of it is left."""
 
-    def __init__(self, program, seed, environment=None, **settings):
+    def __init__(self, program, seed, environment=None, launcher=(), **settings):
         self.run = secrets.token_hex(8)
         self.folder = Path(tempfile.mkdtemp(prefix="apus-stress-"))
         (self.folder / "starts").mkdir()
@@ -25,7 +25,7 @@ class Actor:
             "APUS_STRESS_LOG": str(self.folder / "log"),
             "APUS_STRESS_COUNTERS": str(self.folder / "counters"),
         } | {name: value.format(folder=self.folder) for name, value in (environment or {}).items()}
-        self.command = [str(program)] + [f"{name}={value}" for name, value in settings.items()]
+        self.command = [*map(str, launcher), str(program)] + [f"{name}={value}" for name, value in settings.items()]
         self.process = None
         self.lines = []
 

@@ -1,0 +1,36 @@
+import CApus
+import Glibc
+import Synchronization
+
+/// A worker that is a thread of this process: there can be one. Its task can be asked to stop, and not be killed.
+package final class ThreadWorker: WorkerProcess, Sendable {
+  package let channel: Channel
+  private let loop: WorkerLoop
+  private let end: Bell
+  private let hasEnded = Atomic<Bool>(false)
+
+  package init(doorbell: Bell) throws(ProcessError) {
+    channel = try Channel()
+    end = try Bell()
+    loop = WorkerLoop(
+      channel: channel, doorbell: doorbell.descriptor.number, makeRunner: SwiftFunctions.makeRunner)
+    try NativeThread.start(name: "apus-worker", stackBytes: WorkerEntry.mainStackSize()) { [self] in
+      do { try loop.serveInThisProcess() } catch { WorkerEntry.fail(error) }
+      hasEnded.store(true, ordering: .releasing)
+      withExtendedLifetime(doorbell) { end.ring() }
+    }
+  }
+
+  package var pid: Int32 { getpid() }
+  package var place: String? { nil }
+  package var standardError: String { "" }
+  package var deathNotice: Int32? { end.descriptor.number }
+
+  package func reap() -> WorkerEnding? {
+    hasEnded.load(ordering: .acquiring) ? WorkerEnding(status: .exited(0)) : nil
+  }
+
+  package func kill() { loop.abandon() }
+
+  package func noteCancellation() { loop.cancelAsyncTask() }
+}

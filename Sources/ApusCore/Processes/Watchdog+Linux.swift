@@ -1,0 +1,19 @@
+import CApus
+
+/// Kills process groups that this process leaves behind when it is killed itself: a small process of its own.
+///
+/// `PR_SET_PDEATHSIG` ends our children; what those have started in their groups it does not reach.
+package final class Watchdog: @unchecked Sendable {
+  // Sound: each place is written by one thread at a time, and read by the other process alone.
+  private let groups: UnsafeMutablePointer<Int32>
+
+  /// - Parameter count: How many groups there will be at most.
+  /// - Returns: Nil if the system has no process or memory for it. Must be made before there is a second thread.
+  package init?(groups count: Int) {
+    guard let groups = apus_watchdog_start(count) else { return nil }
+    self.groups = groups
+  }
+
+  /// Puts a group in its care; 0 takes it out again, once nobody is left in it.
+  package func watch(_ index: Int, group: Int32) { groups[index] = group }
+}

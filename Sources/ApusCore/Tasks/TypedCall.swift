@@ -1,0 +1,288 @@
+extension CallOptions {
+  /// What the engine is told. Throws `TaskError` if an option is out of range.
+  func forEngine(_ defaults: ProcessPool.Configuration) throws -> EngineJob.Options {
+    var settings = EngineJob.Options()
+    if case .fixed(let count) = chunking.value {
+      guard count > 0 else { throw TaskError(.invalidArgument, "a chunk can't have \(count) tasks") }
+      settings.chunking = .fixed(min(count, 1 << 32))
+    }
+    if let limit = timeLimit ?? defaults.timeLimit {
+      guard limit > .zero else {
+        throw TaskError(.invalidArgument, "a time limit must be positive, not \(limit)")
+      }
+      settings.timeLimit = limit.inNanoseconds
+    }
+    guard window ?? 1 > 0 else {
+      throw TaskError(.invalidArgument, "a window must be positive, not \(window ?? 0)")
+    }
+    settings.retries = retries ?? defaults.retries
+    guard settings.retries >= 0 else {
+      throw TaskError(.invalidArgument, "retries can't be negative (\(settings.retries))")
+    }
+    settings.grace = defaults.gracePeriod.inNanoseconds
+    settings.isEager = isEager
+    return settings
+  }
+}
+
+extension TaskError {
+  /// Runs what names a function to the workers, and says what went wrong with it.
+  static func naming(_ body: () throws -> FunctionDefinition) throws -> FunctionDefinition {
+    do { return try body() } catch let problem as FunctionProblem {
+      throw TaskError(.functionNotNameable, problem.description)
+    } catch {
+      throw TaskError(
+        .argumentNotEncodable, "the context value could not be encoded: \(error)", underlying: error)
+    }
+  }
+}
+
+/// What drawing an input came to.
+enum Drawn<Input> {
+  case input(Input)
+  /// There is none yet; the engine is told when there is.
+  case notYet
+  case end
+
+  init(_ input: Input?) { self = input.map { .input($0) } ?? .end }
+}
+
+/// How a call differs from its pool's configuration.
+struct CallOptions: Sendable {
+  var chunking = Chunking.automatic
+  var timeLimit: Duration?
+  var retries: Int?
+  /// Inputs drawn and not handed out yet, at most; nil: no bound but what keeps the workers busy.
+  var window: Int?
+  var isEager = false
+  /// Whether the caller may have to know which values of plain memory are there.
+  var keepsPlaces = false
+}
+
+/// One call between its caller and the engine: draws inputs, encodes them, decodes what comes back.
+///
+/// All of it on the caller's thread or task, so that a coder which throws costs one task, and one that never
+/// ends holds up its own caller alone.
+final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
+  typealias Outcome = Result<Output, TaskError>
+
+  let engine: PoolEngine
+  let job: EngineJob
+  private let limit: Duration?
+  private let inputs = ValueCodec<Input>()
+  private let outputs = ValueCodec<Output>()
+  private var draw: (() throws -> Drawn<Input>)?
+  /// Draws inputs of plain memory to a place, so many at most; fewer at the end.
+  private var drawPlain: ((UnsafeMutablePointer<Input>, Int) -> Int)?
+  private var inbox = EngineJob.Inbox()
+  private let window: Int?
+  private let keepsPlaces: Bool
+  /// The last draw found no input there yet.
+  private var isHeldUp = false
+  /// Inputs drawn so far.
+  private(set) var drawn = 0
+  /// Outcomes given to the sink so far.
+  private(set) var settled = 0
+  /// The tasks whose values were placed in the plain results, as far as the caller may ask.
+  private(set) var placed: [Range<Int>] = []
+  /// How many of those the sink has kept back: they count for the window.
+  var held = 0
+
+  /// - Parameters:
+  ///   - draw: The next input, or nil after the last.
+  ///   - plain: All inputs at once, as plain memory, instead.
+  init(
+    _ engine: PoolEngine, _ function: RemoteFunction<Input, Output>, _ options: CallOptions,
+    defaults: ProcessPool.Configuration, plainResults: PlainArray<Output>? = nil,
+    draw: (() throws -> Drawn<Input>)? = nil,
+    drawPlain: ((UnsafeMutablePointer<Input>, Int) -> Int)? = nil
+  ) throws {
+    limit = options.timeLimit ?? defaults.timeLimit
+    job = try EngineJob(
+      TaskError.naming { try function.source.definition() }, options: options.forEngine(defaults),
+      destination: plainResults?.base, destinationOwner: plainResults)
+    self.engine = engine
+    (self.draw, self.drawPlain) = (draw, drawPlain)
+    window = options.window
+    keepsPlaces = options.keepsPlaces
+    engine.add(job)
+  }
+
+  deinit { engine.remove(job) }
+
+  /// Whether every outcome has been given to the sink.
+  var isFinished: Bool { hasNoInputs && settled == drawn }
+
+  private var hasNoInputs: Bool { draw == nil && drawPlain == nil }
+
+  // MARK: Inputs
+
+  /// Gives all inputs at once: plain memory that `owner` keeps.
+  func give(plain bytes: UnsafeRawBufferPointer, owner: AnyObject) {
+    drawn = bytes.count / MemoryLayout<Input>.stride
+    let batch = InputBatch(
+      raw: bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 16)!, stride: MemoryLayout<Input>.stride,
+      count: drawn,
+      owner: owner)
+    engine.give(batch, base: 0, to: job, isLast: true)
+  }
+
+  /// Draws and encodes as many inputs as the workers can use now. `failed` hears of those that can't be
+  /// encoded.
+  func refill(_ failed: (Int, Outcome) throws -> Void) rethrows {
+    if hasNoInputs { return }
+    var (wanted, chunk) = engine.wanted(by: job)
+    if drawPlain != nil { return encodePlain(wanted, chunk) }
+    if let window {
+      wanted = min(wanted, window - (drawn - settled + held))
+      chunk = min(chunk, max(1, window / (2 * max(1, engine.configuration.workers))))
+    }
+    while wanted > 0, draw != nil {
+      let before = drawn
+      try encodeBatch(min(chunk, wanted), failed)
+      if drawn == before { break }
+      wanted -= drawn - before
+    }
+    // With the window full, or no input there yet, hearing that the workers want more would be no use.
+    if draw != nil, isHeldUp || window.map({ drawn - settled + held >= $0 }) ?? false {
+      engine.pauseInput(of: job)
+    }
+  }
+
+  /// As many as are wanted, in batches of at least a chunk.
+  private func encodePlain(_ wanted: Int, _ chunk: Int) {
+    let stride = MemoryLayout<Input>.stride
+    let size = min(max(chunk, 1024), max(1, (1 << 20) / stride))
+    var wanted = wanted
+    while wanted > 0, let drawPlain {
+      let buffer = ByteBuffer(capacity: size * stride)
+      let place = buffer.uninitialized(count: size * stride).bindMemory(to: Input.self, capacity: size)
+      let count = drawPlain(place, size)
+      if count < size { self.drawPlain = nil }
+      drawn += count
+      wanted -= count
+      if count == 0 { return engine.closeInput(of: job) }
+      let batch = InputBatch(raw: buffer.baseAddress, stride: stride, count: count, owner: buffer)
+      engine.give(batch, base: drawn - count, to: job, isLast: self.drawPlain == nil)
+    }
+  }
+
+  private func encodeBatch(_ count: Int, _ failed: (Int, Outcome) throws -> Void) rethrows {
+    let base = drawn
+    let buffer = ByteBuffer(capacity: 64)
+    var ends: [Int] = []
+    var failure: TaskError?
+    while ends.count < count, buffer.count < 64 << 10 {
+      let input: Input
+      do {
+        let next = try draw?() ?? .end
+        if case .end = next { draw = nil }
+        if case .notYet = next { isHeldUp = true } else { isHeldUp = false }
+        guard case .input(let value) = next else { break }
+        input = value
+      } catch {
+        // The sequence is at fault, not an element of it: it counts as one, and ends there.
+        draw = nil
+        drawn += 1
+        failure = TaskError(drawing: error, task: drawn - 1)
+        break
+      }
+      drawn += 1
+      if let large = LargeArgument(input, job.function) {
+        send(buffer, ends, base: base)
+        engine.give(large.batch, base: drawn - 1, to: job, isLast: false)
+        return
+      }
+      do {
+        try inputs.encode(input, into: buffer)
+        if isPlain { buffer.pad(to: MemoryLayout<Input>.stride) }
+        ends.append(buffer.count)
+      } catch {
+        failure = TaskError(
+          .argumentNotEncodable, "the argument could not be encoded: \(error)", underlying: error)
+        break
+      }
+    }
+    send(buffer, ends, base: base)
+    if var failure {
+      failure.task = drawn - 1
+      settled += 1
+      try failed(drawn - 1, .failure(failure))
+    }
+  }
+
+  /// Whether elements travel as runs of plain memory.
+  private var isPlain: Bool { job.function.strides != nil }
+
+  private func send(_ buffer: ByteBuffer, _ ends: [Int], base: Int) {
+    if ends.isEmpty {
+      if draw == nil { engine.closeInput(of: job) }
+      return
+    }
+    let batch =
+      isPlain
+      ? InputBatch(
+        raw: buffer.baseAddress, stride: MemoryLayout<Input>.stride, count: ends.count, owner: buffer)
+      : InputBatch(coded: buffer, ends: ends)
+    engine.give(batch, base: base, to: job, isLast: draw == nil)
+  }
+
+  // MARK: Results
+
+  /// Decodes what has come back and gives it to `sink`; `placed` hears how many values went to their place.
+  func collect(_ sink: (Int, Outcome) throws -> Void) rethrows {
+    engine.collect(job, into: &inbox)
+    for delivery in inbox.deliveries {
+      if case .placed = delivery.content {
+        settled += delivery.count
+        if keepsPlaces { note(placed: delivery.index..<delivery.index + delivery.count) }
+        continue
+      }
+      settled += 1
+      try sink(delivery.index, outcome(delivery))
+    }
+  }
+
+  private func note(placed range: Range<Int>) {
+    if placed.last?.upperBound == range.lowerBound {
+      placed[placed.count - 1] = placed[placed.count - 1].lowerBound..<range.upperBound
+    } else {
+      placed.append(range)
+    }
+  }
+
+  private func outcome(_ delivery: Delivery) -> Outcome {
+    do {
+      return .success(try decode(try delivery.value(in: inbox, limit: limit), delivery.index))
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  private func decode(_ bytes: UnsafeRawBufferPointer, _ index: Int) throws(TaskError) -> Output {
+    // In a run a value takes its stride; the codec knows it by its size.
+    let isRunValue = isPlain && bytes.count == MemoryLayout<Output>.stride
+    let value = isRunValue ? UnsafeRawBufferPointer(rebasing: bytes[..<MemoryLayout<Output>.size]) : bytes
+    do { return try outputs.decode(value) } catch { throw TaskError(decoding: error, task: index) }
+  }
+}
+
+extension Delivery {
+  /// The bytes of the value. Throws what became of the task instead.
+  func value(in inbox: EngineJob.Inbox, limit: Duration?) throws(TaskError) -> UnsafeRawBufferPointer {
+    switch content {
+    case .placed: preconditionFailure("counted, not decoded")
+    case .value(let range): return UnsafeRawBufferPointer(rebasing: inbox.bytes.bytes[range])
+    case .large(let value): return value.bytes.bytes
+    case .failure(let range):
+      let bytes = UnsafeRawBufferPointer(rebasing: inbox.bytes.bytes[range])
+      guard let report = try? FailureReport(decoding: bytes) else {
+        throw TaskError(.resultNotDecodable, "the worker's report of a failure is garbled", task: index)
+      }
+      throw TaskError(report, task: index)
+    case .lost(let loss): throw TaskError(loss, task: index, limit: limit)
+    case .stopped(let reason): throw TaskError(.stopped(reason, limit: limit), task: index)
+    case .unserved(let problem): throw TaskError(problem, task: index)
+    }
+  }
+}

@@ -1,0 +1,36 @@
+package import Synchronization
+
+/// What is known of a type's way on the wire, without a generic type of its own: for code that is not specialised,
+/// where asking the runtime for `ValueCodec<T>` takes longer than passing a small value does.
+package struct WireType {
+  // Records of types are written once and live for ever.
+  private let facts: UnsafePointer<TypeFacts>
+
+  /// Some nanoseconds, except for the first time.
+  package init<T>(_ type: T.Type) { facts = TypeFacts.of(type) }
+
+  /// A word of the process that belongs to the type; see `ValueCodec.mark`.
+  package var mark: UnsafeMutablePointer<Atomic<UInt64>> { facts.pointee.mark }
+
+  /// The bytes of a value that travels as its memory; nil if it travels in another way.
+  package var rawSize: Int? {
+    switch facts.pointee.kind {
+    case .coded, .bool, .string, .rawArray, .optional, .data: nil
+    default: facts.pointee.size
+    }
+  }
+
+  /// The bytes from one element to the next of an array that travels as its elements' memory; nil if it does not.
+  package var arrayStride: Int? {
+    facts.pointee.kind == .rawArray ? facts.pointee.rawArray!.elementStride : nil
+  }
+
+  /// Calls `body` with the elements of such an array.
+  ///
+  /// - Parameter array: Points to a value of the type.
+  package func withElements(
+    of array: UnsafeRawPointer, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) rethrows {
+    try facts.pointee.rawArray!.withElements(of: array, body)
+  }
+}

@@ -1,0 +1,158 @@
+/// What the ranks of a communicator do together with memory: by the MPI library where it is one of its own operations,
+/// on bytes or on its own types and operators, and else by our algorithms over messages.
+///
+/// Which it is follows from what all ranks know, so it is the same on all.
+struct CollectiveOperations: Sendable {
+  let messages: CollectiveChannel
+  let native: MPICollectives?
+
+  /// Has the library do it. False if there is none under these ranks, if it can't count that far, or if ours is faster.
+  private func natively(
+    _ length: Int, _ start: (MPICommunicator) throws(MPIFailure) -> MPIRequest
+  ) throws -> Bool {
+    guard let native, CollectiveChoice.isNative(length: length, ranks: messages.size) else { return false }
+    return try native.run(start)
+  }
+
+  func barrier(tag: Int32) throws {
+    if try natively(0, { (ranks) throws(MPIFailure) in try ranks.startBarrier() }) { return }
+    try messages.barrier(tag: tag)
+  }
+
+  func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int, tag: Int32) throws {
+    if try natively(
+      bytes.count, { (ranks) throws(MPIFailure) in try ranks.startBroadcast(bytes, from: root) })
+    {
+      return
+    }
+    try messages.broadcast(bytes, from: root, tag: tag)
+  }
+
+  func scatter(
+    _ pieces: UnsafeRawBufferPointer, into piece: UnsafeMutableRawBufferPointer, from root: Int, tag: Int32
+  ) throws {
+    if try natively(
+      piece.count,
+      { (ranks) throws(MPIFailure) in
+        try ranks.startScatter(pieces.baseAddress, into: piece, from: root)
+      })
+    {
+      return
+    }
+    try messages.scatter(pieces, into: piece, from: root, tag: tag)
+  }
+
+  func gather(
+    _ piece: UnsafeRawBufferPointer, into pieces: UnsafeMutableRawBufferPointer, to root: Int, tag: Int32
+  ) throws {
+    if try natively(
+      piece.count,
+      { (ranks) throws(MPIFailure) in
+        try ranks.startGather(piece, into: pieces.baseAddress, to: root)
+      })
+    {
+      return
+    }
+    try messages.gather(piece, into: pieces, to: root, tag: tag)
+  }
+
+  func allGather(_ pieces: UnsafeMutableRawBufferPointer, tag: Int32) throws {
+    if try natively(pieces.count, { (ranks) throws(MPIFailure) in try ranks.startAllGather(pieces) }) {
+      return
+    }
+    try messages.allGather(pieces, tag: tag)
+  }
+
+  func allToAll(
+    _ outgoing: UnsafeRawBufferPointer, into incoming: UnsafeMutableRawBufferPointer, tag: Int32
+  ) throws {
+    if try natively(
+      outgoing.count,
+      { (ranks) throws(MPIFailure) in
+        try ranks.startAllToAll(outgoing, into: incoming.baseAddress)
+      })
+    {
+      return
+    }
+    try messages.allToAll(outgoing, into: incoming, tag: tag)
+  }
+
+  // MARK: Reductions
+
+  /// The same where the library has such a type and operator.
+  private func natively(
+    _ operation: ElementOperator, _ length: Int,
+    _ start: (MPICommunicator, MPIReduction) throws(MPIFailure) -> MPIRequest
+  ) throws -> Bool {
+    guard let reduction = operation.native else { return false }
+    return try natively(length) { (ranks) throws(MPIFailure) in try start(ranks, reduction) }
+  }
+
+  func reduce(
+    _ elements: UnsafeRawBufferPointer, into result: UnsafeMutableRawBufferPointer,
+    _ operation: ElementOperator, to root: Int, tag: Int32
+  ) throws {
+    if try natively(
+      operation, elements.count,
+      { (ranks, how) throws(MPIFailure) in
+        try ranks.startReduce(elements, into: result.baseAddress, how, to: root)
+      })
+    {
+      return
+    }
+    try messages.reduce(elements, into: result, operation, to: root, tag: tag)
+  }
+
+  func allReduce(_ elements: UnsafeMutableRawBufferPointer, _ operation: ElementOperator, tag: Int32) throws {
+    if try natively(
+      operation, elements.count,
+      { (ranks, how) throws(MPIFailure) in try ranks.startAllReduce(elements, how) })
+    {
+      return
+    }
+    try messages.allReduce(elements, operation, tag: tag)
+  }
+
+  /// - Parameter lengths: The length of each rank's block in bytes, the same on all ranks.
+  func reduceScatter(
+    _ elements: UnsafeRawBufferPointer, lengths: [Int], into result: UnsafeMutableRawBufferPointer,
+    _ operation: ElementOperator, tag: Int32
+  ) throws {
+    if lengths.allSatisfy({ $0 == result.count }),
+      try natively(
+        operation, elements.count,
+        { (ranks, how) throws(MPIFailure) in
+          try ranks.startReduceScatter(elements.baseAddress, into: result, how)
+        })
+    {
+      return
+    }
+    try messages.reduceScatter(elements, lengths: lengths, into: result, operation, tag: tag)
+  }
+
+  func scan(_ elements: UnsafeMutableRawBufferPointer, _ operation: ElementOperator, tag: Int32) throws {
+    if try natively(
+      operation, elements.count, { (ranks, how) throws(MPIFailure) in try ranks.startScan(elements, how) })
+    {
+      return
+    }
+    try messages.scan(elements, operation, tag: tag)
+  }
+
+  func exclusiveScan(
+    _ elements: UnsafeMutableRawBufferPointer, _ operation: ElementOperator, tag: Int32
+  ) throws {
+    if operation.native != nil, native != nil {
+      let own = UnsafeMutableRawBufferPointer.allocate(byteCount: elements.count, alignment: scratchAlignment)
+      defer { own.deallocate() }
+      own.copyMemory(from: UnsafeRawBufferPointer(elements))
+      let isDone = try natively(
+        operation, elements.count,
+        { (ranks, how) throws(MPIFailure) in
+          try ranks.startExclusiveScan(UnsafeRawBufferPointer(own), into: elements.baseAddress, how)
+        })
+      if isDone { return }
+    }
+    try messages.exclusiveScan(elements, operation, tag: tag)
+  }
+}

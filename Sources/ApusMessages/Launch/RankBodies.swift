@@ -1,0 +1,23 @@
+// The shapes of body that a rank can run; see `PlainBody` in ApusCore, whose structs will not do: there a communicator
+// would be a generic parameter, and casting the closure would wrap it first.
+
+struct RankBody<Output>: Sendable {
+  let make: @Sendable () -> @Sendable (Communicator) throws -> Output
+}
+
+struct AsyncRankBody<Output>: Sendable {
+  let make: @Sendable () -> @Sendable (Communicator) async throws -> Output
+}
+
+struct ContextRankBody<Context, Output>: Sendable {
+  let make: @Sendable () -> @Sendable (Context, Communicator) throws -> Output
+}
+
+struct AsyncContextRankBody<Context, Output>: Sendable {
+  let make: @Sendable () -> @Sendable (Context, Communicator) async throws -> Output
+}
+
+/// Which of them a function has.
+enum RankShape: UInt8, Sendable {
+  case plain, async, context, asyncContext
+}

@@ -1,0 +1,70 @@
+import ApusCore
+import CApus
+import Dispatch
+import Glibc
+
+/// What a run of the program does in place of `main` when `withRanks` started it as a rank.
+@c(apus_rank_main)
+public func _apusRankMain(
+  _ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ environment: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> Int32 {
+  do { try RankEntry.run() } catch { WorkerEntry.fail(error, as: "rank") }
+}
+
+/// The life of a rank of `withRanks`: join, run the body, say what came of it, exit.
+enum RankEntry {
+  static func run() throws -> Never {
+    let definition = try RankParcel(OwnedDescriptor(Int32(APUS_RANK_FUNCTION)))
+    guard let rank = try JoinedRank.join() else {
+      throw LaunchError(.badTicket, "this run of the program is to be a rank, and has no ticket")
+    }
+    // SIGKILL would end this process before its lifeline has ended what it started. Continued, even a stopped one has
+    // its lifeline do both.
+    apus_set_parent_death_signal(SIGCONT)
+    let world: Communicator
+    let call: RankCall
+    do {
+      world = try Communicator.world()
+      call = try definition.withBytes { try RankCall.make($0) }
+    } catch {
+      end(rank, .failure(error as? FailureReport ?? FailureReport(.function, error)))
+    }
+    switch call {
+    case .blocking(let body): end(rank, Result { try body(world) })
+    case .suspending(let body):
+      let work = Handover { end(rank, await outcome { try await body(world) }) }
+      Task.detached { await work.body() }
+      // The main actor is the body's.
+      dispatchMain()
+    }
+  }
+
+  private struct Handover: @unchecked Sendable {
+    // Sound: the task is the only one who uses what it holds.
+    let body: () async -> Never
+  }
+
+  private static func outcome(_ body: () async throws -> ByteBuffer) async -> Result<ByteBuffer, any Error> {
+    do { return .success(try await body()) } catch { return .failure(error) }
+  }
+
+  /// A body that threw is a failure of the rank: its peers may wait for it, and hear of it by the status.
+  private static func end(_ rank: JoinedRank, _ result: Result<ByteBuffer, any Error>) -> Never {
+    apus_stdout_flush()
+    do {
+      switch result {
+      case .success(let bytes):
+        try rank.give(.value, bytes.bytes)
+        exit(0)
+      case .failure(let error):
+        let bytes = ByteBuffer(capacity: 256)
+        (error as? FailureReport ?? FailureReport(.call, error)).append(to: bytes)
+        try rank.give(.failure, bytes.bytes)
+        exit(1)
+      }
+    } catch {
+      WorkerEntry.fail(error, as: "rank")
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import ApusCore
+
+/// Frames between the rank that gives out work and those that do it, as messages of a communicator of their own.
+///
+/// What arrives is put into a queue, and a bell rung: taken from there by whoever has the pool in hand. Sending does not
+/// wait. What goes on is moved by the thread that moves all that is awaited (`ProgressThread`).
+final class FrameLink: Sendable {
+  private struct State {
+    var arrived: [(rank: Int, frame: ByteBuffer)] = []
+    var failure: (any Error)?
+    var isFailureTold = false
+    var isOver = false
+    var receives: [Int: Operation] = [:]
+  }
+
+  let communicator: Communicator
+  private let bell: Bell
+  private let state = Locked(State())
+  /// Sends that are not over.
+  private let leaving = Locked(0)
+
+  /// - Parameter peers: From whom frames come.
+  init(_ communicator: Communicator, peers: some Sequence<Int>, bell: Bell) throws {
+    (self.communicator, self.bell) = (communicator, bell)
+    try communicator.progress.begin()
+    for peer in peers { listen(to: peer) }
+  }
+
+  deinit { close() }
+
+  // MARK: What arrives
+
+  /// Frames that have come since the last time, in order; and why none will come any more.
+  func take() -> (frames: [(rank: Int, frame: ByteBuffer)], failure: (any Error)?) {
+    state.withLock { state in
+      defer { state.arrived = [] }
+      state.isFailureTold = state.failure != nil
+      return (state.arrived, state.failure)
+    }
+  }
+
+  var hasNews: Bool { state.withLock { !$0.arrived.isEmpty || $0.failure != nil && !$0.isFailureTold } }
+
+  var failure: (any Error)? { state.withLock { $0.failure } }
+
+  /// Whether a receive was over before its start had returned: then the next one is started by who started it, and
+  /// else by who is told. So no chain of messages becomes a chain of calls.
+  private enum Turn { case starting, started, over }
+
+  private func listen(to peer: Int) {
+    var goesOn = true
+    while goesOn {
+      let buffer = ByteBuffer()
+      let turn = Locked(Turn.starting)
+      let operation: Operation
+      do {
+        operation = Operation(.receive(try communicator.selector(peer, 0))) { message, source in
+          try source.take(message, into: buffer.uninitialized(count: message.envelope.count))
+        }
+      } catch { return fail(error) }
+      let isOver = state.withLock { state in
+        state.receives[peer] = operation
+        return state.isOver
+      }
+      if isOver { return }
+      operation.whenDone = { [weak self] in
+        guard let self, arrived(buffer, from: peer, operation.error) else { return }
+        let isStarted = turn.withLock { turn in
+          defer { turn = .over }
+          return turn == .started
+        }
+        if isStarted { listen(to: peer) }
+      }
+      do { try communicator.transport.start(operation) } catch { return fail(error) }
+      goesOn = turn.withLock { turn in
+        defer { turn = .started }
+        return turn == .over
+      }
+    }
+  }
+
+  /// False if nothing more will come.
+  private func arrived(_ buffer: ByteBuffer, from peer: Int, _ error: (any Error)?) -> Bool {
+    if let error {
+      fail(error)
+      return false
+    }
+    state.withLock { $0.arrived.append((peer, buffer)) }
+    bell.ring()
+    return true
+  }
+
+  private func fail(_ error: any Error) {
+    state.withLock { state in
+      if !state.isOver, state.failure == nil { state.failure = error }
+    }
+    bell.ring()
+  }
+
+  // MARK: What leaves
+
+  /// Sends a frame, which the link keeps until it is gone.
+  func send(_ frame: ByteBuffer, to rank: Int) {
+    let envelope = Envelope(
+      context: communicator.context, source: Int32(communicator.transport.rank), tag: 0, type: 0,
+      count: frame.count)
+    let operation = Operation(
+      .send(bytes: frame.bytes, envelope: envelope, destination: communicator.inWorld(rank)))
+    leaving.withLock { $0 += 1 }
+    operation.whenDone = { [self] in
+      withExtendedLifetime(frame) { leaving.withLock { $0 -= 1 } }
+      if let error = operation.error { fail(error) }
+    }
+    do { try communicator.transport.start(operation) } catch {
+      operation.whenDone = nil
+      leaving.withLock { $0 -= 1 }
+      fail(error)
+    }
+  }
+
+  /// Ends it, once what was sent is gone: but for at most some seconds.
+  func finish() {
+    let pause = NativeSemaphore()
+    for _ in 0..<2000 where failure == nil && leaving.withLock({ $0 > 0 }) { pause.wait(milliseconds: 1) }
+    close()
+  }
+
+  private func close() {
+    let receives = state.withLock { state -> [Operation]? in
+      if state.isOver { return nil }
+      state.isOver = true
+      defer { state.receives = [:] }
+      return Array(state.receives.values)
+    }
+    guard let receives else { return }
+    for operation in receives { _ = communicator.transport.cancel(operation) }
+    communicator.progress.over()
+  }
+}

@@ -1,0 +1,54 @@
+public import ApusCore
+
+extension ProcessPool {
+  /// Starts a pool. The workers are on their way when this returns; tasks may be given at once.
+  ///
+  /// - Parameters:
+  ///   - workers: How many worker processes; nil: as many as there are processors for this process (affinity
+  ///     and control group counted). 0: none; every task runs in the caller, for debugging. The rules are the same,
+  ///     except that time limits do not act.
+  ///   - configuration: What else can be set.
+  /// - Throws: `TaskError` if `workers` or a limit is negative, if this program can't be run again as a
+  ///   worker, or if the system refuses every process.
+  public convenience init(workers: Int? = nil, configuration: Configuration = Configuration()) throws {
+    let width = Processors.available
+    let workers = workers ?? width
+    let configuration = try configuration.validated(workers: workers)
+    guard workers > 0 else {
+      self.init(nil, configuration)
+      return
+    }
+    let settings = try TaskError.starting {
+      EngineConfiguration(
+        workers: workers, command: try WorkerCommand.ofThisProgram(share: max(1, width / workers)),
+        configuration)
+    }
+    self.init(try TaskError.starting { try PoolEngine(settings) }, configuration)
+    MainVariables.warnOnce()  // now, while the workers start
+  }
+}
+
+/// Runs `body` with a pool that is ended when `body` returns or throws.
+///
+/// - Parameters:
+///   - workers: How many worker processes; nil: one a processor; 0: none, every task runs in the caller.
+///   - configuration: What else can be set.
+///   - body: What to do with the pool. When it throws, tasks that are still running are ended at once.
+/// - Returns: What `body` returns.
+/// - Throws: What `body` throws, and `TaskError` if the pool can't be made.
+public func withProcessPool<Result>(
+  workers: Int? = nil, configuration: ProcessPool.Configuration = .init(),
+  _ body: (ProcessPool) async throws -> Result
+) async throws -> Result {
+  try await ProcessPool(workers: workers, configuration: configuration).whileOpen(body)
+}
+
+/// The blocking form of `withProcessPool`.
+@_disfavoredOverload  // a body without `await` does not make an awaited call mean this one
+@available(*, noasync, message: "await the asynchronous form")
+public func withProcessPool<Result>(
+  workers: Int? = nil, configuration: ProcessPool.Configuration = .init(),
+  _ body: (ProcessPool) throws -> Result
+) throws -> Result {
+  try ProcessPool(workers: workers, configuration: configuration).whileOpen(body)
+}
