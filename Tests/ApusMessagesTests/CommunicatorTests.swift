@@ -113,8 +113,9 @@ import Testing
   }
 
   /// Whatever the others wait for, they hear who is dead, and end by themselves.
-  @Test(arguments: [2, 3, 4, 7]) func aRankIsKilled(ranks: Int) async throws {
-    let run = try await launch(ranks, "MessageScenarios", "killed")
+  @Test(arguments: [2, 3, 4, 7], ["killed", "killed while polled"])
+  func aRankIsKilled(ranks: Int, name: String) async throws {
+    let run = try await launch(ranks, "MessageScenarios", name)
     #expect(run.status == .exited(137))
     #expect(
       run.output.split(separator: "\n").sorted()

@@ -70,7 +70,9 @@ import Testing
     try await Task.sleep(for: .milliseconds(500))
     child.signal(number)
     _ = await eventually { child.reap() != nil }
-    #expect(child.status != nil && child.status != .exited(0))
+    #expect(child.status != nil)
+    // The launcher's own. MPICH's is 0 if its helpers have ended before they could tell of the ranks.
+    if setup.abi == "openMPI" { #expect(child.status != .exited(0)) }
     #expect(await mark.left() == [])
   }
 

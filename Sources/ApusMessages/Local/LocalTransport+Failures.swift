@@ -47,8 +47,11 @@ extension LocalTransport {
   /// Whether a rank has ended in good order, and all that it has sent was taken.
   func hasLeft(_ peer: Int) -> Bool {
     // Acquire: what it sent before it ended is there to be seen.
+    hasEnded(peer) && !(incoming + peer).pointee.hasNews
+  }
+
+  private func hasEnded(_ peer: Int) -> Bool {
     (incoming + peer).pointee.peer.hasEnded.pointee.load(ordering: .acquiring) != 0
-      && !(incoming + peer).pointee.hasNews
   }
 
   /// An error about a rank, whose number in the communicator may be another than in the world.
@@ -61,10 +64,11 @@ extension LocalTransport {
     return MessageError(code, "\(text); in the world, that is: it \(place)", rank: here)
   }
 
-  // MARK: For the thread that moves on what is awaited
+  // MARK: For those who move things on and do not wait
 
   /// Started operations that can't end any more end with the reason.
   func endHopeless() {
+    if memory.failed.pointee.load(ordering: .relaxed) == 0, !(0..<size).contains(where: hasEnded) { return }
     for peer in 0..<size where peer != rank {
       giveUp(peer) { try self.checkJob($0.context) }
       giveUp(peer) { try self.checkReceiver(peer, $0.context) }
@@ -73,7 +77,8 @@ extension LocalTransport {
       guard case .receive(let selector) = operation.kind else { continue }
       do {
         try checkJob(selector.context)
-        try checkSource(selector)
+        // We may still send to ourselves, between one look and the next.
+        if selector.source >= 0, selector.source != Int32(rank) { try checkSource(selector) }
       } catch { end(operation, error) }
     }
   }

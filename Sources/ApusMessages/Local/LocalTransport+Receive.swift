@@ -64,7 +64,10 @@ extension LocalTransport {
     while true {
       try progressInside()
       if let envelope = mailbox.peek(selector) { return envelope }
-      guard waits else { return nil }
+      guard waits else {
+        try checkJob(selector.context)
+        return nil
+      }
       try waiting.pause { $0.mailbox.peek(selector) != nil }
     }
   }

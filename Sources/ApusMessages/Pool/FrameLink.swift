@@ -118,10 +118,10 @@ final class FrameLink: Sendable {
     }
   }
 
-  /// Ends it, once what was sent is gone: but for at most some seconds.
+  /// Ends it, once what was sent is gone or can't go any more: but for at most some seconds.
   func finish() {
     let pause = NativeSemaphore()
-    for _ in 0..<2000 where failure == nil && leaving.withLock({ $0 > 0 }) { pause.wait(milliseconds: 1) }
+    for _ in 0..<2000 where leaving.withLock({ $0 > 0 }) { pause.wait(milliseconds: 1) }
     close()
   }
 

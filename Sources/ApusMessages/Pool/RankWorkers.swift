@@ -80,11 +80,10 @@ final class RankWorkers: DistantWorkers, @unchecked Sendable {
 
   /// Lets the other ranks go, once the engine has ended.
   func finish() {
-    for rank in 1..<link.communicator.size where failure == nil {
+    // All of them, whatever has happened to others: one that was let go may have ended before the next is told.
+    for rank in 1..<link.communicator.size {
       link.send(ChannelFrame(ChannelFrame.Kind.finish, worker: 0, generation: 0).buffer(), to: rank)
     }
     link.finish()
   }
-
-  private var failure: (any Error)? { link.failure }
 }

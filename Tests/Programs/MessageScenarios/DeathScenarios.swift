@@ -21,6 +21,31 @@ enum DeathScenarios {
     }
   }
 
+  /// The last rank is killed while the others only ever ask whether something has happened.
+  static func killedWhilePolled(_ world: Communicator) throws {
+    let last = world.size - 1
+    if world.rank == last {
+      usleep(50_000)
+      raise(SIGKILL)
+    }
+    do {
+      switch world.rank % 3 {
+      case 0:
+        let request = try world.startReceive(Int.self, from: world.rank == 0 ? -1 : last)
+        while try !request.test() {}
+        _ = try request.wait()
+      case 1:
+        let request = try world.startSend(Array(repeating: 1, count: 1_000_000), to: last)
+        while try !request.test() {}
+        try request.wait()
+      default: while try world.probeIfAny(from: last) == nil {}
+      }
+    } catch let error as MessageError {
+      print("rank \(world.rank) threw \(error.code) of rank \(error.rank ?? -1)")
+      exit(3)
+    }
+  }
+
   /// Rank 1 ends in good order while rank 0 waits for a message from it, and after it has sent one.
   static func ended(_ world: Communicator) throws {
     guard world.rank == 0 else {

@@ -17,6 +17,7 @@ enum MessageScenarios {
     "mistakes": { try MistakeScenarios.play($0) },
     "different collectives": { try MistakeScenarios.differentCollectives($0) },
     "killed": { try DeathScenarios.killed($0) },
+    "killed while polled": { try DeathScenarios.killedWhilePolled($0) },
     "ended": { try DeathScenarios.ended($0) },
     "receiver ended": { try await DeathScenarios.receiverEnded($0) },
     "things left behind": { try DeathScenarios.leavesThingsBehind($0) },
