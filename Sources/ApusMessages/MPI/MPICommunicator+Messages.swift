@@ -37,6 +37,18 @@ extension MPICommunicator {
       apus_mpi_recv(buffer.baseAddress, Int64(buffer.count), number(source), tag, handle, nil), "MPI_Recv")
   }
 
+  /// Receives under whatever tag, for who only wants to know that tag and the sender.
+  @inline(__always)
+  func receiveWithTag(
+    into buffer: UnsafeMutableRawBufferPointer, from source: Int
+  ) throws(MPIFailure) -> (source: Int32, tag: Int32) {
+    var (from, tag) = (Int32(0), Int32(0))
+    try checkMPI(
+      apus_mpi_recv_tagged(buffer.baseAddress, Int32(buffer.count), number(source), handle, &from, &tag),
+      "MPI_Recv")
+    return (from, tag)
+  }
+
   /// Sends and receives at a time.
   @discardableResult
   package func exchange(

@@ -60,29 +60,25 @@ extension MPITransport {
 
   // MARK: From the library
 
-  /// Waits inside the library for a message of that source and tag, of whatever communicator of ours.
-  ///
-  /// All that is to be known of it stands in its header: the library's status is not asked for.
+  /// Waits inside the library for a message of that source, under whatever tag, of whatever communicator of ours.
   private func receiveAny(_ selector: Selector) throws -> IncomingMessage {
-    try calling { () throws(MPIFailure) in
-      try headers.receiveBlindly(
-        into: landing, from: Int(selector.source),
-        tag: selector.tag == Selector.any ? MPICommunicator.anyTag : libraryTag(selector.tag))
+    let (source, tag) = try calling { () throws(MPIFailure) in
+      try headers.receiveWithTag(into: landing, from: Int(selector.source))
     }
-    return try read()
+    return try read(tag, from: source)
   }
 
   /// Takes one message that has come, if there is one.
   private func collect() throws -> Bool {
-    let found = try calling { () throws(MPIFailure) -> Bool in
+    let found = try calling { () throws(MPIFailure) -> MPIStatus? in
       guard
         let message = try headers.immediateMatch(from: MPICommunicator.anyone, tag: MPICommunicator.anyTag)
-      else { return false }
-      try message.receive(into: landing)
-      return true
+      else { return nil }
+      return try message.receive(into: landing)
     }
-    if found { mailbox.settle(owned(try read()), MPIInside(self)) }
-    return found
+    guard let found else { return false }
+    mailbox.settle(owned(try read(found.tag, from: Int32(found.source))), MPIInside(self))
+    return true
   }
 
   /// Moves on what was started. Throws what went wrong with receiving; a send's error is its own.
@@ -92,19 +88,36 @@ extension MPITransport {
   }
 
   /// The message that lies in `landing`, whose bytes are copied: the next one will lie there too.
-  private func read() throws -> IncomingMessage {
+  @inline(__always)
+  private func read(_ tag: Int32, from source: Int32) throws -> IncomingMessage {
+    if tag == MPIShortHeader.none { return try readHeader() }
+    guard let envelope = shortHeader.envelope(of: tag, from: source) else { throw Self.noHeader }
+    // As if a header stood in front of it.
+    let number = landing.loadUnaligned(as: UInt64.self)
+    landing.storeBytes(of: number, toByteOffset: MPIHeader.size, as: UInt64.self)
+    return inLanding(envelope)
+  }
+
+  private static var noHeader: MessageError {
+    MessageError(.transport, "a message has no header of Apus: another rank has run wild")
+  }
+
+  private func readHeader() throws -> IncomingMessage {
     let header = landing.load(as: MPIHeader.self)
     let envelope = header.envelope
     let isShort = header.payloadTag < 0
     guard (0..<Int32(size)).contains(envelope.source), envelope.count >= 0,
       isShort == (envelope.count <= Self.shortLimit)
-    else {
-      throw MessageError(.transport, "a message has no header of Apus: another rank has run wild")
-    }
+    else { throw Self.noHeader }
     if !isShort {
       let rendezvous = Rendezvous(address: 0, number: UInt64(header.payloadTag))
       return IncomingMessage(envelope: envelope, place: .remote(rendezvous))
     }
+    return inLanding(envelope)
+  }
+
+  @inline(__always)
+  private func inLanding(_ envelope: Envelope) -> IncomingMessage {
     // To lie in `landing` until it is taken is safe while nobody else can receive.
     let message = IncomingMessage(envelope: envelope, place: .ring)
     return mayBlock ? message : owned(message)

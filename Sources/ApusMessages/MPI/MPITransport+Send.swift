@@ -5,18 +5,20 @@ extension MPITransport {
     try enter()
     defer { leave() }
     guard mayBlock, destination != rank else { return try sendAmongOthers(bytes, envelope, to: destination) }
+    if let tag = shortHeader.tag(of: envelope) {
+      return try calling { () throws(MPIFailure) in try headers.send(bytes, to: destination, tag: tag) }
+    }
     if bytes.count <= Self.shortLimit {
       let count = assemble(bytes, envelope, at: departure)
       return try calling { () throws(MPIFailure) in
         try headers.send(
-          UnsafeRawBufferPointer(start: departure, count: count), to: destination,
-          tag: libraryTag(envelope.tag))
+          UnsafeRawBufferPointer(start: departure, count: count), to: destination, tag: MPIShortHeader.none)
       }
     }
     var header = MPIHeader(envelope, payloadTag: takeTag(destination))
     try calling { () throws(MPIFailure) in
       try withUnsafeBytes(of: &header) { (bytes) throws(MPIFailure) in
-        try headers.send(bytes, to: destination, tag: libraryTag(envelope.tag))
+        try headers.send(bytes, to: destination, tag: MPIShortHeader.none)
       }
       try payloads.send(bytes, to: destination, tag: header.payloadTag)
     }
@@ -30,9 +32,6 @@ extension MPITransport {
     try startSend(operation, bytes, envelope, to: destination)
     try waitInside(for: operation)
   }
-
-  @inline(__always)
-  func libraryTag(_ tag: Int32) -> Int32 { min(tag, tagLimit) }
 
   /// Writes a short message, header first. Returns its length.
   @inline(__always)
@@ -76,7 +75,7 @@ extension MPITransport {
     try calling { () throws(MPIFailure) in
       send.requests.append(
         try headers.startSend(
-          UnsafeRawBufferPointer(send.memory), to: destination, tag: libraryTag(envelope.tag)))
+          UnsafeRawBufferPointer(send.memory), to: destination, tag: MPIShortHeader.none))
     }
     // From here on the library reads the header: the send is kept whatever happens.
     sends.append(send)

@@ -4,8 +4,8 @@ import Glibc
 
 /// Messages through an MPI library.
 ///
-/// A message is its header and, if it is short, its bytes behind it, sent as one MPI message. The bytes of a long one
-/// follow on a duplicate of the communicator, under a tag of their own: so the receiver can make room for them once
+/// A message is its header and, if it is short, its bytes behind it, sent as one MPI message; that of one number has its
+/// header in its MPI tag. The bytes of a long one follow on a duplicate of the communicator, under a tag of their own: so the receiver can make room for them once
 /// it has read the header, no copy is needed, and what belongs together can't be mixed up.
 ///
 /// While nothing that was started is under way, a call is one call of the library, which waits in its own way.
@@ -19,8 +19,9 @@ final class MPITransport: Transport, @unchecked Sendable {
   let payloads: MPICommunicator
   /// For what the library does by itself: collective operations, persistent requests.
   let natives: MPICommunicator
-  /// What goes under a greater tag shares this one: which it is, stands in the header.
+  /// The library's greatest tag.
   let tagLimit: Int32
+  let shortHeader: MPIShortHeader
   let mailbox = Mailbox()
   @exclusivity(unchecked) var sends: [MPISend] = []
   /// The tag of the next long message to each rank.
@@ -43,6 +44,7 @@ final class MPITransport: Transport, @unchecked Sendable {
     (headers, payloads) = (try library.world.duplicate(), try library.world.duplicate())
     natives = try library.world.duplicate()
     tagLimit = try headers.greatestTag()
+    shortHeader = MPIShortHeader(tagLimit: tagLimit)
     nextTag = Array(repeating: 0, count: size)
     landing = .allocate(byteCount: MPIHeader.size + Self.shortLimit, alignment: 64)
     departure = .allocate(byteCount: MPIHeader.size + Self.shortLimit, alignment: 64)

@@ -176,6 +176,9 @@ int apus_mpi_send(const void *bytes, int64_t count, int destination, int tag, ap
 int apus_mpi_ssend(const void *bytes, int64_t count, int destination, int tag, apus_mpi_handle comm);
 int apus_mpi_recv(
     void *buffer, int64_t capacity, int source, int tag, apus_mpi_handle comm, struct apus_mpi_status *status);
+/// Under any tag; what is told of the message is who sent it, and the tag.
+int apus_mpi_recv_tagged(
+    void *buffer, int capacity, int source, apus_mpi_handle comm, int *from, int *tag);
 int apus_mpi_sendrecv(
     const void *bytes, int64_t count, int destination, int send_tag, void *buffer, int64_t capacity, int source,
     int receive_tag, apus_mpi_handle comm, struct apus_mpi_status *status);

@@ -94,6 +94,15 @@ int apus_mpi_recv(
   return code;
 }
 
+int apus_mpi_recv_tagged(void *buffer, int capacity, int source, apus_mpi_handle comm, int *from, int *tag) {
+  struct raw_status raw;
+  int code = mpi.Recv(buffer, capacity, mpi.byte, to_rank(source), mpi.constants.any_tag, comm, &raw);
+  if (code) return code;
+  *from = raw.words[mpi.constants.source];
+  *tag = raw.words[mpi.constants.tag];
+  return 0;
+}
+
 int apus_mpi_irecv(
     void *buffer, int64_t capacity, int source, int tag, apus_mpi_handle comm, apus_mpi_handle *request) {
   *request = 0;
