@@ -133,6 +133,17 @@ extension Communicator {
       }!
     }
     if case .stored(let buffer) = message.place { return try decode(buffer.bytes, message.envelope) }
+    if type.goesByCoder {
+      var isHere = false
+      do {
+        return try BinaryDecoder.decode(T.self, count: count) {
+          try source.take(message, into: $0)
+          isHere = true
+        }
+      } catch {
+        throw isHere ? notDecodable(error, message.envelope) : error
+      }
+    }
     let buffer = ByteBuffer(capacity: count)
     try source.take(message, into: buffer.uninitialized(count: count))
     return try decode(buffer.bytes, message.envelope)
@@ -156,11 +167,13 @@ extension Communicator {
   }
 
   private func decode<T: Codable>(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope) throws -> T {
-    do { return try ValueCodec<T>().decode(bytes) } catch {
-      throw MessageError(
-        .notDecodable, "the message could not be decoded: \(error)", rank: here(envelope.source),
-        underlying: error)
-    }
+    do { return try ValueCodec<T>().decode(bytes) } catch { throw notDecodable(error, envelope) }
+  }
+
+  private func notDecodable(_ error: any Error, _ envelope: Envelope) -> any Error {
+    MessageError(
+      .notDecodable, "the message could not be decoded: \(error)", rank: here(envelope.source),
+      underlying: error)
   }
 
   private func wrongSize(

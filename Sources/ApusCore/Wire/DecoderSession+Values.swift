@@ -31,6 +31,33 @@ extension DecoderSession {
     case .double: return try checked(double(&next, end: end))
     case .bool: return try checked(bool(&next, end: end))
     case .string: return try checked(string(&next, end: end))
+    case .coded: return try value(type, at: position, end: end, node: node, element: element)
+    case .rawArray:
+      if let words = facts.pointee.words, let bytes = rawBytes(.init(words), &next, end: end) {
+        return wordsArray(type, words, bytes)
+      }
+      fallthrough
+    case .raw, .data, .optional:
+      return try rarer(type, facts, at: position, end: end, node: node, element: element)
+    }
+  }
+
+  /// What reads itself.
+  @inline(__always)
+  private func value<T: Decodable>(
+    _ type: T.Type, at position: Int, end: Int, node: Int, element: Int
+  ) throws -> T {
+    let child = try push(node: node, element: element, position: position, end: end)
+    defer { pop(to: child) }
+    return try T(from: WireDecoder(session: self, node: child))
+  }
+
+  // Apart, as optionals of `T` ask the runtime for their type.
+  @inline(never)
+  private func rarer<T: Decodable>(
+    _ type: T.Type, _ facts: UnsafePointer<TypeFacts>, at position: Int, end: Int, node: Int, element: Int
+  ) throws -> T {
+    switch facts.pointee.kind {
     case .raw:
       if let value = raw(type, facts.pointee.raw!, at: position, end: end) { return value }
     case .rawArray:
@@ -40,12 +67,49 @@ extension DecoderSession {
     case .optional:
       guard let optional = facts.pointee.decodableOptional else { break }
       return try self.optional(type, optional, at: position, end: end, node: node, element: element)
-    case .coded: break
+    default: break
     }
     // Also what a raw type comes to when the other side wrote it through containers of its own.
-    let child = try push(node: node, element: element, position: position, end: end)
-    defer { pop(to: child) }
-    return try T(from: WireDecoder(session: self, node: child))
+    return try value(type, at: position, end: end, node: node, element: element)
+  }
+
+  /// The bytes of a raw array of elements of `code`, or nil if there is something else at `position`.
+  @inline(__always)
+  private func rawBytes(_ code: ElementCode, _ position: inout Int, end: Int) -> UnsafeRawBufferPointer? {
+    guard tag(at: position, end: end) == .rawArray else { return nil }
+    position += 1
+    guard let header = rawArrayHeader(&position, end: end), header.code == code else { return nil }
+    return UnsafeRawBufferPointer(start: base + position, count: header.byteCount)
+  }
+
+  /// An array of type `T`, which is one of `words`, with a copy of `bytes`.
+  private func wordsArray<T>(_ type: T.Type, _ words: WordsArray, _ bytes: UnsafeRawBufferPointer) -> T {
+    switch words {
+    case .double: unsafeBitCast(array(of: Double.self, bytes), to: T.self)
+    case .int: unsafeBitCast(array(of: Int.self, bytes), to: T.self)
+    case .int64: unsafeBitCast(array(of: Int64.self, bytes), to: T.self)
+    case .uint: unsafeBitCast(array(of: UInt.self, bytes), to: T.self)
+    case .uint64: unsafeBitCast(array(of: UInt64.self, bytes), to: T.self)
+    }
+  }
+
+  @inline(__always)
+  private func array<Word: BitwiseCopyable & Numeric>(of type: Word.Type, _ bytes: UnsafeRawBufferPointer)
+    -> [Word]
+  {
+    let count = bytes.count / 8
+    // The other way asks the runtime for the type of the storage, which takes longer than a few zeros.
+    if count <= 32 {
+      var array = [Word](repeating: 0, count: count)
+      array.withUnsafeMutableBytes { $0.copyMemory(from: bytes) }
+      return array
+    }
+    return [Word](unsafeUninitializedCapacity: count) { buffer, initialized in
+      let target = UnsafeMutableRawBufferPointer(buffer)
+      willFill(UnsafeMutableRawBufferPointer(rebasing: target[..<bytes.count]))
+      target.copyMemory(from: bytes)
+      initialized = count
+    }
   }
 
   /// The memory of a `RawCodable` value, or nil if there is something else at `position`.
