@@ -10,7 +10,7 @@ package enum BinaryDecoder {
   /// `init(from:)` throws, `DecodingError`, or `WireError`. O(size of the message) for usual types.
   package static func decode<T: Decodable>(_ type: T.Type, from bytes: UnsafeRawBufferPointer) throws -> T {
     let state = take()
-    defer { sessions.giveBack(state) }
+    defer { sessions.giveBack(state, .decoder) }
     return try decode(type, bytes, state)
   }
 
@@ -21,7 +21,7 @@ package enum BinaryDecoder {
     let state = take()
     defer {
       state.pointee.store.reset(keeping: 1 << 16)
-      sessions.giveBack(state)
+      sessions.giveBack(state, .decoder)
     }
     try fill(state.pointee.store.uninitialized(count: count))
     return try decode(type, state.pointee.store.bytes, state)
@@ -58,7 +58,7 @@ package enum BinaryDecoder {
 
   @inline(__always)
   private static func take() -> UnsafeMutablePointer<DecoderSession.State> {
-    sessions.take()?.assumingMemoryBound(to: DecoderSession.State.self) ?? DecoderSession.makeState()
+    sessions.take(.decoder)?.assumingMemoryBound(to: DecoderSession.State.self) ?? DecoderSession.makeState()
   }
 }
 

@@ -13,7 +13,7 @@ package enum BinaryEncoder {
     sink.state.pointee.store = own
     defer {
       sink.state.pointee.store = buffer.exchange(sink.state.pointee.store)
-      sessions.giveBack(session.state)
+      sessions.giveBack(session.state, .encoder)
     }
     do {
       try write(value, session, sink)
@@ -31,7 +31,7 @@ package enum BinaryEncoder {
     let sink = session.root
     defer {
       sink.state.pointee.store.reset(keeping: 1 << 16)
-      sessions.giveBack(session.state)
+      sessions.giveBack(session.state, .encoder)
     }
     try write(value, session, sink)
     try body(sink.state.pointee.store.bytes)
@@ -51,7 +51,7 @@ package enum BinaryEncoder {
 
   @inline(__always)
   private static func take() -> EncoderSession {
-    sessions.take().map { EncoderSession(state: $0.assumingMemoryBound(to: EncoderSession.State.self)) }
+    sessions.take(.encoder).map { EncoderSession(state: $0.assumingMemoryBound(to: EncoderSession.State.self)) }
       ?? EncoderSession()
   }
 }

@@ -85,31 +85,28 @@ extension DecoderSession {
   /// An array of type `T`, which is one of `words`, with a copy of `bytes`.
   private func wordsArray<T>(_ type: T.Type, _ words: WordsArray, _ bytes: UnsafeRawBufferPointer) -> T {
     switch words {
-    case .double: unsafeBitCast(array(of: Double.self, bytes), to: T.self)
-    case .int: unsafeBitCast(array(of: Int.self, bytes), to: T.self)
-    case .int64: unsafeBitCast(array(of: Int64.self, bytes), to: T.self)
-    case .uint: unsafeBitCast(array(of: UInt.self, bytes), to: T.self)
-    case .uint64: unsafeBitCast(array(of: UInt64.self, bytes), to: T.self)
+    case .double: array(of: Double.self, bytes)
+    case .int: array(of: Int.self, bytes)
+    case .int64: array(of: Int64.self, bytes)
+    case .uint: array(of: UInt.self, bytes)
+    case .uint64: array(of: UInt64.self, bytes)
     }
   }
 
+  /// A bit cast would count a reference more, and one less.
   @inline(__always)
-  private func array<Word: BitwiseCopyable & Numeric>(of type: Word.Type, _ bytes: UnsafeRawBufferPointer)
-    -> [Word]
-  {
+  private func array<Word: BitwiseCopyable, T>(of type: Word.Type, _ bytes: UnsafeRawBufferPointer) -> T {
     let count = bytes.count / 8
-    // The other way asks the runtime for the type of the storage, which takes longer than a few zeros.
-    if count <= 32 {
-      var array = [Word](repeating: 0, count: count)
-      array.withUnsafeMutableBytes { $0.copyMemory(from: bytes) }
-      return array
-    }
-    return [Word](unsafeUninitializedCapacity: count) { buffer, initialized in
-      let target = UnsafeMutableRawBufferPointer(buffer)
-      willFill(UnsafeMutableRawBufferPointer(rebasing: target[..<bytes.count]))
+    let array = [Word](unsafeUninitializedCapacity: count) { buffer, initialized in
+      // The capacity may be larger than asked for.
+      let target = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<bytes.count])
+      willFill(target)
       target.copyMemory(from: bytes)
       initialized = count
     }
+    let room = UnsafeMutableRawPointer(state.pointer(to: \.room)!)
+    room.initializeMemory(as: [Word].self, to: array)
+    return room.assumingMemoryBound(to: T.self).move()
   }
 
   /// The memory of a `RawCodable` value, or nil if there is something else at `position`.

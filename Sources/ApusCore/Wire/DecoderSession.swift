@@ -32,6 +32,8 @@ struct DecoderSession {
     /// Per container (by its start) whose keys are looked up against their order: key to entry.
     var indexes: [Int: [String: (key: Int, value: Int)]] = [:]
     let containers = LentContainers<ReaderPlace>()
+    /// For a value of one word on its way from one type to another.
+    var room: UInt = 0
     /// For messages that have to be fetched first.
     var store = ByteStore(capacity: 256)
   }
