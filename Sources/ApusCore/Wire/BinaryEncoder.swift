@@ -51,7 +51,9 @@ package enum BinaryEncoder {
 
   @inline(__always)
   private static func take() -> EncoderSession {
-    sessions.take(.encoder).map { EncoderSession(state: $0.assumingMemoryBound(to: EncoderSession.State.self)) }
+    sessions.take(.encoder).map {
+      EncoderSession(state: $0.assumingMemoryBound(to: EncoderSession.State.self))
+    }
       ?? EncoderSession()
   }
 }

@@ -99,7 +99,8 @@ extension DecoderSession {
     let count = bytes.count / 8
     let array = [Word](unsafeUninitializedCapacity: count) { buffer, initialized in
       // The capacity may be larger than asked for.
-      let target = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<bytes.count])
+      let target = UnsafeMutableRawBufferPointer(
+        rebasing: UnsafeMutableRawBufferPointer(buffer)[..<bytes.count])
       willFill(target)
       target.copyMemory(from: bytes)
       initialized = count
