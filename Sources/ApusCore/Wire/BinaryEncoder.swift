@@ -13,6 +13,7 @@ package enum BinaryEncoder {
     sink.state.pointee.store = own
     defer {
       sink.state.pointee.store = buffer.exchange(sink.state.pointee.store)
+      session.reset()
       sessions.giveBack(session.state, .encoder)
     }
     do {
@@ -31,6 +32,7 @@ package enum BinaryEncoder {
     let sink = session.root
     defer {
       sink.state.pointee.store.reset(keeping: 1 << 16)
+      session.reset()
       sessions.giveBack(session.state, .encoder)
     }
     try write(value, session, sink)
@@ -39,7 +41,6 @@ package enum BinaryEncoder {
 
   @inline(__always)
   private static func write<T: Encodable>(_ value: T, _ session: EncoderSession, _ sink: EncoderSink) throws {
-    session.reset()
     try sink.encode(value, node: 0, element: WirePath.none)
     let keys = session.state.pointee.keyTable.bytes
     guard let length = UInt32(exactly: keys.count) else {

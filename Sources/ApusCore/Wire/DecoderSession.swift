@@ -64,6 +64,7 @@ struct DecoderSession {
     state.pointee.message = 0
     state.pointee.nodes.truncate(to: 0)
     state.pointee.nodes.shrink()
+    state.pointee.keys.trim()
     if state.pointee.pending != nil { state.pointee.pending = nil }
     if !state.pointee.indexes.isEmpty { state.pointee.indexes = [:] }
   }

@@ -88,7 +88,7 @@ struct EncoderSession {
     state.pointee.freeSinks.append(sink)
   }
 
-  /// Begins a message.
+  /// Ends a message: the session is ready for the next.
   @inline(__always)
   func reset() {
     state.pointee.keyTable.reset()

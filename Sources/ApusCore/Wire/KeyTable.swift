@@ -91,7 +91,7 @@ struct KeyTable {
     old.deallocate()
   }
 
-  /// Begins a message, and keeps memory only of a size that a usual message needs.
+  /// Ends a message, and keeps memory only of a size that a usual message needs.
   @inline(__always)
   mutating func reset() {
     generation += 1

@@ -45,6 +45,12 @@ struct MessageKeys {
     return true
   }
 
+  /// Keeps memory only of a size that a usual message needs.
+  @inline(__always)
+  mutating func trim() {
+    if count > 1024 || table.count > 1 << 16 { _ = readAnew(UnsafeRawBufferPointer(start: nil, count: 0)) }
+  }
+
   @inline(__always)
   func matches(_ number: Int, _ key: String) -> Bool {
     let (mine, other) = (bits[number], StringBits(key))
