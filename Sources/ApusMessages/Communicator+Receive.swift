@@ -119,6 +119,29 @@ extension Communicator {
       guard count == size else { throw wrongSize(message, "a value has \(size)", source) }
       return try rawValue(of: message, size, source)
     }
+    guard type.goesByCoder else { return try rarer(message, type, source) }
+    if case .stored(let buffer) = message.place {
+      do { return try BinaryDecoder.decode(T.self, from: buffer.bytes) } catch {
+        throw notDecodable(error, message.envelope)
+      }
+    }
+    var isHere = false
+    do {
+      return try BinaryDecoder.decode(T.self, count: count) {
+        try source.take(message, into: $0)
+        isHere = true
+      }
+    } catch {
+      throw isHere ? notDecodable(error, message.envelope) : error
+    }
+  }
+
+  // Apart, since here the runtime is asked for types.
+  @inline(never)
+  private func rarer<T: Codable>(
+    _ message: IncomingMessage, _ type: WireType, _ source: some MessageSource
+  ) throws -> T {
+    let count = message.envelope.count
     if let stride = type.arrayStride {
       guard count % max(1, stride) == 0 else {
         throw wrongSize(message, "an element has \(stride)", source)
@@ -156,11 +179,13 @@ extension Communicator {
   }
 
   private func decode<T: Codable>(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope) throws -> T {
-    do { return try ValueCodec<T>().decode(bytes) } catch {
-      throw MessageError(
-        .notDecodable, "the message could not be decoded: \(error)", rank: here(envelope.source),
-        underlying: error)
-    }
+    do { return try ValueCodec<T>().decode(bytes) } catch { throw notDecodable(error, envelope) }
+  }
+
+  private func notDecodable(_ error: any Error, _ envelope: Envelope) -> any Error {
+    MessageError(
+      .notDecodable, "the message could not be decoded: \(error)", rank: here(envelope.source),
+      underlying: error)
   }
 
   private func wrongSize(

@@ -28,6 +28,17 @@ extension Communicator {
           try transport.send($0, envelope, to: world)
         }
       }
+    } else if type.goesByCoder {
+      var isEncoded = false
+      do {
+        try BinaryEncoder.withEncoded(value) {
+          isEncoded = true
+          envelope.count = $0.count
+          try transport.send($0, envelope, to: world)
+        }
+      } catch {
+        throw isEncoded ? error : notEncodable(error)
+      }
     } else {
       let buffer = ByteBuffer(capacity: 256)
       try encode(value, ValueCodec<T>(), into: buffer)
@@ -37,9 +48,11 @@ extension Communicator {
   }
 
   package func encode<T>(_ value: T, _ codec: ValueCodec<T>, into buffer: ByteBuffer) throws {
-    do { try codec.encode(value, into: buffer) } catch {
-      throw MessageError(
-        .notEncodable, "the value could not be encoded, so nothing was sent: \(error)", underlying: error)
-    }
+    do { try codec.encode(value, into: buffer) } catch { throw notEncodable(error) }
+  }
+
+  private func notEncodable(_ error: any Error) -> any Error {
+    MessageError(
+      .notEncodable, "the value could not be encoded, so nothing was sent: \(error)", underlying: error)
   }
 }

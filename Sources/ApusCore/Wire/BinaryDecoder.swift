@@ -3,9 +3,34 @@
 /// The bytes are not trusted: whatever they are, the outcome is a value or an error. What is allocated is at
 /// most a fixed multiple of the message: an element takes a byte of it or more, however large its type is.
 package enum BinaryDecoder {
+  // An `init(from:)` that itself decodes a message gets another session.
+  private static let sessions = SessionPool()
+
   /// The value that `bytes`, which need no alignment, are the encoding of. Throws what the type's own
   /// `init(from:)` throws, `DecodingError`, or `WireError`. O(size of the message) for usual types.
   package static func decode<T: Decodable>(_ type: T.Type, from bytes: UnsafeRawBufferPointer) throws -> T {
+    let state = take()
+    defer { sessions.giveBack(state, .decoder) }
+    return try decode(type, bytes, state)
+  }
+
+  /// The value whose `count` bytes `fill` fetches. Throws as `decode`, and what `fill` throws.
+  package static func decode<T: Decodable>(
+    _ type: T.Type, count: Int, _ fill: (UnsafeMutableRawPointer) throws -> Void
+  ) throws -> T {
+    let state = take()
+    defer {
+      state.pointee.store.reset(keeping: 1 << 16)
+      sessions.giveBack(state, .decoder)
+    }
+    try fill(state.pointee.store.uninitialized(count: count))
+    return try decode(type, state.pointee.store.bytes, state)
+  }
+
+  @inline(__always)
+  private static func decode<T: Decodable>(
+    _ type: T.Type, _ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DecoderSession.State>
+  ) throws -> T {
     guard let base = bytes.baseAddress, bytes.count > 4 else {
       throw WireError(.truncated, type: type, detail: "\(bytes.count) bytes are no message")
     }
@@ -15,9 +40,9 @@ package enum BinaryDecoder {
       throw WireError(.truncated, type: type, detail: "no room for \(keysLength) bytes of coding keys")
     }
     let end = keysEnd - keysLength
-    let session = DecoderSession(base: base, end: end)
+    let session = DecoderSession(state: state, base: base, end: end)
     defer { session.invalidate() }
-    guard session.readKeys(from: end, to: keysEnd) else {
+    guard state.pointee.keys.read(UnsafeRawBufferPointer(start: base + end, count: keysLength)) else {
       throw WireError(.malformed, type: type, detail: "the table of coding keys is damaged")
     }
     guard let valueEnd = session.skip(0, end: end) else {
@@ -27,8 +52,13 @@ package enum BinaryDecoder {
       throw WireError(.trailingBytes, type: type, detail: "\(end - valueEnd) bytes behind the value")
     }
     let value = try session.decode(type, at: 0, end: end, node: 0, element: WirePath.none)
-    if let error = session.pending { throw error }
+    if let error = state.pointee.pending { throw error }
     return value
+  }
+
+  @inline(__always)
+  private static func take() -> UnsafeMutablePointer<DecoderSession.State> {
+    sessions.take(.decoder)?.assumingMemoryBound(to: DecoderSession.State.self) ?? DecoderSession.makeState()
   }
 }
 
@@ -41,19 +71,41 @@ struct WireDecoder: Decoder {
   var userInfo: [CodingUserInfoKey: Any] { [:] }
 
   func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
-    KeyedDecodingContainer(try keyed(type))
+    let place = try place()
+    let slot = session.state.pointee.containers.slot(for: type)
+    if slot.pointee.key == ObjectIdentifier(type), isKnownUniquelyReferenced(&slot.pointee.container) {
+      slot.pointee.place = place
+      return decodingContainer(Unmanaged.passRetained(slot.pointee.container!).toOpaque(), type)
+    }
+    return make(place, type, slot)
   }
 
-  private func keyed<Key: CodingKey>(_ type: Key.Type) throws -> KeyedReader<Key> {
+  @inline(never)
+  private func make<Key: CodingKey>(
+    _ place: ReaderPlace, _ type: Key.Type, _ slot: UnsafeMutablePointer<LentContainers<ReaderPlace>.Slot>
+  ) -> KeyedDecodingContainer<Key> {
+    guard slot.pointee.container == nil || isKnownUniquelyReferenced(&slot.pointee.container),
+      MemoryLayout<KeyedDecodingContainer<Key>>.size == MemoryLayout<AnyObject>.size
+    else { return KeyedDecodingContainer(KeyedReader<Key>(place)) }
+    slot.pointee.place = place
+    let lent = UnsafeMutableRawPointer(slot.pointer(to: \.place)!).assumingMemoryBound(to: ReaderPlace.self)
+    let container = KeyedDecodingContainer(KeyedReader<Key>(lent: lent))
+    slot.pointee.container = unsafeBitCast(container, to: AnyObject.self)
+    slot.pointee.key = ObjectIdentifier(type)
+    return container
+  }
+
+  @inline(__always)
+  private func place() throws -> ReaderPlace {
     var (position, end) = session.range(of: node)
     let tag = session.tag(at: position, end: end)
     switch tag {
     case .keyed, .longKeyed:
       position += 1
       guard let length = session.containerLength(tag!, &position, end: end) else { break }
-      return KeyedReader(session: session, node: node, start: position, end: position + length)
+      return ReaderPlace(session: session, node: node, start: position, end: position + length)
     case .empty:
-      return KeyedReader(session: session, node: node, start: position, end: position)
+      return ReaderPlace(session: session, node: node, start: position, end: position)
     default: break
     }
     throw session.failure([String: Any].self, at: position, end: end, node: node, key: nil)
@@ -83,3 +135,9 @@ struct WireDecoder: Decoder {
     SingleValueReader(session: session, node: node)
   }
 }
+
+/// As `encodingContainer`.
+@_silgen_name("apus_decoding_container")
+private func decodingContainer<Key: CodingKey>(
+  _ reference: UnsafeMutableRawPointer, _ key: Key.Type
+) -> KeyedDecodingContainer<Key>

@@ -1,63 +1,61 @@
-import Synchronization
-
 /// Any `Encodable` value to a message of the binary coder; `WireTag.swift` has the format.
 package enum BinaryEncoder {
-  // One sink, with its session and tables, is kept for the next message. Whoever finds none makes one, so an
-  // `encode(to:)` that itself encodes a message is no problem.
-  private static let spare = Atomic<UInt>(0)
+  // An `encode(to:)` that itself encodes a message gets another session.
+  private static let sessions = SessionPool()
 
   /// Appends `value` to `buffer`. Throws what `value` throws, `EncodingError`, or `WireError` (`tooDeep`,
   /// `misuse`); the buffer is then as it was before. O(size of the message).
   package static func encode<T: Encodable>(_ value: T, into buffer: ByteBuffer) throws {
-    let sink = take(for: buffer)
+    let session = take()
+    let sink = session.root
     let start = buffer.count
+    let own = buffer.exchange(sink.state.pointee.store)
+    sink.state.pointee.store = own
+    defer {
+      sink.state.pointee.store = buffer.exchange(sink.state.pointee.store)
+      session.reset()
+      sessions.giveBack(session.state, .encoder)
+    }
     do {
-      try sink.encode(value, node: 0, element: WirePath.none)
-      try writeKeys(of: sink, type: T.self)
+      try write(value, session, sink)
     } catch {
-      buffer.truncate(to: start)
-      // Not kept for the next message, whatever state it is in; but a session must let go of its sinks.
-      sink.session.reset()
+      sink.truncate(to: start)
       throw error
     }
-    sink.session.reset()
-    sink.buffer = nothing
-    giveBack(sink)
   }
 
-  // Sound: never written to; a sink without a message needs some buffer to point to.
-  private static let nothing = ByteBuffer()
-
-  private static func writeKeys(of sink: EncoderSink, type: Any.Type) throws {
-    let buffer = sink.buffer
-    let start = buffer.count
-    for key in sink.session.keyTable.keys {
-      buffer.append(varint: key.utf8.count)
-      buffer.append(utf8: key)
+  /// Calls `body` with the message that `value` becomes. Throws as `encode`, and what `body` throws.
+  package static func withEncoded<T: Encodable>(_ value: T, _ body: (UnsafeRawBufferPointer) throws -> Void)
+    throws
+  {
+    let session = take()
+    let sink = session.root
+    defer {
+      sink.state.pointee.store.reset(keeping: 1 << 16)
+      session.reset()
+      sessions.giveBack(session.state, .encoder)
     }
-    guard let length = UInt32(exactly: buffer.count - start) else {
-      throw WireError(.misuse, type: type, detail: "more than 4 GiB of coding keys")
-    }
-    buffer.append(length.littleEndian)
+    try write(value, session, sink)
+    try body(sink.state.pointee.store.bytes)
   }
 
-  private static func take(for buffer: ByteBuffer) -> EncoderSink {
-    // Acquiring and releasing: the one who finds a sink sees what the one who left it has done to it.
-    let bits = spare.exchange(0, ordering: .acquiring)
-    guard let pointer = UnsafeRawPointer(bitPattern: bits) else {
-      return EncoderSink(session: EncoderSession(), buffer: buffer)
+  @inline(__always)
+  private static func write<T: Encodable>(_ value: T, _ session: EncoderSession, _ sink: EncoderSink) throws {
+    try sink.encode(value, node: 0, element: WirePath.none)
+    let keys = session.state.pointee.keyTable.bytes
+    guard let length = UInt32(exactly: keys.count) else {
+      throw WireError(.misuse, type: T.self, detail: "more than 4 GiB of coding keys")
     }
-    let sink = Unmanaged<EncoderSink>.fromOpaque(pointer).takeRetainedValue()
-    sink.buffer = buffer
-    return sink
+    sink.state.pointee.store.append(contentsOf: keys)
+    sink.state.pointee.store.append(length.littleEndian)
   }
 
-  private static func giveBack(_ sink: EncoderSink) {
-    let bits = UInt(bitPattern: Unmanaged.passRetained(sink).toOpaque())
-    let replaced = spare.exchange(bits, ordering: .acquiringAndReleasing)
-    if let pointer = UnsafeRawPointer(bitPattern: replaced) {
-      Unmanaged<EncoderSink>.fromOpaque(pointer).release()
+  @inline(__always)
+  private static func take() -> EncoderSession {
+    sessions.take(.encoder).map {
+      EncoderSession(state: $0.assumingMemoryBound(to: EncoderSession.State.self))
     }
+      ?? EncoderSession()
   }
 }
 
@@ -67,18 +65,55 @@ struct WireEncoder: Encoder {
   let serial: Int
   let node: Int
 
+  init(sink: EncoderSink, serial: Int, node: Int) {
+    (self.sink, self.serial, self.node) = (sink, serial, node)
+  }
+
+  /// For the scope that a sink has now.
+  init(_ sink: EncoderSink) {
+    self.init(sink: sink, serial: sink.state.pointee.scope.serial, node: sink.state.pointee.scope.node)
+  }
+
   var codingPath: [any CodingKey] { sink.session.path(node) }
   var userInfo: [CodingUserInfoKey: Any] { [:] }
 
   func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
-    KeyedEncodingContainer(KeyedWriter(sink: sink, serial: sink.open(.keyed, serial: serial), node: node))
+    let place = WireEncoder(sink: sink, serial: sink.open(.keyed, serial: serial), node: node)
+    let slot = sink.session.state.pointee.containers.slot(for: type)
+    if slot.pointee.key == ObjectIdentifier(type), isKnownUniquelyReferenced(&slot.pointee.container) {
+      slot.pointee.place = place
+      return encodingContainer(Unmanaged.passRetained(slot.pointee.container!).toOpaque(), type)
+    }
+    return make(place, type, slot)
+  }
+
+  @inline(never)
+  private func make<Key: CodingKey>(
+    _ place: WireEncoder, _ type: Key.Type, _ slot: UnsafeMutablePointer<LentContainers<WireEncoder>.Slot>
+  ) -> KeyedEncodingContainer<Key> {
+    guard slot.pointee.container == nil || isKnownUniquelyReferenced(&slot.pointee.container),
+      MemoryLayout<KeyedEncodingContainer<Key>>.size == MemoryLayout<AnyObject>.size
+    else { return KeyedEncodingContainer(KeyedWriter<Key>(place)) }
+    slot.pointee.place = place
+    let lent = UnsafeMutableRawPointer(slot.pointer(to: \.place)!).assumingMemoryBound(to: WireEncoder.self)
+    let container = KeyedEncodingContainer(KeyedWriter<Key>(lent: lent))
+    slot.pointee.container = unsafeBitCast(container, to: AnyObject.self)
+    slot.pointee.key = ObjectIdentifier(type)
+    return container
   }
 
   func unkeyedContainer() -> any UnkeyedEncodingContainer {
-    UnkeyedWriter(sink: sink, serial: sink.open(.unkeyed, serial: serial), node: node)
+    UnkeyedWriter(WireEncoder(sink: sink, serial: sink.open(.unkeyed, serial: serial), node: node))
   }
 
   func singleValueContainer() -> any SingleValueEncodingContainer {
     SingleValueWriter(sink: sink, serial: serial, node: node)
   }
 }
+
+/// The container whose one word is `reference`, with the reference that was counted for it: what a bit cast would be if
+/// it did not ask the runtime for the container's type.
+@_silgen_name("apus_encoding_container")
+private func encodingContainer<Key: CodingKey>(
+  _ reference: UnsafeMutableRawPointer, _ key: Key.Type
+) -> KeyedEncodingContainer<Key>

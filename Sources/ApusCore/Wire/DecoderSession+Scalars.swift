@@ -10,28 +10,8 @@ extension DecoderSession {
     base.loadUnaligned(fromByteOffset: position, as: type)
   }
 
-  /// A length. Never negative, and of at most nine bytes.
   @inline(__always)
-  func varint(at position: inout Int, end: Int) -> Int? {
-    guard position < end else { return nil }
-    let first = byte(position)
-    position += 1
-    return first < 0x80 ? Int(first) : longVarint(Int(first & 0x7F), at: &position, end: end)
-  }
-
-  @inline(never)
-  private func longVarint(_ first: Int, at position: inout Int, end: Int) -> Int? {
-    var value = first
-    var shift = 7
-    while position < end, shift < 63 {
-      let next = byte(position)
-      position += 1
-      value |= Int(next & 0x7F) << shift
-      if next < 0x80 { return value }
-      shift += 7
-    }
-    return nil
-  }
+  func varint(at position: inout Int, end: Int) -> Int? { base.varint(at: &position, end: end) }
 
   /// The position behind the value at `position`, or nil if there is no whole value before `end`. O(1), apart
   /// from a row of `present`.

@@ -31,6 +31,33 @@ extension DecoderSession {
     case .double: return try checked(double(&next, end: end))
     case .bool: return try checked(bool(&next, end: end))
     case .string: return try checked(string(&next, end: end))
+    case .coded: return try value(type, at: position, end: end, node: node, element: element)
+    case .rawArray:
+      if let words = facts.pointee.words, let bytes = rawBytes(.init(words), &next, end: end) {
+        return wordsArray(type, words, bytes)
+      }
+      fallthrough
+    case .raw, .data, .optional:
+      return try rarer(type, facts, at: position, end: end, node: node, element: element)
+    }
+  }
+
+  /// What reads itself.
+  @inline(__always)
+  private func value<T: Decodable>(
+    _ type: T.Type, at position: Int, end: Int, node: Int, element: Int
+  ) throws -> T {
+    let child = try push(node: node, element: element, position: position, end: end)
+    defer { pop(to: child) }
+    return try T(from: WireDecoder(session: self, node: child))
+  }
+
+  // Apart, as optionals of `T` ask the runtime for their type.
+  @inline(never)
+  private func rarer<T: Decodable>(
+    _ type: T.Type, _ facts: UnsafePointer<TypeFacts>, at position: Int, end: Int, node: Int, element: Int
+  ) throws -> T {
+    switch facts.pointee.kind {
     case .raw:
       if let value = raw(type, facts.pointee.raw!, at: position, end: end) { return value }
     case .rawArray:
@@ -40,12 +67,47 @@ extension DecoderSession {
     case .optional:
       guard let optional = facts.pointee.decodableOptional else { break }
       return try self.optional(type, optional, at: position, end: end, node: node, element: element)
-    case .coded: break
+    default: break
     }
     // Also what a raw type comes to when the other side wrote it through containers of its own.
-    let child = try push(node: node, element: element, position: position, end: end)
-    defer { pop(to: child) }
-    return try T(from: WireDecoder(session: self, node: child))
+    return try value(type, at: position, end: end, node: node, element: element)
+  }
+
+  /// The bytes of a raw array of elements of `code`, or nil if there is something else at `position`.
+  @inline(__always)
+  private func rawBytes(_ code: ElementCode, _ position: inout Int, end: Int) -> UnsafeRawBufferPointer? {
+    guard tag(at: position, end: end) == .rawArray else { return nil }
+    position += 1
+    guard let header = rawArrayHeader(&position, end: end), header.code == code else { return nil }
+    return UnsafeRawBufferPointer(start: base + position, count: header.byteCount)
+  }
+
+  /// An array of type `T`, which is one of `words`, with a copy of `bytes`.
+  private func wordsArray<T>(_ type: T.Type, _ words: WordsArray, _ bytes: UnsafeRawBufferPointer) -> T {
+    switch words {
+    case .double: array(of: Double.self, bytes)
+    case .int: array(of: Int.self, bytes)
+    case .int64: array(of: Int64.self, bytes)
+    case .uint: array(of: UInt.self, bytes)
+    case .uint64: array(of: UInt64.self, bytes)
+    }
+  }
+
+  /// A bit cast would count a reference more, and one less.
+  @inline(__always)
+  private func array<Word: BitwiseCopyable, T>(of type: Word.Type, _ bytes: UnsafeRawBufferPointer) -> T {
+    let count = bytes.count / 8
+    let array = [Word](unsafeUninitializedCapacity: count) { buffer, initialized in
+      // The capacity may be larger than asked for.
+      let target = UnsafeMutableRawBufferPointer(
+        rebasing: UnsafeMutableRawBufferPointer(buffer)[..<bytes.count])
+      willFill(target)
+      target.copyMemory(from: bytes)
+      initialized = count
+    }
+    let room = UnsafeMutableRawPointer(state.pointer(to: \.room)!)
+    room.initializeMemory(as: [Word].self, to: array)
+    return room.assumingMemoryBound(to: T.self).move()
   }
 
   /// The memory of a `RawCodable` value, or nil if there is something else at `position`.

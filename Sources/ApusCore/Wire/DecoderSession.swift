@@ -2,9 +2,12 @@
 ///
 /// The bytes are hostile. Positions are offsets into `base`, and every read gets an `end` that it may not pass;
 /// a nested value's end is never behind its container's.
-final class DecoderSession {
+///
+/// The state is never freed, and used again for the next messages: nothing counts references to it, which would take
+/// longer than the reading does. Whatever has outlived its message has another number than the state has.
+struct DecoderSession {
   /// A decoder's or container's place, and a keyed container's guess of where the next key is.
-  struct Node {
+  struct Node: BitwiseCopyable {
     var parent: Int32
     var depth: Int32
     var element: Int
@@ -17,165 +20,114 @@ final class DecoderSession {
     var misses = 0
   }
 
-  let base: UnsafeRawPointer
-  @exclusivity(unchecked) private(set) var keys: [String] = []
-  /// False once the message's memory may be gone: a container that a type has kept then throws.
-  // Exclusivity of the hot properties is not checked at run time: it costs as much as reading a field does. No
-  // access to them spans a call that could reach them again.
-  @exclusivity(unchecked) private(set) var isAlive = true
-  /// What a function that cannot throw met; thrown by the next one that can.
-  var pending: (any Error)?
-  @exclusivity(unchecked) private var nodes: [Node] = []
-  /// Per container (by its start) whose keys are looked up against their order: key to entry.
-  @exclusivity(unchecked) private var indexes: [Int: [String: (key: Int, value: Int)]] = [:]
-
-  init(base: UnsafeRawPointer, end: Int) {
-    self.base = base
-    nodes.reserveCapacity(16)
-    nodes.append(Node(parent: -1, depth: 0, element: WirePath.none, position: 0, end: end))
+  struct State {
+    /// The number of the message, 0 for none.
+    var message = 0
+    var messages = 0
+    var base: UnsafeRawPointer
+    var keys = MessageKeys()
+    /// What a function that cannot throw met; thrown by the next one that can.
+    var pending: (any Error)?
+    var nodes = Stack<Node>()
+    /// Per container (by its start) whose keys are looked up against their order: key to entry.
+    var indexes: [Int: [String: (key: Int, value: Int)]] = [:]
+    let containers = LentContainers<ReaderPlace>()
+    /// For a value of one word on its way from one type to another.
+    var room: UInt = 0
+    /// For messages that have to be fetched first.
+    var store = ByteStore(capacity: 256)
   }
 
-  /// Reads the table of keys; false if it is damaged.
-  func readKeys(from start: Int, to end: Int) -> Bool {
-    var position = start
-    if start < end { keys.reserveCapacity(min(end - start, 16)) }
-    while position < end {
-      guard let length = varint(at: &position, end: end), length <= end - position,
-        let key = String(utf8: UnsafeRawBufferPointer(start: base + position, count: length))
-      else { return false }
-      keys.append(key)
-      position += length
-    }
-    return true
+  let state: UnsafeMutablePointer<State>
+  private let message: Int
+
+  @inline(__always)
+  init(state: UnsafeMutablePointer<State>, base: UnsafeRawPointer, end: Int) {
+    self.state = state
+    state.pointee.messages += 1
+    message = state.pointee.messages
+    state.pointee.message = message
+    state.pointee.base = base
+    state.pointee.nodes.push(
+      Node(parent: -1, depth: 0, element: WirePath.none, position: 0, end: end))
   }
 
-  func invalidate() { isAlive = false }
+  static func makeState() -> UnsafeMutablePointer<State> {
+    let state = UnsafeMutablePointer<State>.allocate(capacity: 1)
+    state.initialize(to: State(base: UnsafeRawPointer(state)))
+    return state
+  }
+
+  /// Ends the message: the memory of its bytes may be gone then.
+  @inline(__always)
+  func invalidate() {
+    state.pointee.message = 0
+    state.pointee.nodes.truncate(to: 0)
+    state.pointee.nodes.shrink()
+    state.pointee.keys.trim()
+    if state.pointee.pending != nil { state.pointee.pending = nil }
+    if !state.pointee.indexes.isEmpty { state.pointee.indexes = [:] }
+  }
+
+  @inline(__always)
+  var base: UnsafeRawPointer { state.pointee.base }
+
+  /// False once the message is over: a container that a type has kept then throws.
+  @inline(__always)
+  var isAlive: Bool { state.pointee.message == message }
+
+  var keys: [String] { state.pointee.keys.texts }
+
+  func setPending(_ error: any Error) {
+    if isAlive, state.pointee.pending == nil { state.pointee.pending = error }
+  }
 
   // MARK: Nodes
 
   /// A new node below `node`. Throws `WireError` (`tooDeep`).
+  @inline(__always)
   func push(node: Int, element: Int, position: Int, end: Int) throws -> Int {
-    let depth = node < nodes.count ? nodes[node].depth + 1 : 0
-    guard depth <= WireTag.depthLimit else {
-      throw WireError(
-        .tooDeep, type: Any.self, codingPath: Array(path(node).prefix(8)),
-        detail: "nested deeper than \(WireTag.depthLimit) levels")
-    }
-    nodes.append(Node(parent: Int32(node), depth: depth, element: element, position: position, end: end))
-    return nodes.count - 1
+    guard isAlive else { throw stale() }
+    let count = state.pointee.nodes.count
+    let depth = node < count ? state.pointee.nodes[node].depth + 1 : 0
+    guard depth <= WireTag.depthLimit else { throw tooDeep(node) }
+    state.pointee.nodes.push(
+      Node(
+        parent: Int32(truncatingIfNeeded: node), depth: depth, element: element, position: position, end: end)
+    )
+    return count
+  }
+
+  @inline(never)
+  private func tooDeep(_ node: Int) -> any Error {
+    WireError(
+      .tooDeep, type: Any.self, codingPath: Array(path(node).prefix(8)),
+      detail: "nested deeper than \(WireTag.depthLimit) levels")
   }
 
   /// Drops `node` and all that were pushed after it.
+  @inline(__always)
   func pop(to node: Int) {
-    if node < nodes.count { nodes.removeLast(nodes.count - node) }
+    if isAlive { state.pointee.nodes.truncate(to: node) }
   }
 
   /// Where the value of `node` begins and its container ends: an empty range for a node that is gone.
+  @inline(__always)
   func range(of node: Int) -> (position: Int, end: Int) {
-    guard isAlive, node < nodes.count else { return (0, 0) }
-    return (nodes[node].position, nodes[node].end)
+    guard isAlive, node < state.pointee.nodes.count else { return (0, 0) }
+    return (state.pointee.nodes[node].position, state.pointee.nodes[node].end)
   }
 
   func path(_ node: Int) -> [any CodingKey] {
     var path: [any CodingKey] = []
+    guard isAlive else { return path }
     var node = node
-    while node > 0, node < nodes.count {
-      if let key = WirePath.key(nodes[node].element, keys: keys) { path.append(key) }
-      node = Int(nodes[node].parent)
+    while node > 0, node < state.pointee.nodes.count {
+      let link = state.pointee.nodes[node]
+      if let key = WirePath.key(link.element, keys: keys) { path.append(key) }
+      node = Int(link.parent)
     }
     return path.reversed()
-  }
-
-  // MARK: Keys
-
-  /// The key number and the position of the value of the entry at `position`.
-  @inline(__always)
-  func entry(at position: Int, end: Int) -> (key: Int, value: Int)? {
-    var position = position
-    guard let key = varint(at: &position, end: end), key < keys.count else { return nil }
-    return (key, position)
-  }
-
-  /// The position of the value of `key` in the container whose entries are `start..<end`, or nil.
-  ///
-  /// Keys are mostly asked for in the order in which they were written, so the entry behind the last one found
-  /// comes first. A container whose keys are asked for in another order gets an index after a while: a lookup
-  /// is O(1) in both cases.
-  func find(_ key: String, start: Int, end: Int, node: Int) throws -> Int? {
-    guard isAlive, node < nodes.count else { throw stale() }
-    if start == end { return nil }
-    let last = nodes[node].entry
-    var next = start
-    if last >= start, last < end {
-      guard let value = entry(at: last, end: end)?.value, let after = skip(value, end: end) else {
-        throw malformed(at: last, node: node)
-      }
-      next = after
-    }
-    if next < end {
-      guard let entry = entry(at: next, end: end) else { throw malformed(at: next, node: node) }
-      if matches(entry.key, key) {
-        nodes[node].entry = next
-        nodes[node].key = entry.key
-        return entry.value
-      }
-    }
-    return try search(key, start: start, end: end, node: node)
-  }
-
-  /// The number of the key that `find` found last in `node`'s container.
-  func lastKey(of node: Int) -> Int {
-    guard isAlive, node < nodes.count else { return WirePath.none }
-    return nodes[node].key
-  }
-
-  @inline(never)
-  private func search(_ key: String, start: Int, end: Int, node: Int) throws -> Int? {
-    if let index = indexes[start] {
-      guard let found = index[key] else { return nil }
-      nodes[node].key = found.key
-      return found.value
-    }
-    nodes[node].misses += 1
-    if nodes[node].misses > 32 {
-      var index: [String: (key: Int, value: Int)] = [:]
-      try forEachEntry(start: start, end: end, node: node) { _, entry in
-        index[keys[entry.key]] = entry
-        return true
-      }
-      indexes[start] = index
-      return try search(key, start: start, end: end, node: node)
-    }
-    var found: Int?
-    try forEachEntry(start: start, end: end, node: node) { position, entry in
-      guard matches(entry.key, key) else { return true }
-      nodes[node].entry = position
-      nodes[node].key = entry.key
-      found = entry.value
-      return false
-    }
-    return found
-  }
-
-  /// Calls `body` with the position, key number and value position of each entry until it returns false.
-  func forEachEntry(
-    start: Int, end: Int, node: Int, _ body: (Int, (key: Int, value: Int)) -> Bool
-  ) throws {
-    guard isAlive else { throw stale() }
-    var position = start
-    while position < end {
-      guard let entry = entry(at: position, end: end), let next = skip(entry.value, end: end) else {
-        throw malformed(at: position, node: node)
-      }
-      if !body(position, entry) { return }
-      position = next
-    }
-  }
-
-  @inline(__always)
-  private func matches(_ number: Int, _ key: String) -> Bool {
-    // The length first: comparing two different strings costs more than comparing two equal ones.
-    keys[number].utf8.count == key.utf8.count && keys[number] == key
   }
 
   // MARK: Errors

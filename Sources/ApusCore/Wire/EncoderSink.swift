@@ -7,7 +7,7 @@ import Glibc
 /// with `nestedContainer` and `superEncoder` can be written to in any order, interleaved with their parent.
 /// Each of those has a sink of its own, which leaves a *hole* in the parent; when the scope that made them
 /// ends, they can no longer change and are put into their holes.
-final class EncoderSink {
+struct EncoderSink {
   enum Kind { case none, single, keyed, unkeyed }
 
   /// The value that is being written. `serial` makes it known to its containers: one that is written to while
@@ -21,26 +21,45 @@ final class EncoderSink {
     var firstHole = 0
   }
 
-  private struct Hole {
+  struct Hole {
     let position: Int
     let sink: EncoderSink
   }
 
-  let session: EncoderSession
-  // Exclusivity of the hot properties is not checked at run time: it costs as much as writing a field does. No
-  // access to them spans a call that could reach them again.
-  @exclusivity(unchecked) var buffer: ByteBuffer
-  @exclusivity(unchecked) var scope = Scope()
-  @exclusivity(unchecked) private var holes: [Hole] = []
-
-  init(session: EncoderSession, buffer: ByteBuffer) {
-    self.session = session
-    self.buffer = buffer
+  struct State {
+    let session: EncoderSession
+    var store: ByteStore
+    var scope = Scope()
+    var holes: [Hole] = []
   }
+
+  // Like its session's, never freed.
+  let state: UnsafeMutablePointer<State>
+
+  init(session: EncoderSession, _ store: ByteStore) {
+    state = .allocate(capacity: 1)
+    state.initialize(to: State(session: session, store: store))
+  }
+
+  @inline(__always)
+  var session: EncoderSession { state.pointee.session }
+
+  @inline(__always)
+  var count: Int { state.pointee.store.count }
+
+  /// Makes it nobody's, and empty.
+  func reset() {
+    state.pointee.scope = Scope()
+    state.pointee.store.reset(keeping: 4096)
+    state.pointee.holes.removeAll()
+  }
+
+  /// Drops what was written since there were `count` bytes.
+  func truncate(to count: Int) { state.pointee.store.truncate(to: count) }
 
   // MARK: Values
 
-  /// Writes `value`, found at `element` of `node`. What is left in the buffer on an error is the caller's.
+  /// Writes `value`, found at `element` of `node`. What is left in the store on an error is the caller's.
   func encode<T: Encodable>(_ value: T, node: Int, element: Int) throws {
     let facts = TypeFacts.of(T.self)
     switch facts.pointee.kind {
@@ -57,16 +76,18 @@ final class EncoderSink {
     case .float: write(unsafeBitCast(value, to: Float.self))
     case .double: write(unsafeBitCast(value, to: Double.self))
     case .bool: write(unsafeBitCast(value, to: Bool.self))
-    case .string:
-      withUnsafePointer(to: value) { pointer in
-        write(UnsafeRawPointer(pointer).assumingMemoryBound(to: String.self).pointee)
-      }
+    case .string: write(unsafeBitCast(value, to: String.self))
     case .raw:
       write(tag: .raw)
       write(varint: facts.pointee.size)
-      withUnsafeBytes(of: value) { buffer.append(contentsOf: $0) }
+      withUnsafeBytes(of: value) { state.pointee.store.append(contentsOf: $0) }
     case .rawArray:
-      withUnsafePointer(to: value) { write(rawArray: facts.pointee.rawArray!, at: $0) }
+      if let words = facts.pointee.words {
+        // Sound: an array of other words differs in nothing but its type.
+        write(words: unsafeBitCast(value, to: [UInt64].self), ElementCode(words))
+      } else {
+        withUnsafePointer(to: value) { write(rawArray: facts.pointee.rawArray!, at: $0) }
+      }
     case .data:
       withUnsafePointer(to: value) { write(data: facts.pointee.data!, at: $0) }
     case .optional:
@@ -77,20 +98,22 @@ final class EncoderSink {
     }
   }
 
+  @inline(__always)
   private func encodeScope<T: Encodable>(of value: T, node: Int, element: Int) throws {
     let child = try session.push(node: node, element: element)
-    let outer = scope
-    scope = Scope(
-      serial: session.nextSerial(), start: buffer.count, node: child, firstHole: holes.count)
+    let outer = state.pointee.scope
+    let serial = session.nextSerial()
+    let firstHole = state.pointee.holes.count
+    state.pointee.scope = Scope(serial: serial, start: count, node: child, firstHole: firstHole)
     defer {
-      scope = outer
+      state.pointee.scope = outer
       session.pop(to: child)
     }
     do {
-      try value.encode(to: WireEncoder(sink: self, serial: scope.serial, node: child))
+      try value.encode(to: WireEncoder(sink: self, serial: serial, node: child))
       try endScope()
     } catch {
-      holes.removeLast(holes.count - scope.firstHole)
+      state.pointee.holes.removeLast(state.pointee.holes.count - firstHole)
       throw error
     }
   }
@@ -99,110 +122,83 @@ final class EncoderSink {
 
   /// Opens the scope's container. A second one of the same kind is the same container, as a subclass needs.
   /// Returns the serial that the container may write with: 0, which is nobody's, after a misuse.
+  @inline(__always)
   func open(_ kind: Kind, serial: Int) -> Int {
-    guard scope.serial == serial else { return misuse("its encoder was used after its encode(to:)", serial) }
-    if scope.kind == kind { return serial }
-    guard scope.kind == .none else {
+    if state.pointee.scope.serial == serial, state.pointee.scope.kind == .none {
+      begin(kind)
+      return serial
+    }
+    return openAgain(kind, serial)
+  }
+
+  @inline(never)
+  private func openAgain(_ kind: Kind, _ serial: Int) -> Int {
+    guard state.pointee.scope.serial == serial else {
+      return misuse("its encoder was used after its encode(to:)", serial)
+    }
+    guard state.pointee.scope.kind == kind else {
       return misuse("its encode(to:) asked for containers of two kinds", serial)
     }
-    begin(kind)
     return serial
   }
 
-  private func begin(_ kind: Kind) {
-    scope.kind = kind
+  @inline(__always)
+  func begin(_ kind: Kind) {
+    state.pointee.scope.kind = kind
+    state.pointee.store.reserve(5)
     write(tag: kind == .keyed ? .keyed : .unkeyed)
-    buffer.append(UInt32(0))
+    state.pointee.store.append(UInt32(0))
   }
 
   private func misuse(_ detail: String, _ serial: Int) -> Int {
-    if session.pending == nil {
-      session.pending = WireError(
-        .misuse, type: Any.self, codingPath: session.path(scope.node), detail: detail)
+    if session.state.pointee.pending == nil {
+      session.state.pointee.pending = WireError(
+        .misuse, type: Any.self, codingPath: session.path(state.pointee.scope.node), detail: detail)
     }
     return 0
   }
 
-  private func endScope() throws {
-    if let error = session.pending { throw error }
-    if holes.count > scope.firstHole { try fillHoles() }
-    switch scope.kind {
+  @inline(__always)
+  func endScope() throws {
+    if let error = session.state.pointee.pending { throw error }
+    if state.pointee.holes.count > state.pointee.scope.firstHole { try fillHoles() }
+    switch state.pointee.scope.kind {
     case .none: write(tag: .empty)
     case .single: break
     case .keyed, .unkeyed: patchLength()
     }
   }
 
+  @inline(__always)
   private func patchLength() {
-    let content = scope.start + 5
-    let length = buffer.count - content
+    let start = state.pointee.scope.start
+    let length = count - (start + 5)
     if let short = UInt32(exactly: length) {
-      (buffer.baseAddress + (scope.start + 1)).storeBytes(of: short.littleEndian, as: UInt32.self)
-      return
+      (state.pointee.store.base + (start + 1)).storeBytes(of: short.littleEndian, as: UInt32.self)
+    } else {
+      patchLong(start, length)
     }
-    _ = buffer.uninitialized(count: 4)
-    let start = buffer.baseAddress + scope.start
+  }
+
+  @inline(never)
+  private func patchLong(_ start: Int, _ length: Int) {
+    _ = state.pointee.store.uninitialized(count: 4)
+    let start = state.pointee.store.base + start
     memmove(start + 9, start + 5, length)
     start.storeBytes(
-      of: (scope.kind == .keyed ? WireTag.longKeyed : .longUnkeyed).rawValue, as: UInt8.self)
+      of: (state.pointee.scope.kind == .keyed ? WireTag.longKeyed : .longUnkeyed).rawValue, as: UInt8.self)
     (start + 1).storeBytes(of: UInt64(length).littleEndian, as: UInt64.self)
-  }
-
-  /// A sink for a value at the present position that is written later; `.none` leaves its kind to the value.
-  func nested(_ kind: Kind, node: Int, element: Int) -> EncoderSink {
-    var child = node
-    do {
-      child = try session.push(node: node, element: element)
-    } catch {
-      session.pending = session.pending ?? error
-    }
-    let sink = session.takeSink()
-    sink.scope = Scope(serial: session.nextSerial(), node: child)
-    if kind != .none { sink.begin(kind) }
-    holes.append(Hole(position: buffer.count, sink: sink))
-    return sink
-  }
-
-  /// A sink whose bytes go nowhere, for a container that cannot be made but has to be returned.
-  func detached(_ kind: Kind, _ error: any Error) -> EncoderSink {
-    session.pending = session.pending ?? error
-    let sink = EncoderSink(session: session, buffer: ByteBuffer())
-    // Its containers may not be written to: nobody else's serial.
-    sink.scope = Scope(serial: -1, kind: .single)
-    return sink
-  }
-
-  private func fillHoles() throws {
-    let filled = holes[scope.firstHole...]
-    var shift = 0
-    for hole in filled {
-      try hole.sink.endScope()
-      hole.sink.scope.serial = 0
-      shift += hole.sink.buffer.count
-    }
-    var end = buffer.count
-    _ = buffer.uninitialized(count: shift)
-    for hole in filled.reversed() {
-      let position = buffer.baseAddress + hole.position
-      memmove(position + shift, position, end - hole.position)
-      let bytes = hole.sink.buffer.bytes
-      shift -= bytes.count
-      memcpy(position + shift, bytes.baseAddress!, bytes.count)
-      end = hole.position
-    }
-    for hole in filled { session.giveBack(hole.sink) }
-    holes.removeLast(holes.count - scope.firstHole)
   }
 
   /// Throws unless the scope `serial` may be written to now.
   @inline(__always)
   func check(_ serial: Int) throws {
-    if scope.serial != serial { throw stale() }
+    if state.pointee.scope.serial != serial { throw stale() }
   }
 
   @inline(never)
   private func stale() -> any Error {
-    session.pending
+    session.state.pointee.pending
       ?? WireError(
         .misuse, type: Any.self,
         detail: "a container was written to outside the encode(to:) that made it, or while another value"

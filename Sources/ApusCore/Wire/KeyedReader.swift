@@ -1,9 +1,33 @@
-/// A keyed container being read.
-struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
+/// Where a keyed container reads.
+struct ReaderPlace: BitwiseCopyable {
   let session: DecoderSession
   let node: Int
   let start: Int
   let end: Int
+}
+
+/// A keyed container being read.
+///
+/// No reference is counted in it: the library copies its containers for calls.
+struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
+  /// Where the container reads if it is lent again and again: in the session.
+  private let lent: UnsafePointer<ReaderPlace>?
+  private let own: ReaderPlace
+
+  init(_ own: ReaderPlace) { (lent, self.own) = (nil, own) }
+
+  init(lent: UnsafeMutablePointer<ReaderPlace>) { (self.lent, own) = (UnsafePointer(lent), lent.pointee) }
+
+  @inline(__always)
+  private var place: ReaderPlace { lent?.pointee ?? own }
+  @inline(__always)
+  var session: DecoderSession { place.session }
+  @inline(__always)
+  var node: Int { place.node }
+  @inline(__always)
+  var end: Int { place.end }
+  @inline(__always)
+  private var start: Int { place.start }
 
   var codingPath: [any CodingKey] { session.path(node) }
 
@@ -15,7 +39,7 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         return true
       }
     } catch {
-      session.pending = session.pending ?? error
+      session.setPending(error)
     }
     return keys
   }
@@ -24,7 +48,7 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     do {
       return try session.find(key.stringValue, start: start, end: end, node: node) != nil
     } catch {
-      session.pending = session.pending ?? error
+      session.setPending(error)
       return false
     }
   }
@@ -66,12 +90,18 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     try session.decode(type, at: position, end: end, node: node, element: session.lastKey(of: node))
   }
 
+  @inline(__always)
   func position<K: CodingKey>(_ name: String, _ key: K) throws -> Int {
-    guard let position = try session.find(name, start: start, end: end, node: node) else {
-      throw DecodingError.keyNotFound(
-        key, .init(codingPath: codingPath, debugDescription: "no value for the key \"\(name)\""))
-    }
+    let place = place
+    guard let position = try place.session.find(name, start: place.start, end: place.end, node: place.node)
+    else { throw missing(name, key) }
     return position
+  }
+
+  @inline(never)
+  private func missing(_ name: String, _ key: any CodingKey) -> any Error {
+    DecodingError.keyNotFound(
+      key, .init(codingPath: codingPath, debugDescription: "no value for the key \"\(name)\""))
   }
 
   /// The position of the key's value, or nil if there is none or it is nil.
@@ -84,7 +114,12 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
   @inline(__always)
   func checked<T>(_ value: T?, _ position: Int, _ key: Key) throws -> T {
-    guard let value else { throw session.failure(T.self, at: position, end: end, node: node, key: key) }
+    guard let value else { throw failure(T.self, position, key) }
     return value
+  }
+
+  @inline(never)
+  private func failure(_ type: Any.Type, _ position: Int, _ key: any CodingKey) -> any Error {
+    session.failure(type, at: position, end: end, node: node, key: key)
   }
 }

@@ -1,24 +1,39 @@
 /// A keyed container being written: entries of a key's number and a value.
+///
+/// No reference is counted in it: the library copies its containers for calls.
 struct KeyedWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
-  let sink: EncoderSink
-  let serial: Int
-  let node: Int
+  /// Where the container writes if it is lent again and again: in the session.
+  private let lent: UnsafePointer<WireEncoder>?
+  private let own: WireEncoder
 
-  var codingPath: [any CodingKey] { sink.session.path(node) }
+  init(_ own: WireEncoder) { (lent, self.own) = (nil, own) }
 
-  func encodeNil(forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.writeNil()
+  init(lent: UnsafeMutablePointer<WireEncoder>) { (self.lent, own) = (UnsafePointer(lent), lent.pointee) }
+
+  @inline(__always)
+  private var place: WireEncoder { lent?.pointee ?? own }
+
+  var codingPath: [any CodingKey] { place.codingPath }
+
+  /// The sink, in which the key stands now.
+  @inline(__always)
+  private func sink(for key: Key) throws -> EncoderSink {
+    let place = place
+    _ = try place.sink.write(key: key.stringValue, serial: place.serial)
+    return place.sink
   }
 
+  func encodeNil(forKey key: Key) throws { try sink(for: key).writeNil() }
+
   func encode<T: Encodable>(_ value: T, forKey key: Key) throws {
-    let mark = sink.buffer.count
-    let number = try sink.write(key: key.stringValue, serial: serial)
+    let place = place
+    let mark = place.sink.count
+    let number = try place.sink.write(key: key.stringValue, serial: place.serial)
     do {
-      try sink.encode(value, node: node, element: number)
+      try place.sink.encode(value, node: place.node, element: number)
     } catch {
       // A type may catch this and go on: leave no half of an entry.
-      sink.buffer.truncate(to: mark)
+      place.sink.truncate(to: mark)
       throw error
     }
   }
@@ -26,111 +41,88 @@ struct KeyedWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
   func nestedContainer<NestedKey: CodingKey>(
     keyedBy keyType: NestedKey.Type, forKey key: Key
   ) -> KeyedEncodingContainer<NestedKey> {
-    let nested = nested(.keyed, key.stringValue)
-    return KeyedEncodingContainer(
-      KeyedWriter<NestedKey>(sink: nested, serial: nested.scope.serial, node: nested.scope.node))
+    KeyedEncodingContainer(KeyedWriter<NestedKey>(nested(.keyed, key.stringValue)))
   }
 
   func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer {
-    let nested = nested(.unkeyed, key.stringValue)
-    return UnkeyedWriter(sink: nested, serial: nested.scope.serial, node: nested.scope.node)
+    UnkeyedWriter(nested(.unkeyed, key.stringValue))
   }
 
-  func superEncoder() -> any Encoder { superEncoder(WireKey.super.stringValue) }
+  func superEncoder() -> any Encoder { nested(.none, WireKey.super.stringValue) }
 
-  func superEncoder(forKey key: Key) -> any Encoder { superEncoder(key.stringValue) }
+  func superEncoder(forKey key: Key) -> any Encoder { nested(.none, key.stringValue) }
 
-  private func superEncoder(_ key: String) -> any Encoder {
-    let nested = nested(.none, key)
-    return WireEncoder(sink: nested, serial: nested.scope.serial, node: nested.scope.node)
-  }
-
-  private func nested(_ kind: EncoderSink.Kind, _ key: String) -> EncoderSink {
+  private func nested(_ kind: EncoderSink.Kind, _ key: String) -> WireEncoder {
+    let place = place
     do {
-      let number = try sink.write(key: key, serial: serial)
-      return sink.nested(kind, node: node, element: number)
+      let number = try place.sink.write(key: key, serial: place.serial)
+      return WireEncoder(place.sink.nested(kind, node: place.node, element: number))
     } catch {
-      return sink.detached(kind, error)
+      return WireEncoder(place.sink.detached(kind, error))
     }
   }
 
   func encode(_ value: Bool, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: String, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: Double, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: Float, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: Int, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: Int8, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: Int16, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: Int32, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: Int64, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: Int128, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: UInt, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: UInt8, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: UInt16, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: UInt32, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: UInt64, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 
   func encode(_ value: UInt128, forKey key: Key) throws {
-    _ = try sink.write(key: key.stringValue, serial: serial)
-    sink.write(value)
+    try sink(for: key).write(value)
   }
 }

@@ -52,6 +52,32 @@ enum ElementCode: UInt8 {
   }
 }
 
+/// The arrays of numbers of eight bytes: the usual ones, read and written by code that is specialised for them.
+enum WordsArray {
+  case double, int, int64, uint, uint64
+
+  init?(_ type: Any.Type) {
+    switch ObjectIdentifier(type) {
+    case ObjectIdentifier([Double].self): self = .double
+    case ObjectIdentifier([Int].self): self = .int
+    case ObjectIdentifier([Int64].self): self = .int64
+    case ObjectIdentifier([UInt].self): self = .uint
+    case ObjectIdentifier([UInt64].self): self = .uint64
+    default: return nil
+    }
+  }
+}
+
+extension ElementCode {
+  init(_ words: WordsArray) {
+    switch words {
+    case .double: self = .double
+    case .int, .int64: self = .int64
+    case .uint, .uint64: self = .uint64
+    }
+  }
+}
+
 extension Array: RawArrayOnWire where Element: RawCodable {
   static var elementStride: Int { MemoryLayout<Element>.stride }
   static var elementCode: ElementCode { .of(Element.self) }

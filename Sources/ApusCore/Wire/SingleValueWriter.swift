@@ -13,12 +13,12 @@ struct SingleValueWriter: SingleValueEncodingContainer {
 
   func encode<T: Encodable>(_ value: T) throws {
     try begin()
-    let mark = sink.buffer.count
+    let mark = sink.count
     do {
       try sink.encode(value, node: node, element: WirePath.none)
     } catch {
-      sink.buffer.truncate(to: mark)
-      sink.scope.kind = .none
+      sink.truncate(to: mark)
+      sink.state.pointee.scope.kind = .none
       throw error
     }
   }
@@ -26,12 +26,12 @@ struct SingleValueWriter: SingleValueEncodingContainer {
   @inline(__always)
   private func begin() throws {
     try sink.check(serial)
-    guard sink.scope.kind == .none else {
+    guard sink.state.pointee.scope.kind == .none else {
       throw WireError(
         .misuse, type: Any.self, codingPath: codingPath,
         detail: "its encode(to:) wrote a second value into a single-value container")
     }
-    sink.scope.kind = .single
+    sink.state.pointee.scope.kind = .single
   }
 
   func encode(_ value: Bool) throws {

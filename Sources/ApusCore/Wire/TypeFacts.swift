@@ -14,6 +14,10 @@ struct TypeFacts {
   let stride: Int
   let raw: (any RawCodable.Type)?
   let rawArray: (any RawArrayOnWire.Type)?
+  /// Whether `ValueCodec` has no shorter way than the binary coder.
+  let goesByCoder: Bool
+  /// For an array that has a faster way.
+  let words: WordsArray?
   /// Foundation's `Data`, without importing Foundation.
   let data: (any RangeReplaceableCollection<UInt8>.Type)?
   let encodableOptional: (any EncodableOptional.Type)?
@@ -32,6 +36,7 @@ struct TypeFacts {
     rawArray = number == nil ? type as? any RawArrayOnWire.Type : nil
     encodableOptional = number == nil ? type as? any EncodableOptional.Type : nil
     decodableOptional = number == nil ? type as? any DecodableOptional.Type : nil
+    words = WordsArray(type)
     data = Self.isData(type) ? type as? any RangeReplaceableCollection<UInt8>.Type : nil
     if let number {
       kind = number
@@ -44,6 +49,7 @@ struct TypeFacts {
     } else {
       kind = raw != nil ? .raw : .coded
     }
+    goesByCoder = kind == .optional || kind == .coded && type != [String].self && type != [Bool].self
   }
 
   /// `Data` writes itself byte by byte. Another collection of bytes may have

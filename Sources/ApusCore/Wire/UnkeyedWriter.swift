@@ -4,8 +4,10 @@ struct UnkeyedWriter: UnkeyedEncodingContainer {
   let serial: Int
   let node: Int
 
+  init(_ place: WireEncoder) { (sink, serial, node) = (place.sink, place.serial, place.node) }
+
   var codingPath: [any CodingKey] { sink.session.path(node) }
-  var count: Int { sink.scope.serial == serial ? sink.scope.count : 0 }
+  var count: Int { sink.state.pointee.scope.serial == serial ? sink.state.pointee.scope.count : 0 }
 
   func encodeNil() throws {
     try next()
@@ -14,48 +16,41 @@ struct UnkeyedWriter: UnkeyedEncodingContainer {
 
   func encode<T: Encodable>(_ value: T) throws {
     try sink.check(serial)
-    let mark = sink.buffer.count
+    let mark = sink.count
     do {
-      try sink.encode(value, node: node, element: WirePath.index(sink.scope.count))
+      try sink.encode(value, node: node, element: WirePath.index(sink.state.pointee.scope.count))
     } catch {
       // A type may catch this and go on: leave no half of a value.
-      sink.buffer.truncate(to: mark)
+      sink.truncate(to: mark)
       throw error
     }
-    sink.scope.count += 1
+    sink.state.pointee.scope.count += 1
   }
 
   func nestedContainer<NestedKey: CodingKey>(
     keyedBy keyType: NestedKey.Type
   ) -> KeyedEncodingContainer<NestedKey> {
-    let nested = nested(.keyed)
-    return KeyedEncodingContainer(
-      KeyedWriter<NestedKey>(sink: nested, serial: nested.scope.serial, node: nested.scope.node))
+    KeyedEncodingContainer(KeyedWriter<NestedKey>(nested(.keyed)))
   }
 
-  func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer {
-    let nested = nested(.unkeyed)
-    return UnkeyedWriter(sink: nested, serial: nested.scope.serial, node: nested.scope.node)
-  }
+  func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer { UnkeyedWriter(nested(.unkeyed)) }
 
-  func superEncoder() -> any Encoder {
-    let nested = nested(.none)
-    return WireEncoder(sink: nested, serial: nested.scope.serial, node: nested.scope.node)
-  }
+  func superEncoder() -> any Encoder { nested(.none) }
 
-  private func nested(_ kind: EncoderSink.Kind) -> EncoderSink {
+  private func nested(_ kind: EncoderSink.Kind) -> WireEncoder {
     do {
       try next()
-      return sink.nested(kind, node: node, element: WirePath.index(sink.scope.count - 1))
+      return WireEncoder(
+        sink.nested(kind, node: node, element: WirePath.index(sink.state.pointee.scope.count - 1)))
     } catch {
-      return sink.detached(kind, error)
+      return WireEncoder(sink.detached(kind, error))
     }
   }
 
   @inline(__always)
   private func next() throws {
     try sink.check(serial)
-    sink.scope.count += 1
+    sink.state.pointee.scope.count += 1
   }
 
   func encode(_ value: Bool) throws {

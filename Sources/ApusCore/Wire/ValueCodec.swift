@@ -19,9 +19,9 @@ package struct ValueCodec<T: Codable>: Sendable {
     case .bool: way = .bool
     case .string: way = .string
     case .rawArray: way = .rawArray
-    case .optional: way = .coded
     case .data: way = .data
-    case .coded: way = T.self == [String].self ? .strings : T.self == [Bool].self ? .bools : .coded
+    case .optional, .coded:
+      way = facts.pointee.goesByCoder ? .coded : T.self == [String].self ? .strings : .bools
     default: way = .raw
     }
   }
@@ -114,11 +114,10 @@ package struct ValueCodec<T: Codable>: Sendable {
 
   private func strings(_ bytes: UnsafeRawBufferPointer) throws -> [String] {
     guard let base = bytes.baseAddress else { return [] }
-    let session = DecoderSession(base: base, end: bytes.count)
     var strings: [String] = []
     var position = 0
     while position < bytes.count {
-      guard let length = session.varint(at: &position, end: bytes.count), length <= bytes.count - position
+      guard let length = base.varint(at: &position, end: bytes.count), length <= bytes.count - position
       else {
         throw WireError(.truncated, type: T.self, path: "[\(strings.count)]", detail: "the text is cut off")
       }

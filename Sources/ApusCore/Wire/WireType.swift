@@ -12,6 +12,10 @@ package struct WireType {
   /// A word of the process that belongs to the type; see `ValueCodec.mark`.
   package var mark: UnsafeMutablePointer<Atomic<UInt64>> { facts.pointee.mark }
 
+  /// Whether values travel as messages of the binary coder: then `BinaryEncoder` and `BinaryDecoder` do what
+  /// `ValueCodec` would.
+  package var goesByCoder: Bool { facts.pointee.goesByCoder }
+
   /// The bytes of a value that travels as its memory; nil if it travels in another way.
   package var rawSize: Int? {
     switch facts.pointee.kind {

@@ -1,0 +1,27 @@
+/// Keyed containers that are used again for the next value with the same type of keys.
+///
+/// The library keeps what we make as a keyed container in an object. To make one takes three look-ups of types in the
+/// runtime and an allocation: as long as to code a small struct. So a session keeps one for each type of keys; where it
+/// reads or writes (`Place`) lies outside it, and is set anew each time it is lent. A container that somebody else
+/// still has is not lent: then there is a new one.
+struct LentContainers<Place: BitwiseCopyable> {
+  struct Slot {
+    var key: ObjectIdentifier?
+    var container: AnyObject?
+    var place: Place?
+  }
+
+  private static var count: Int { 64 }
+  private let slots: UnsafeMutablePointer<Slot>
+
+  init() {
+    slots = .allocate(capacity: Self.count)
+    slots.initialize(repeating: Slot(), count: Self.count)
+  }
+
+  @inline(__always)
+  func slot<Key>(for key: Key.Type) -> UnsafeMutablePointer<Slot> {
+    let hash = UInt(bitPattern: ObjectIdentifier(key)) &* 0x9E37_79B9_7F4A_7C15
+    return slots + Int(hash >> 58)
+  }
+}
