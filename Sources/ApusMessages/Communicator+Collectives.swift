@@ -166,7 +166,20 @@ extension Communicator {
   @available(*, noasync, message: "await it instead")
   public func allToAll<T: RawCodable>(dividing values: [T], counts: [Int]? = nil) throws -> [T] {
     try collective(.allToAll, [T].self) { ranks, tag in
-      try elements(ranks.messages.allToAll(valuesIn: divided(values, counts), tag: tag))
+      let stride = MemoryLayout<T>.stride
+      let layout =
+        if let counts {
+          try BlockLayout(
+            lengths: self.counts(counts, of: values.count).map { $0 * stride }, count: size)
+        } else {
+          BlockLayout(splitting: values.count * stride, unit: stride, into: size)
+        }
+      // As much as goes out, most of the time.
+      return try elements(expecting: values.count) { arrivals in
+        try values.withUnsafeBytes {
+          try ranks.messages.allToAll(dividing: $0, layout, into: &arrivals, tag: tag)
+        }
+      }
     }
   }
 }

@@ -23,7 +23,9 @@ extension Communicator {
   @available(*, noasync, message: "await it instead")
   public func allReduce<T: RawCodable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T {
     try collective(.allReduce, T.self) { ranks, tag in
-      try replacing(value) { try ranks.allReduce($0, operation.elementOperator, tag: tag) }
+      try replacing(value) {
+        try ranks.allReduce($0.readable, into: $0, operation.elementOperator, tag: tag)
+      }
     }
   }
 
@@ -31,9 +33,14 @@ extension Communicator {
   @available(*, noasync, message: "await it instead")
   public func allReduce<T: RawCodable>(_ values: [T], _ operation: ReduceOperator<T>) throws -> [T] {
     try collective(.allReduce, [T].self, count: values.count) { ranks, tag in
-      var values = values
-      try values.withUnsafeMutableBytes { try ranks.allReduce($0, operation.elementOperator, tag: tag) }
-      return values
+      try Array(unsafeUninitializedCapacity: values.count) { buffer, count in
+        let result = UnsafeMutableRawBufferPointer(
+          start: buffer.baseAddress, count: values.count * MemoryLayout<T>.stride)
+        try values.withUnsafeBytes {
+          try ranks.allReduce($0, into: result, operation.elementOperator, tag: tag)
+        }
+        count = values.count
+      }
     }
   }
 

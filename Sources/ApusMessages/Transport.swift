@@ -76,6 +76,9 @@ package protocol Transport: AnyObject, Sendable, MessageSource {
   /// Sends, and returns when the bytes may be changed again. A large message waits for its receiver.
   func send(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) throws
 
+  /// Sends if that needs no waiting at all, and nothing else if not.
+  func sendIfRoom(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) throws -> Bool
+
   /// Waits for a message.
   func message(_ selector: Selector) throws -> IncomingMessage
 
@@ -112,4 +115,10 @@ package protocol Transport: AnyObject, Sendable, MessageSource {
 
   /// Ends the whole job.
   func abort(_ status: Int32) -> Never
+}
+
+extension Transport {
+  package func sendIfRoom(
+    _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int
+  ) throws -> Bool { false }
 }

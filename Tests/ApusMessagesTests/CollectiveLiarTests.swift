@@ -180,4 +180,15 @@ private final class LyingRank: PointToPoint {
       try honest.exchange($0, to: destination, appendingTo: buffer, from: source, tag: tag)
     }
   }
+
+  func whileSendingToAll(
+    _ outgoing: (_ destination: Int) -> UnsafeRawBufferPointer, tag: Int32, receive: () throws -> Void
+  ) throws {
+    let buffers = (0..<size).map { destination in
+      let buffer = ByteBuffer()
+      if destination != rank { told(outgoing(destination)).withUnsafeBytes { buffer.append(contentsOf: $0) } }
+      return buffer
+    }
+    try honest.whileSendingToAll({ buffers[$0].bytes }, tag: tag, receive: receive)
+  }
 }

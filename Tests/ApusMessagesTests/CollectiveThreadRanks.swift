@@ -32,7 +32,7 @@ final class ThreadRanks: @unchecked Sendable {
 
   private struct Key: Hashable { let source: Int, tag: Int32 }
 
-  private final class Letter {
+  fileprivate final class Letter {
     let bytes: [UInt8]
     var isTaken = false
     init(_ bytes: UnsafeRawBufferPointer) { self.bytes = [UInt8](bytes) }
@@ -112,6 +112,22 @@ final class ThreadRanks: @unchecked Sendable {
     }
   }
 
+  fileprivate func post(_ rank: Int, _ bytes: UnsafeRawBufferPointer, to destination: Int, tag: Int32)
+    -> Letter
+  {
+    locked {
+      let letter = Letter(bytes)
+      queues[destination][Key(source: rank, tag: tag), default: []].append(letter)
+      wake(destination)
+      return letter
+    }
+  }
+
+  fileprivate func wait(_ rank: Int, for letters: [Letter]) throws {
+    guard sending == .synchronous else { return }
+    try locked { for letter in letters { while !letter.isTaken { try wait(rank) } } }
+  }
+
   private func locked<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
@@ -185,6 +201,16 @@ final class ThreadRank: PointToPoint {
     tag: Int32
   ) throws {
     append(try ranks.exchange(rank, out: (bytes, destination), from: source, tag: tag), to: buffer)
+  }
+
+  func whileSendingToAll(
+    _ outgoing: (_ destination: Int) -> UnsafeRawBufferPointer, tag: Int32, receive: () throws -> Void
+  ) throws {
+    let letters = (0..<size).filter { $0 != rank }.map {
+      ranks.post(rank, outgoing($0), to: $0, tag: tag)
+    }
+    try receive()
+    try ranks.wait(rank, for: letters)
   }
 
   private func fill(_ buffer: UnsafeMutableRawBufferPointer, with bytes: [UInt8]) throws {

@@ -32,6 +32,13 @@ extension PointToPoint {
       guard size.isPowerOf2 else { throw CollectiveError.invalid("\(size) ranks are no power of two.") }
       try allGatherByDoubling(pieces, layout, ranks, tag: tag)
     case .bruck: try allGatherAfterBruck(pieces, layout, tag: tag)
+    case .direct:
+      let mine = pieces.part(layout.range(rank)).readable
+      try whileSendingToAll({ _ in mine }, tag: tag) {
+        try forEachPair { _, source in
+          try receive(into: pieces.part(layout.range(source)), from: source, tag: tag)
+        }
+      }
     case .ring: try allGatherByRing(pieces, layout, ranks, tag: tag)
     }
   }

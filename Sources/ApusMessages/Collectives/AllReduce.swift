@@ -10,15 +10,53 @@ extension PointToPoint {
     _ elements: UnsafeMutableRawBufferPointer, _ operation: ElementOperator, tag: Int32,
     by algorithm: AllReduceAlgorithm? = nil
   ) throws {
+    try allReduce(elements.readable, into: elements, operation, tag: tag, by: algorithm)
+  }
+
+  /// The same with the result in other memory: large arrays are not copied first.
+  ///
+  /// - Parameter result: As long as `elements`; other memory, or the same.
+  func allReduce(
+    _ elements: UnsafeRawBufferPointer, into result: UnsafeMutableRawBufferPointer,
+    _ operation: ElementOperator, tag: Int32, by algorithm: AllReduceAlgorithm? = nil
+  ) throws {
     try check(length: elements.count, stride: operation.stride)
-    guard size > 1 else { return }
+    guard size > 1 else { return result.fill(from: elements) }
     switch algorithm ?? CollectiveChoice.allReduce(length: elements.count, ranks: size) {
+    case .direct: try allReduceDirectly(elements, into: result, operation, tag: tag)
     case .recursiveDoubling:
-      try withUnsafeTemporaryAllocation(byteCount: elements.count, alignment: scratchAlignment) { incoming in
-        var operand = ElementOperand(elements.readable, operation, storage: elements, incoming: incoming)
+      try withScratch(byteCount: elements.count) { incoming in
+        var operand = ElementOperand(elements, operation, storage: result, incoming: incoming)
         try allReduceByDoubling(&operand, tag: tag)
+        operand.finish()
       }
-    case .reduceScatterAllGather: try allReduceByScatter(elements, operation, tag: tag)
+    case .reduceScatterAllGather: try allReduceByScatter(elements, into: result, operation, tag: tag)
+    }
+  }
+
+  /// One round: every rank tells all others what it has, and combines all of it from rank 0 on, so all get the same
+  /// bits.
+  private func allReduceDirectly(
+    _ elements: UnsafeRawBufferPointer, into result: UnsafeMutableRawBufferPointer,
+    _ operation: ElementOperator, tag: Int32
+  ) throws {
+    let length = elements.count
+    try withScratch(byteCount: 2 * length) { scratch in
+      let (combined, incoming) = (scratch.part(0..<length), scratch.part(length..<2 * length))
+      var left = elements
+      try whileSendingToAll({ _ in elements }, tag: tag) {
+        if rank != 0 {
+          try receive(into: combined, from: 0, tag: tag)
+          left = combined.readable
+        }
+        for source in 1..<size {
+          if source != rank { try receive(into: incoming, from: source, tag: tag) }
+          try operation.combine(left, source == rank ? elements : incoming.readable, into: combined)
+          left = combined.readable
+        }
+      }
+      // Not before: it may be the memory that is sent.
+      result.fill(from: left)
     }
   }
 
@@ -64,11 +102,11 @@ extension PointToPoint {
   /// Each rank reduces a part, and all collect the parts: Rabenseifner (2004). Each element is combined on one
   /// rank alone, so all get the same bits.
   private func allReduceByScatter(
-    _ elements: UnsafeMutableRawBufferPointer, _ operation: ElementOperator, tag: Int32
+    _ elements: UnsafeRawBufferPointer, into result: UnsafeMutableRawBufferPointer,
+    _ operation: ElementOperator, tag: Int32
   ) throws {
     let layout = BlockLayout(splitting: elements.count, unit: operation.stride, into: size)
-    let part = elements.part(layout.range(rank))
-    try reduceScatter(elements.readable, layout, into: part, operation, tag: tag)
-    try allGather(elements, layout, tag: tag)
+    try reduceScatter(elements, layout, into: result.part(layout.range(rank)), operation, tag: tag)
+    try allGather(result, layout, tag: tag)
   }
 }

@@ -139,16 +139,48 @@ final class CollectiveChannel: PointToPoint, Sendable {
   private func whileSending(
     _ bytes: UnsafeRawBufferPointer, to destination: Int, _ tag: Int32, _ receive: () throws -> Void
   ) throws {
-    if bytes.count <= Self.smallSize {
-      try send(bytes, to: destination, tag: tag)
-      return try receive()
-    }
-    let operation = Operation(
-      .send(bytes: bytes, envelope: envelope(bytes.count, tag), destination: inWorld(destination)))
-    try transport.start(operation)
+    guard let operation = try start(bytes, to: destination, tag) else { return try receive() }
     // The bytes are the caller's: they must not be read after this returns, whatever happens.
     defer { if !operation.isDone { try? transport.wait(for: operation) } }
     try receive()
     try transport.wait(for: operation)
+  }
+
+  func whileSendingToAll(
+    _ outgoing: (_ destination: Int) -> UnsafeRawBufferPointer, tag: Int32, receive: () throws -> Void
+  ) throws {
+    var operations: [Operation] = []
+    // As above.
+    defer { for operation in operations where !operation.isDone { try? transport.wait(for: operation) } }
+    for step in 1..<max(size, 1) {
+      let destination = (rank + step) % size
+      if let operation = try start(outgoing(destination), to: destination, tag) {
+        operations.append(operation)
+      }
+    }
+    try receive()
+    for operation in operations { try transport.wait(for: operation) }
+  }
+
+  /// Sends, or starts to where that might have to wait for the receiver.
+  private func start(_ bytes: UnsafeRawBufferPointer, to destination: Int, _ tag: Int32) throws -> Operation?
+  {
+    if bytes.count <= Self.smallSize {
+      try send(bytes, to: destination, tag: tag)
+      return nil
+    }
+    let (envelope, destination) = (envelope(bytes.count, tag), inWorld(destination))
+    if try transport.sendIfRoom(bytes, envelope, to: destination) { return nil }
+    let operation = Operation(.send(bytes: bytes, envelope: envelope, destination: destination))
+    try transport.start(operation)
+    return operation
+  }
+
+  /// Receives a message of whatever length where `room` says.
+  func receive(
+    from source: Int, tag: Int32, into room: (_ count: Int) throws -> UnsafeMutableRawPointer
+  ) throws {
+    let message = try message(from: source, tag)
+    try transport.take(message, into: room(message.envelope.count))
   }
 }

@@ -3,13 +3,15 @@ package enum BroadcastAlgorithm: Sendable, CaseIterable { case binomial, scatter
 /// How a gather or a scatter goes.
 package enum GatherAlgorithm: Sendable, CaseIterable { case binomial, direct }
 /// How an allGather goes. `recursiveDoubling` is for a number of ranks that is a power of two.
-package enum AllGatherAlgorithm: Sendable, CaseIterable { case recursiveDoubling, bruck, ring }
+package enum AllGatherAlgorithm: Sendable, CaseIterable { case recursiveDoubling, bruck, ring, direct }
 /// How an allToAll goes.
 package enum AllToAllAlgorithm: Sendable, CaseIterable { case bruck, pairwise }
 /// How a reduction to one rank goes.
 package enum ReduceAlgorithm: Sendable, CaseIterable { case binomial, reduceScatterGather }
 /// How a reduction to all ranks goes.
-package enum AllReduceAlgorithm: Sendable, CaseIterable { case recursiveDoubling, reduceScatterAllGather }
+package enum AllReduceAlgorithm: Sendable, CaseIterable {
+  case recursiveDoubling, reduceScatterAllGather, direct
+}
 /// How a reduceScatter goes.
 package enum ReduceScatterAlgorithm: Sendable, CaseIterable { case recursiveHalving, pairwise }
 /// How a scan goes, inclusive or exclusive.
@@ -50,6 +52,9 @@ package enum CollectiveChoice {
   /// The whole array. Thakur, Rabenseifner and Gropp 2005.
   package static let shortReduceScatter = 512 << 10
 
+  /// The whole array, for fewer ranks than `ranksForTree`: each tells all others, in one round.
+  package static let shortDirectReduce = 256
+
   /// Whether a library's own operation, as a request, is worth its start: between 2 ranks on one machine MPI_Iallreduce
   /// of 8 bytes takes 1.1 to 1.4 µs and ours 0.7; for more ranks than this the library knows its network.
   package static func isNative(length: Int, ranks: Int) -> Bool {
@@ -68,6 +73,7 @@ package enum CollectiveChoice {
   }
 
   package static func allGather(total: Int, ranks: Int) -> AllGatherAlgorithm {
+    if ranks < ranksForTree { return .direct }
     if ranks.isPowerOf2 { return total <= shortAllGather ? .recursiveDoubling : .ring }
     return total <= shortAllGatherOfAnySize ? .bruck : .ring
   }
@@ -81,7 +87,8 @@ package enum CollectiveChoice {
   }
 
   package static func allReduce(length: Int, ranks: Int) -> AllReduceAlgorithm {
-    length <= shortReduce ? .recursiveDoubling : .reduceScatterAllGather
+    if length <= shortDirectReduce, ranks < ranksForTree { return .direct }
+    return length <= shortReduce ? .recursiveDoubling : .reduceScatterAllGather
   }
 
   package static func reduceScatter(total: Int, ranks: Int) -> ReduceScatterAlgorithm {

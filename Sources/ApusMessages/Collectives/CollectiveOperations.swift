@@ -103,14 +103,21 @@ struct CollectiveOperations: Sendable {
     try messages.reduce(elements, into: result, operation, to: root, tag: tag)
   }
 
-  func allReduce(_ elements: UnsafeMutableRawBufferPointer, _ operation: ElementOperator, tag: Int32) throws {
-    if try natively(
-      operation, elements.count,
-      { (ranks, how) throws(MPIFailure) in try ranks.startAllReduce(elements, how) })
-    {
-      return
+  /// - Parameter result: As long as `elements`; other memory, or the same.
+  func allReduce(
+    _ elements: UnsafeRawBufferPointer, into result: UnsafeMutableRawBufferPointer,
+    _ operation: ElementOperator, tag: Int32
+  ) throws {
+    if native != nil {
+      result.fill(from: elements)
+      if try natively(
+        operation, elements.count,
+        { (ranks, how) throws(MPIFailure) in try ranks.startAllReduce(result, how) })
+      {
+        return
+      }
     }
-    try messages.allReduce(elements, operation, tag: tag)
+    try messages.allReduce(elements, into: result, operation, tag: tag)
   }
 
   /// - Parameter lengths: The length of each rank's block in bytes, the same on all ranks.

@@ -28,4 +28,11 @@ package protocol PointToPoint: AnyObject {
   func exchange(
     _ bytes: UnsafeRawBufferPointer, to destination: Int, appendingTo buffer: ByteBuffer, from source: Int,
     tag: Int32) throws
+
+  /// Sends every other rank what `outgoing` has for it, and receives meanwhile: all is on its way before the first
+  /// wait, so where ranks share a processor each needs it once, and not once a round.
+  ///
+  /// - Parameter receive: Receives what the others send so. What is sent stays as it is until the end.
+  func whileSendingToAll(
+    _ outgoing: (_ destination: Int) -> UnsafeRawBufferPointer, tag: Int32, receive: () throws -> Void) throws
 }

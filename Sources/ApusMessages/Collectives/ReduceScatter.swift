@@ -35,7 +35,8 @@ extension PointToPoint {
     }
   }
 
-  /// n - 1 rounds, in each of which every rank gets one other rank's share of its block.
+  /// n - 1 rounds, in each of which every rank gets one other rank's share of its block; few ranks begin all of them
+  /// at once.
   ///
   /// Shares come from the ranks before this one, backwards, and then from the ranks behind it, backwards: each
   /// goes to the left of one of two runs, and the runs are combined in the end. So the order is kept at the
@@ -50,15 +51,28 @@ extension PointToPoint {
       let incoming = scratch.part(0..<length)
       let behind = scratch.part(length..<2 * length)
       var before = elements.part(layout.range(rank))
-      try forEachPair { to, from in
-        let share = elements.part(layout.range(to))
+      // Combines a share that has come, or will by `receive`, into one of the runs.
+      func combine(from: Int, _ receive: (UnsafeMutableRawBufferPointer) throws -> Void) throws {
         let isFirstBehind = from == size - 1
-        try exchange(share, to: to, into: isFirstBehind ? behind : incoming, from: from, tag: tag)
+        try receive(isFirstBehind ? behind : incoming)
         if from < rank {
           try operation.combine(incoming.readable, before, into: result)
           before = result.readable
         } else if !isFirstBehind {
           try operation.combine(incoming.readable, behind.readable, into: behind)
+        }
+      }
+      if size < CollectiveChoice.ranksForTree {
+        try whileSendingToAll({ elements.part(layout.range($0)) }, tag: tag) {
+          try forEachPair { _, from in
+            try combine(from: from) { try receive(into: $0, from: from, tag: tag) }
+          }
+        }
+      } else {
+        try forEachPair { to, from in
+          try combine(from: from) {
+            try exchange(elements.part(layout.range(to)), to: to, into: $0, from: from, tag: tag)
+          }
         }
       }
       if rank < size - 1 {

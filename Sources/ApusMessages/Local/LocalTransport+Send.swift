@@ -76,6 +76,17 @@ extension LocalTransport {
     return true
   }
 
+  package func sendIfRoom(
+    _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int
+  ) throws -> Bool {
+    try gate.enter()
+    defer { gate.leave() }
+    guard destination != rank, bytes.count <= ringLimit, outgoing[destination].queue.isEmpty else {
+      return false
+    }
+    return offer(bytes, envelope, to: destination)
+  }
+
   private func canSend(_ count: Int, to destination: Int) -> Bool {
     outgoing[destination].freeSlot() != nil
       && (count <= Slot.inlineLimit || outgoing[destination].freeBytes(count) != nil)
