@@ -165,15 +165,10 @@ extension Communicator {
   private func rawValue<T>(
     of message: IncomingMessage, _ size: Int, _ source: some MessageSource
   ) throws -> T {
-    // Aligned as any type may ask. A closure that returned the value would ask the runtime for types.
-    if size <= 64, size > 0 {
-      var room = SIMD64<UInt8>()
-      try withUnsafeMutablePointer(to: &room) { try source.take(message, into: $0) }
-      // Sound: every bit pattern is a value of such a type.
-      return withUnsafePointer(to: &room) { UnsafeRawPointer($0).assumingMemoryBound(to: T.self).pointee }
-    }
-    return try withUnsafeTemporaryAllocation(byteCount: max(1, size), alignment: 64) { room in
+    // All of it is inlined: a closure that is called and returns the value would ask the runtime for types.
+    try withScratch(byteCount: max(1, size)) { room in
       try source.take(message, into: room.baseAddress!)
+      // Sound: every bit pattern is a value of such a type.
       return room.baseAddress!.assumingMemoryBound(to: T.self).pointee
     }
   }
