@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Runs an MPI program on two hosts: network namespaces of this machine, with a virtual cable between them.
 #
-#   two-hosts.sh openmpi|hydra LAUNCHER PROGRAM [ARGUMENT…]
+#   two-hosts.sh TAG openmpi|hydra LAUNCHER PROGRAM [ARGUMENT…]
 #
+# The namespaces' names have the tag in them, by which whoever starts this can see that none is left.
 # The last line says what went over the cable. Exit status 77: namespaces can't be made here.
 set -euo pipefail
-kind=$1 launcher=$2
-shift 2
+tag=$1 kind=$2 launcher=$3
+shift 3
 
-west=apus-west-$$ east=apus-east-$$ network=10.213.77
+west=apus-west-$tag-$$ east=apus-east-$tag-$$ network=10.213.77
 folder=$(mktemp -d)
 clear_up() {
   trap '' INT TERM

@@ -15,6 +15,9 @@ private enum TwoHosts {
 /// Ranks on two hosts, which are network namespaces: real TCP, over an interface whose bytes the kernel counts.
 @Suite(.serialized, .enabled(if: TwoHosts.arePossible, "needs root, iproute2 and network namespaces"))
 struct TwoHostsTests {
+  /// In the names of the namespaces: other runs may be on this machine, or have been killed on it.
+  static let tag = "test\(getpid())"
+
   /// One a library: the standard ABI is MPICH's.
   static let setups = MPISetup.present.filter { $0.environment.isEmpty }
 
@@ -38,14 +41,14 @@ struct TwoHostsTests {
 
   @Test func nothingIsLeft() async throws {
     let run = try await runProgram("/bin/sh", ["sh", "-c", "ip netns list; ls /run/netns"])
-    #expect(!run.output.contains("apus-west") && !run.output.contains("apus-east"), "\(run.output)")
+    #expect(!run.output.contains("-\(Self.tag)-"), "\(run.output)")
   }
 
   private func run(_ setup: MPISetup, _ program: String, _ arguments: String...) async throws -> ProgramRun {
     let script = #filePath.split(separator: "/").dropLast(2).reduce("") { $0 + "/" + $1 } + "/two-hosts.sh"
     let kind = setup.abi == "openMPI" ? "openmpi" : "hydra"
     let run = try await runProgram(
-      script, [script, kind, setup.launcher, "\(programFolder)/\(program)"] + arguments,
+      script, [script, Self.tag, kind, setup.launcher, "\(programFolder)/\(program)"] + arguments,
       environment: setup.environment, seconds: 200)
     #expect(!run.timedOut)
     return run

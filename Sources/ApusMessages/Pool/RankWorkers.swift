@@ -80,9 +80,12 @@ final class RankWorkers: DistantWorkers, @unchecked Sendable {
 
   /// Lets the other ranks go, once the engine has ended.
   func finish() {
-    // All of them, whatever has happened to others: one that was let go may have ended before the next is told.
-    for rank in 1..<link.communicator.size {
-      link.send(ChannelFrame(ChannelFrame.Kind.finish, worker: 0, generation: 0).buffer(), to: rank)
+    // Asked once, before any is told: one that was let go may have ended before the next is told. And when one had failed
+    // before, none is let go as if all were well: they throw that failure.
+    if problem == nil {
+      for rank in 1..<link.communicator.size {
+        link.send(ChannelFrame(ChannelFrame.Kind.finish, worker: 0, generation: 0).buffer(), to: rank)
+      }
     }
     link.finish()
   }
