@@ -2,8 +2,9 @@ import ApusCore
 
 /// Frames between the rank that gives out work and those that do it, as messages of a communicator of their own.
 ///
-/// What arrives is put into a queue, and a bell rung: taken from there by whoever has the pool in hand. Sending does not
-/// wait. What goes on is moved by the thread that moves all that is awaited (`ProgressThread`).
+/// What arrives is put into a queue, and a bell rung, as long as there is anything: taken from there by whoever has the
+/// pool in hand. Sending does not wait. What goes on is moved by the thread that moves all that is awaited
+/// (`ProgressThread`).
 final class FrameLink: Sendable {
   private struct State {
     var arrived: [(rank: Int, frame: ByteBuffer)] = []
@@ -11,6 +12,8 @@ final class FrameLink: Sendable {
     var isFailureTold = false
     var isOver = false
     var receives: [Int: Operation] = [:]
+
+    var hasNews: Bool { !arrived.isEmpty || failure != nil && !isFailureTold }
   }
 
   let communicator: Communicator
@@ -30,16 +33,19 @@ final class FrameLink: Sendable {
 
   // MARK: What arrives
 
-  /// Frames that have come since the last time, in order; and why none will come any more.
+  /// Frames that have come since the last time, in order; and why none will come any more. The bell is silent then.
   func take() -> (frames: [(rank: Int, frame: ByteBuffer)], failure: (any Error)?) {
     state.withLock { state in
+      guard state.hasNews else { return ([], state.failure) }
+      // Under the lock, as it is rung: a bell that rings for what was taken already would keep its listener awake.
+      bell.silence()
       defer { state.arrived = [] }
       state.isFailureTold = state.failure != nil
       return (state.arrived, state.failure)
     }
   }
 
-  var hasNews: Bool { state.withLock { !$0.arrived.isEmpty || $0.failure != nil && !$0.isFailureTold } }
+  var hasNews: Bool { state.withLock { $0.hasNews } }
 
   var failure: (any Error)? { state.withLock { $0.failure } }
 
@@ -85,16 +91,19 @@ final class FrameLink: Sendable {
       fail(error)
       return false
     }
-    state.withLock { $0.arrived.append((peer, buffer)) }
-    bell.ring()
+    state.withLock {
+      $0.arrived.append((peer, buffer))
+      bell.ring()
+    }
     return true
   }
 
   private func fail(_ error: any Error) {
     state.withLock { state in
-      if !state.isOver, state.failure == nil { state.failure = error }
+      if state.isOver || state.failure != nil { return }
+      state.failure = error
+      bell.ring()
     }
-    bell.ring()
   }
 
   // MARK: What leaves

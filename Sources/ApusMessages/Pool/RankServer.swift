@@ -178,7 +178,6 @@ final class RankServer {
     if try !look() {
       var tags: [UInt64] = []
       poller.wait(nil) { tags.append($0) }
-      arrival.silence()
       doorbell.silence()
       for tag in tags { try handle(tag) }
     }

@@ -48,7 +48,6 @@ final class RankWorkers: DistantWorkers, @unchecked Sendable {
 
   func deliver(ended: (Int) -> Void) -> Bool {
     guard link.hasNews || !killed.isEmpty else { return false }
-    // First: what rings after it is heard.
     bell.silence()
     let frames = link.take().frames
     for (rank, buffer) in frames {
