@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 @main
 struct Apus: ParsableCommand {
@@ -7,4 +8,14 @@ struct Apus: ParsableCommand {
     abstract: "Parallel programs: ranks that talk, side by side.",
     version: "0.1.0",
     subcommands: [Launch.self, Doctor.self])
+
+  static func main() {
+    openClosedStreams()
+    main(nil)
+  }
+
+  /// Where a standard stream is closed (`<&-`), the next file would take its number, and programs would read or write that.
+  private static func openClosedStreams() {
+    for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
+  }
 }

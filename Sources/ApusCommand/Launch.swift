@@ -180,7 +180,8 @@ struct Launch: ParsableCommand {
     if let failure = outcome.failure {
       // In a pipeline whose reader has had enough that is the usual end.
       if outcome.isOutputClosed, failure.exitCode == 128 + SIGPIPE { EndingSignals.die(of: SIGPIPE) }
-      complain(failure.summary + others(outcome.ended.count))
+      complain(
+        failure.summary + others(outcome.ended.count) + (failure.trapMessage.map { ": \($0)" } ?? ""))
     }
     if let signal = outcome.signal {
       complain("ended by signal \(SignalName.describe(signal))")

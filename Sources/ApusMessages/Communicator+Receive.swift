@@ -35,21 +35,7 @@ extension Communicator {
     tag: some TagSelection = .any
   ) throws -> MessageStatus {
     let message = try transport.message(selector(source._rank, tag._tag))
-    let type = WireType([T].self)
-    try check(message, [T].self, type, transport)
-    let stride = MemoryLayout<T>.stride
-    guard message.envelope.count <= buffer.count * stride else {
-      transport.drop(message)
-      throw MessageError(
-        .tooLong, "the message has \(message.envelope.count / stride) elements, the buffer \(buffer.count)",
-        rank: here(message.envelope.source))
-    }
-    if message.envelope.count > 0 {
-      try transport.take(message, into: UnsafeMutableRawPointer(buffer.baseAddress!))
-    } else {
-      transport.drop(message)
-    }
-    return status(message.envelope, type)
+    return try take(message, into: buffer, transport)
   }
 
   /// Sends a value and receives another at the same time: ranks that exchange large values don't wait for each other.
@@ -83,12 +69,35 @@ extension Communicator {
 
   // MARK: Values
 
-  /// - Parameter type: What the message holds; nil if that is not known.
+  /// - Parameter type: What the message holds; nil if its code alone says it, which has to be looked up.
   package func status(_ envelope: Envelope, _ type: WireType?) -> MessageStatus {
-    let stride = type?.rawSize ?? type?.arrayStride
+    let size =
+      if let type { type.rawSize ?? type.arrayStride } else { MessageType.elementSize(of: envelope.type) }
     return MessageStatus(
       source: here(envelope.source), tag: Int(envelope.tag), byteCount: envelope.count,
-      count: stride.map { envelope.count / max(1, $0) })
+      count: size.map { envelope.count / max(1, $0) })
+  }
+
+  /// Writes a message's elements to the beginning of `buffer`. Whatever happens, the message is gone then.
+  func take<T: RawCodable>(
+    _ message: IncomingMessage, into buffer: UnsafeMutableBufferPointer<T>, _ source: some MessageSource
+  ) throws -> MessageStatus {
+    let type = WireType([T].self)
+    try check(message, [T].self, type, source)
+    let (count, stride) = (message.envelope.count, MemoryLayout<T>.stride)
+    guard count <= buffer.count * stride else {
+      source.drop(message)
+      throw MessageError(
+        .tooLong,
+        "the message has \(count / stride) elements, and the buffer room for \(buffer.count); the message is gone",
+        rank: here(message.envelope.source))
+    }
+    if count > 0 {
+      try source.take(message, into: UnsafeMutableRawPointer(buffer.baseAddress!))
+    } else {
+      source.drop(message)
+    }
+    return status(message.envelope, type)
   }
 
   @inline(__always)

@@ -9,7 +9,8 @@ extension Communicator {
   /// - Parameters:
   ///   - destination: A rank of this communicator; its own too, which never waits.
   ///   - tag: In `0...largestTag`.
-  /// - Throws: `MessageError`: `invalidArgument`, `notEncodable`, `rankFailed`, `finalized`.
+  /// - Throws: `MessageError`: `invalidArgument`, `notEncodable`, `rankFailed`, `rankEnded`,
+  ///   `deadlock`, `finalized`.
   /// - Complexity: O(size of the value).
   @available(*, noasync, message: "await it instead")
   public func send<T: Codable>(_ value: T, to destination: Int, tag: Int = 0) throws {

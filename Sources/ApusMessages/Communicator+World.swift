@@ -57,6 +57,8 @@ extension Communicator {
         .startUpFailed, "a worker of a pool is no rank: what the launcher started is the process above it")
     }
     if let library = try MPILibrary.ofLauncher(threads.mpi) {
+      // A launcher's pipe would hold lines back until the end, and several ranks' lines are better whole.
+      apus_stdout_line_buffered()
       do {
         let transport = try MPITransport(library, threads: threads)
         apus_on_exit { Communicator.endMPI(status: $0) }

@@ -14,7 +14,7 @@ package final class Operation: @unchecked Sendable {
   @exclusivity(unchecked) package private(set) var isDone = false
   package private(set) var error: (any Error)?
   /// Called once it is done, on the thread that drives the transport and with the transport's lock free. Set before
-  /// the start.
+  /// the start, or inside of the transport.
   package var whenDone: (@Sendable () -> Void)?
 
   /// Takes or drops the message of a receive.
@@ -31,6 +31,13 @@ package final class Operation: @unchecked Sendable {
 
   package func accept(_ message: IncomingMessage, from source: some MessageSource) throws {
     try accept(message, source)
+  }
+
+  /// Has `call` called when it is over; false if it is. Inside of the transport.
+  package func tell(_ call: @escaping @Sendable () -> Void) -> Bool {
+    if isDone { return false }
+    whenDone = call
+    return true
   }
 
   /// For the transport, which then calls `whenDone`.

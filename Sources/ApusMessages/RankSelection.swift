@@ -43,6 +43,7 @@ public struct MessageStatus: Sendable, Equatable {
   public let tag: Int
   /// How many bytes the value takes on its way.
   public let byteCount: Int
-  /// How many elements, if the message is an array of plain values or one such value; else nil.
+  /// How many elements, if the message is an array of plain values or one such value; else nil. Also nil from `probe`
+  /// where this rank has neither sent nor received such a type yet, and it is none of the standard library's numbers.
   public let count: Int?
 }

@@ -82,9 +82,6 @@ package protocol Transport: AnyObject, Sendable, MessageSource {
   /// Waits for a message.
   func message(_ selector: Selector) throws -> IncomingMessage
 
-  /// A message that is there now, or nil.
-  func messageIfAny(_ selector: Selector) throws -> IncomingMessage?
-
   /// What the next message says of itself, which stays where it is; waits for one, or returns nil.
   func probe(_ selector: Selector, waits: Bool) throws -> Envelope?
 
@@ -96,6 +93,10 @@ package protocol Transport: AnyObject, Sendable, MessageSource {
 
   /// Waits until an operation is over.
   func wait(for operation: Operation) throws
+
+  /// Has `call` called when an operation is over, for which nobody waits in another way. False if it is over, and nothing
+  /// will be called.
+  func tell(_ call: @escaping @Sendable () -> Void, of operation: Operation) throws -> Bool
 
   /// Gives up a receive, which then ends with `CancellationError`. False if its message has come.
   func cancel(_ operation: Operation) -> Bool

@@ -20,6 +20,20 @@ extension LaunchTests {
       #expect(run.left == [])
     }
 
+    /// Its message is not buried under the backtraces of those that waited for it.
+    @Test func aTrap() async throws {
+      let run = try await launch("--grace", "0.1", "-n", "2", "--", ranks, "trap", "0")
+      #expect(summary(run)?.contains(": Fatal error: this rank had a mishap") == true, "\(run.errors)")
+    }
+
+    /// A standard stream that is closed is no other file.
+    @Test(arguments: ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+    func closedStreams(_ closing: String) async throws {
+      let run = try await runProgram(
+        "/bin/sh", ["sh", "-c", "exec '\(programFolder)/apus' launch -n 2 -- '\(ranks)' join \(closing)"])
+      #expect(!run.timedOut && run.status == .exited(0), "\(run.output) \(run.errors)")
+    }
+
     /// Its peers would wait for it for ever.
     @Test func oneThatLeavesWithoutAWord() async throws {
       let run = try await launch("--grace", "0.1", "-n", "2", "--", ranks, "exit", "1", "0")

@@ -8,6 +8,8 @@ PACKAGES = ["numpy", "mpi4py", "matplotlib"]
 TOOLS = {"Open MPI": ["mpirun.openmpi", "--version"], "MPICH": ["mpichversion"]}
 
 APUS, OPENMPI, MPICH, MPI4PY, SAME = "Apus", "Open MPI", "MPICH", "mpi4py", "the same in C"
+# The fields of the struct without its type.
+DICTIONARY = "mpi4py, a dict"
 FLOORS = {SAME}
 
 # As their documentation has it for containers, and for more ranks than cores (the second of each). Nobody is bound to
@@ -70,8 +72,8 @@ GROUPS = [
           {APUS: ours("buffer", 4 << 20)} | in_c("pingpong", 4 << 20) | {MPI4PY: mpi4py("buffer", 4 << 20)},
           [Row(OPENMPI, "≥ 1"), Row(MPICH), Row(MPI4PY)], turns=2),
     Group("a small struct, one way", "µs",
-          {APUS: ours("struct"), MPI4PY: mpi4py("struct", 0)},
-          [Row(MPI4PY, "≤ 1/5")]),
+          {APUS: ours("struct"), MPI4PY: mpi4py("struct", 0), DICTIONARY: mpi4py("dictionary", 0)},
+          [Row(MPI4PY, "≤ 1/5"), Row(DICTIONARY)]),
     Group("an array of 1 MiB, one way", "µs",
           {APUS: ours("array", 1 << 20), MPI4PY: mpi4py("array", 1 << 20)},
           [Row(MPI4PY, "≤ 1/5")]),

@@ -5,6 +5,7 @@
 What is timed is what `peers/mpi/measure.h` times in C: batches of 2 ms and more, the median.
 """
 
+import dataclasses
 import json
 import statistics
 import sys
@@ -75,9 +76,20 @@ def pickled(value, size):
     measure(ping_pong, 2, size)
 
 
+@dataclasses.dataclass
+class Reading:
+    number: int
+    sensor: str
+    values: list
+
+
 def struct(_):
-    # A dictionary: pickled faster than an object of a class with these fields.
-    pickled({"number": 7, "sensor": "north 7", "values": [1.5, 2.5, 3.5]}, 0)
+    pickled(Reading(7, "north 7", [1.5, 2.5, 3.5]), 0)
+
+
+def dictionary(_):
+    """The same with no type: faster, since no class has to be found and no object made of it."""
+    pickled(dataclasses.asdict(Reading(7, "north 7", [1.5, 2.5, 3.5])), 0)
 
 
 def array(size):
@@ -86,4 +98,4 @@ def array(size):
 
 if __name__ == "__main__":
     assert world.size == 2, "two ranks are needed"
-    {f.__name__: f for f in (buffer, struct, array)}[sys.argv[1]](int(sys.argv[2]))
+    {f.__name__: f for f in (buffer, struct, dictionary, array)}[sys.argv[1]](int(sys.argv[2]))

@@ -45,6 +45,17 @@ package struct RankFailure: Sendable {
     return "rank \(rank) (process \(process)) \(what)"
   }
 
+  /// What Swift's runtime said of a trap, if it did: its backtrace, and those of the ranks that waited for this one, come
+  /// after it.
+  package var trapMessage: String? {
+    for line in standardError.split(separator: "\n") {
+      if let found = line.firstRange(of: "Fatal error: ") {
+        return String(line[found.lowerBound...].prefix(500))
+      }
+    }
+    return nil
+  }
+
   /// As a shell counts: the exit code, or 128 and the signal.
   package var exitCode: Int32 {
     switch reason {

@@ -59,6 +59,12 @@ extension LocalTransport {
     if let error = operation.error { throw error }
   }
 
+  package func tell(_ call: @escaping @Sendable () -> Void, of operation: Operation) throws -> Bool {
+    try gate.enter()
+    defer { gate.leave() }
+    return operation.tell(call)
+  }
+
   package func cancel(_ operation: Operation) -> Bool {
     guard (try? gate.enter()) != nil else { return false }
     defer { gate.leave() }

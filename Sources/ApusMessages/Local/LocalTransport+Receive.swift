@@ -50,13 +50,6 @@ extension LocalTransport {
     }
   }
 
-  package func messageIfAny(_ selector: Selector) throws -> IncomingMessage? {
-    try gate.enter()
-    defer { gate.leave() }
-    advanceSends()
-    return try look(selector).map(ownIfShared)
-  }
-
   package func probe(_ selector: Selector, waits: Bool) throws -> Envelope? {
     try gate.enter()
     defer { gate.leave() }

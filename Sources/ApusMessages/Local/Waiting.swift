@@ -41,6 +41,7 @@ struct Waiting {
   /// Until it has slept.
   private(set) var isAwake = true
   private var spins = 0
+  private var yields = 0
   private var deadline: UInt64 = 0
 
   /// Looks before the first `sched_yield`: about 10 µs with a processor each, and next to none without.
@@ -48,6 +49,9 @@ struct Waiting {
   /// Nanoseconds. Longer where ranks share processors: to yield then helps whoever is waited for, and to sleep and wake
   /// costs all of them an interrupt.
   private var yieldTime: UInt64 { transport.isCrowded ? 300_000 : 50_000 }
+  /// Yields after which what has come for later is taken in. Until then it lies well where it is: to copy it away, and
+  /// find it there again, takes longer than such a wait.
+  private static let patience = 16
   /// Nobody need hurry to look whether something went wrong that nobody tells of.
   private static let sleepTime: Int64 = 100_000_000  // ns
 
@@ -64,7 +68,7 @@ struct Waiting {
     spins &+= 1
     if spins <= spinLimit {
       if transport.gate.isShared { transport.gate.pause { _ = apus_relax() } } else { _ = apus_relax() }
-      if spins & 15 != 0 { return }
+      if spins & 15 != 0 || transport.isQuiet { return }
       return try transport.progress(around: awaited.selector)
     }
     try pauseLonger(isThere)
@@ -72,9 +76,13 @@ struct Waiting {
 
   @inline(never)
   private mutating func pauseLonger(_ isThere: (LocalTransport) -> Bool) throws {
-    try transport.progress(around: awaited.selector)
-    // It may just have been taken out of its ring, and would not be found there any more.
-    if isThere(transport) { return }
+    yields &+= 1
+    let isPatient = yields <= Self.patience && transport.isQuiet
+    if !isPatient {
+      try transport.progress(around: awaited.selector)
+      // It may just have been taken out of its ring, and would not be found there any more.
+      if isThere(transport) { return }
+    }
     try transport.checkJob(awaited.context)
     switch awaited {
     case .message(let selector): try transport.checkSource(selector)
@@ -84,7 +92,7 @@ struct Waiting {
     }
     let now = apus_now()
     if deadline == 0 { deadline = now + yieldTime + awaited.copyTime }
-    if now < deadline {
+    if now < deadline || isPatient {
       transport.gate.pause { sched_yield() }
     } else {
       try sleep(isThere)
@@ -127,6 +135,13 @@ extension LocalTransport {
       try take(everythingFrom: peer)
     }
     advanceSends()
+  }
+
+  /// Whether nothing goes on that what is in the rings could be for: only a sender that finds no room there would
+  /// wait for it to be taken in.
+  var isQuiet: Bool {
+    mailbox.receives.isEmpty && waitingForSlots == 0 && announced.isEmpty && streaming.isEmpty
+      && streams.isEmpty && claimed.isEmpty && !gate.isShared
   }
 
   @inline(__always)

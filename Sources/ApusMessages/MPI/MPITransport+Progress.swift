@@ -49,6 +49,12 @@ extension MPITransport {
     }
   }
 
+  func tell(_ call: @escaping @Sendable () -> Void, of operation: Operation) throws -> Bool {
+    try enter()
+    defer { leave() }
+    return operation.tell(call)
+  }
+
   func cancel(_ operation: Operation) -> Bool {
     guard (try? enter()) != nil else { return false }
     defer { leave() }

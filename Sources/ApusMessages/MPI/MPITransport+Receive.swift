@@ -28,13 +28,6 @@ extension MPITransport {
     }
   }
 
-  func messageIfAny(_ selector: Selector) throws -> IncomingMessage? {
-    try enter()
-    defer { leave() }
-    try progressInside()
-    return mailbox.take(selector)
-  }
-
   func probe(_ selector: Selector, waits: Bool) throws -> Envelope? {
     try enter()
     defer { leave() }

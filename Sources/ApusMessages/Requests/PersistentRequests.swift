@@ -160,15 +160,8 @@ extension PersistentMessage {
   /// Looks now and then: a library's request tells nobody that it is done.
   func waitLooking() async throws {
     try communicator.progress.share()
-    var turns = 0
-    while try !test() {
-      turns += 1
-      if turns < 100 {
-        await Task.yield()
-      } else {
-        try? await Task.sleep(for: .microseconds(min(turns, 1000)))
-      }
-    }
+    var pause = LookPause()
+    while try !test() { await pause.wait() }
   }
 }
 

@@ -36,7 +36,16 @@ public final class ReceiveRequest<Value: Codable>: Sendable {
     return try result.value()
   }
 
-  /// Gives the receive up. False if the message has come: then it is there to be waited for.
+  /// Waits for the message and returns its value. Throws as `Communicator.receive`. Once. Cancelling the task gives the
+  /// receive up.
+  public var value: Value {
+    get async throws {
+      try await communicator.end(ofStarted: operation)
+      return try result.value()
+    }
+  }
+
+  /// Gives the receive up, which `wait` then throws a `CancellationError` for. False if the message has come: then it is there to be waited for.
   @discardableResult
   public func cancel() -> Bool { communicator.transport.cancel(operation) }
 
@@ -52,7 +61,7 @@ public final class SendRequest<Value: Codable>: Sendable {
   private let communicator: Communicator
   let operation: Operation
   // Sound: never changed after the start; the transport reads its bytes.
-  nonisolated(unsafe) private let value: Value
+  nonisolated(unsafe) private let kept: Value
 
   /// Not started yet.
   init(_ communicator: Communicator, _ value: consuming Value, to destination: Int, tag: Int) throws {
@@ -60,20 +69,20 @@ public final class SendRequest<Value: Codable>: Sendable {
     let codec = ValueCodec<Value>()
     let value = value
     let bytes: UnsafeRawBufferPointer
-    let kept: Any
+    let owner: Any
     // The pointer stays good without the closure: the operation keeps the array, and nobody changes it.
     if let elements = codec.withRawBytes(of: value, { $0 }) {
-      (bytes, kept) = (elements, value)
+      (bytes, owner) = (elements, value)
     } else {
       let buffer = ByteBuffer()
       try communicator.encode(value, codec, into: buffer)
-      (bytes, kept) = (buffer.bytes, buffer)
+      (bytes, owner) = (buffer.bytes, buffer)
     }
-    (self.communicator, self.value) = (communicator, value)
+    (self.communicator, kept) = (communicator, value)
     let envelope = Envelope(
       context: communicator.context, source: Int32(communicator.transport.rank), tag: Int32(tag),
       type: MessageType.code(of: Value.self), count: bytes.count)
-    operation = Operation(.send(bytes: bytes, envelope: envelope, destination: world), keeping: kept)
+    operation = Operation(.send(bytes: bytes, envelope: envelope, destination: world), keeping: owner)
   }
 
   /// Whether the value is on its way. Moves on what goes on, and waits for nothing.
@@ -84,11 +93,19 @@ public final class SendRequest<Value: Codable>: Sendable {
   }
 
   /// Waits until the value may change again, and gives it back.
-  @available(*, noasync, message: "use `await world.send` instead")
+  @available(*, noasync, message: "await the request's value instead")
   @discardableResult
   public func wait() throws -> Value {
     try communicator.transport.wait(for: operation)
-    return value
+    return kept
+  }
+
+  /// Waits until the value may change again, and gives it back.
+  public var value: Value {
+    get async throws {
+      try await communicator.end(ofStarted: operation)
+      return kept
+    }
   }
 }
 

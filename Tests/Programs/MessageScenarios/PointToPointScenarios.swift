@@ -87,6 +87,7 @@ enum PointToPointScenarios {
         let status = try world.probe(from: -1, tag: .any)
         let (value, again) = try world.receiveWithStatus(Int.self, from: status.source, tag: status.tag)
         demand(status.source == again.source && status.tag == again.tag && status.byteCount == 8)
+        demand(status.count == 1)
         demand(value == again.source * 1000 + seen[again.source])
         seen[again.source] += 1
       }

@@ -70,6 +70,10 @@ enum RankScenarios {
       if join().rank == Int(arguments[0]) { raise(Int32(arguments[1])!) }
       waitForEver()
     },
+    "trap": { arguments in
+      if join().rank == Int(arguments[0]) { fatalError("this rank had a mishap") }
+      waitForEver()
+    },
     // One is stopped, one fails.
     "stop": { _ in
       switch join().rank {
