@@ -1,4 +1,5 @@
 public import ApusCore
+import CApus
 
 extension Communicator {
   /// Waits for a message and returns its value.
@@ -13,7 +14,11 @@ extension Communicator {
   public func receive<T: Codable>(
     _ type: T.Type = T.self, from source: some RankSelection = .any, tag: some TagSelection = .any
   ) throws -> T {
-    try value(of: transport.message(selector(source._rank, tag._tag)), WireType(T.self), transport)
+    let message = try transport.message(selector(source._rank, tag._tag))
+    let type = WireType(T.self)
+    // The whole of it is here: not even the transport is needed any more.
+    if message.isWord, isOf(T.self, message, type) { return value(message.word) }
+    return try value(of: message, type, transport)
   }
 
   /// The same, with what else is known of the message.
@@ -104,7 +109,12 @@ extension Communicator {
   package func check<T>(
     _ message: IncomingMessage, _ type: T.Type, _ wire: WireType, _ source: some MessageSource
   ) throws {
-    if message.envelope.type != MessageType.code(of: type, wire.mark) { try refuse(message, type, source) }
+    if !isOf(type, message, wire) { try refuse(message, type, source) }
+  }
+
+  @inline(__always)
+  private func isOf<T>(_ type: T.Type, _ message: IncomingMessage, _ wire: WireType) -> Bool {
+    message.envelope.type == MessageType.code(of: type, wire.mark)
   }
 
   @inline(never)
@@ -174,10 +184,32 @@ extension Communicator {
   private func rawValue<T>(
     of message: IncomingMessage, _ size: Int, _ source: some MessageSource
   ) throws -> T {
-    // All of it is inlined: a closure that is called and returns the value would ask the runtime for types.
-    try withScratch(byteCount: max(1, size)) { room in
-      try source.take(message, into: room.baseAddress!)
+    // No closure that returns a `T`, whose `Result` would be asked of the runtime: that takes longer than the rest.
+    if size <= Int(APUS_SCRATCH_SIZE) {
+      let room = apus_scratch()!
+      try source.take(message, into: room)
       // Sound: every bit pattern is a value of such a type.
+      return room.assumingMemoryBound(to: T.self).pointee
+    }
+    return try largeRawValue(of: message, size, source)
+  }
+
+  /// The number that a message is.
+  @inline(__always)
+  private func value<T>(_ word: UInt64) -> T {
+    let room = apus_scratch()!
+    room.storeBytes(of: word, as: UInt64.self)
+    // Sound: only messages of plain numbers are words, and the message is one of this type.
+    return room.assumingMemoryBound(to: T.self).pointee
+  }
+
+  @inline(never)
+  private func largeRawValue<T>(
+    of message: IncomingMessage, _ size: Int, _ source: some MessageSource
+  ) throws -> T {
+    try withUnsafeTemporaryAllocation(byteCount: size, alignment: 64) { room in
+      try source.take(message, into: room.baseAddress!)
+      // Sound: as above.
       return room.baseAddress!.assumingMemoryBound(to: T.self).pointee
     }
   }

@@ -180,11 +180,12 @@ extension Communicator {
   private func replacing<T: RawCodable>(
     _ value: T, _ body: (UnsafeMutableRawBufferPointer) throws -> Void
   ) throws -> T {
-    // Not the variable itself: it need not have the padding that an element of an array has.
-    try withUnsafeTemporaryAllocation(of: T.self, capacity: 1) { one in
-      one.initialize(repeating: value)
-      try body(UnsafeMutableRawBufferPointer(one))
-      return one[0]
-    }
+    // Not the variable itself: it need not have the padding that an element of an array has. And not by a closure that
+    // returns a `T`, whose `Result` would be asked of the runtime.
+    let one = UnsafeMutablePointer<T>.allocate(capacity: 1)
+    defer { one.deallocate() }
+    one.initialize(to: value)
+    try body(UnsafeMutableRawBufferPointer(start: one, count: MemoryLayout<T>.stride))
+    return one.pointee
   }
 }

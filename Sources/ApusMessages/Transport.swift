@@ -42,12 +42,25 @@ package struct IncomingMessage {
     case ring
     /// In our memory already.
     case stored(ByteBuffer)
+    /// Here: it is `word`, in its first bytes. Nothing need be fetched.
+    case word
     /// Still in its sender's memory: it waits until somebody says where the bytes go.
     case remote(Rendezvous)
   }
 
   package var envelope: Envelope
   package var place: Place
+  package var word: UInt64 = 0
+
+  @inline(__always)
+  var isWord: Bool { if case .word = place { true } else { false } }
+
+  /// Writes a message that is a word.
+  func copyWord(to destination: UnsafeMutableRawPointer) {
+    withUnsafeBytes(of: word) {
+      destination.copyMemory(from: $0.baseAddress!, byteCount: min(max(0, envelope.count), $0.count))
+    }
+  }
 }
 
 /// A large message in its sender's memory.

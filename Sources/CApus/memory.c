@@ -79,6 +79,11 @@ size_t apus_stdout_pending(void) { return __fpending(stdout); }
 void apus_stdout_line_buffered(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
 void apus_stdout_flush(void) { fflush(stdout); }
 
+void *apus_scratch(void) {
+  static _Thread_local _Alignas(64) char room[APUS_SCRATCH_SIZE];
+  return room;
+}
+
 uint64_t apus_memory_total(void) {
   struct sysinfo info;
   return sysinfo(&info) == 0 ? ((uint64_t)info.totalram + info.totalswap) * info.mem_unit : INT64_MAX;

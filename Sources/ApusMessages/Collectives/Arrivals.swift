@@ -27,6 +27,10 @@ struct Arrivals {
 
 extension Communicator {
   /// The elements that `body` receives, about `count` of them: so many are copied but once.
+  // For the usual ones apart: of others the runtime is asked for the array's types, which takes as long as a message.
+  @_specialize(where T == Double)
+  @_specialize(where T == Float)
+  @_specialize(where T == Int)
   func elements<T: RawCodable>(
     expecting count: Int, _ body: (inout Arrivals) throws -> Void
   ) throws -> [T] {
@@ -45,7 +49,8 @@ extension Communicator {
         more = all
       }
     }
-    return try more.map { try decode($0.bytes, ValueCodec<[T]>()) } ?? result
+    if let more { return try decode(more.bytes, ValueCodec<[T]>()) }
+    return result
   }
 }
 

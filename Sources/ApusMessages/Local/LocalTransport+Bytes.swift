@@ -44,6 +44,7 @@ extension LocalTransport {
     case .ring: takeRing(message.envelope, Int(message.envelope.source), into: destination)
     case .stored(let buffer):
       destination.copyMemory(from: buffer.baseAddress, byteCount: min(message.envelope.count, buffer.count))
+    case .word: message.copyWord(to: destination)
     case .remote(let rendezvous): try fetch(message.envelope, rendezvous, into: destination)
     }
   }
@@ -58,7 +59,7 @@ extension LocalTransport {
       }
       pair.pointee.consume()
       wake(pair.pointee.peer)
-    case .stored: break
+    case .stored, .word: break
     case .remote(let rendezvous):
       answer(Int(message.envelope.source), rendezvous.number, Slot.Way.done)
     }

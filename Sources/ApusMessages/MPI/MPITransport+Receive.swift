@@ -85,10 +85,7 @@ extension MPITransport {
   private func read(_ tag: Int32, from source: Int32) throws -> IncomingMessage {
     if tag == MPIShortHeader.none { return try readHeader() }
     guard let envelope = shortHeader.envelope(of: tag, from: source) else { throw Self.noHeader }
-    // As if a header stood in front of it.
-    let number = landing.loadUnaligned(as: UInt64.self)
-    landing.storeBytes(of: number, toByteOffset: MPIHeader.size, as: UInt64.self)
-    return inLanding(envelope)
+    return IncomingMessage(envelope: envelope, place: .word, word: landing.load(as: UInt64.self))
   }
 
   private static var noHeader: MessageError {
@@ -155,6 +152,7 @@ extension MPITransport {
       destination.copyMemory(from: landing.baseAddress! + MPIHeader.size, byteCount: count)
     case .stored(let buffer):
       destination.copyMemory(from: buffer.baseAddress, byteCount: min(count, buffer.count))
+    case .word: message.copyWord(to: destination)
     case .remote(let rendezvous):
       let buffer = UnsafeMutableRawBufferPointer(start: destination, count: count)
       let (source, tag) = (Int(message.envelope.source), Int32(rendezvous.number))
