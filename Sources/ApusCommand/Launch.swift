@@ -42,9 +42,12 @@ struct Launch: ParsableCommand {
   }
 
   @Option(
-    name: [.customShort("n", allowingJoined: true), .customLong("ranks")],
+    name: [
+      .customShort("n", allowingJoined: true), .customLong("ranks"), .customLong("np", withSingleDash: true),
+    ],
     help: ArgumentHelp(
-      "How many ranks: as many as there are processors to use, unless said. More are allowed.",
+      "How many ranks: as many as there are processors to use, unless said. More are allowed, up to \(RankTicket.mostRanks) "
+        + "without --mpi.",
       valueName: "ranks"))
   var ranks: Int?
 
@@ -98,8 +101,13 @@ struct Launch: ParsableCommand {
     guard let program = command.first, !program.isEmpty else {
       throw ValidationError("Missing the program to run")
     }
-    if let ranks, !(1...RankTicket.mostRanks ~= ranks) {
-      throw ValidationError("\(ranks) ranks can't be started: 1 to \(RankTicket.mostRanks) can")
+    if mpi == "", ["openmpi", "mpich"].contains(program.lowercased()) {
+      throw ValidationError(
+        "\(program) would be the program to run: the launcher is named with --mpi=\(program)")
+    }
+    if let ranks, ranks < 1 || mpi == nil && ranks > RankTicket.mostRanks {
+      throw ValidationError(
+        "\(ranks) ranks can't be started: 1 to \(RankTicket.mostRanks) can, and more with --mpi")
     }
     if mpi != nil, output != nil || keepGoing || noInput || grace != 2 {
       throw ValidationError(
@@ -187,7 +195,12 @@ struct Launch: ParsableCommand {
       complain("ended by signal \(SignalName.describe(signal))")
       EndingSignals.die(of: signal)
     }
-    Glibc.exit(outcome.left.isEmpty ? outcome.exitCode : max(outcome.exitCode, 1))
+    if outcome.outputLoss != 0 {
+      let reason = String(cString: strerror(outcome.outputLoss))
+      complain("some of the output could not be written and is lost: \(reason)")
+    }
+    let isWhole = outcome.left.isEmpty && outcome.outputLoss == 0
+    Glibc.exit(isWhole ? outcome.exitCode : max(outcome.exitCode, 1))
   }
 
   private func others(_ count: Int) -> String {

@@ -56,6 +56,16 @@ extension Communicator {
     try await inTurn { try $0.allGather(concatenating: values) }
   }
 
+  /// Sends block r of `values` to rank r, and writes what rank s sent here to block s of `result`, which stays as it is
+  /// until then. See the blocking form.
+  public func allToAll<T: RawCodable>(
+    _ values: [T], into result: UnsafeMutableBufferPointer<T>
+  ) async throws {
+    // Sound: the caller waits.
+    nonisolated(unsafe) let result = result
+    try await inTurn { try $0.allToAll(values, into: result) }
+  }
+
   /// Sends `values[r]` to rank r, and returns what each rank sent here. See the blocking form.
   public func allToAll<T: Codable & Sendable>(_ values: [T]) async throws -> [T] {
     try await inTurn { try $0.allToAll(values) }

@@ -87,4 +87,34 @@ extension Communicator {
   ) async throws -> [T]? {
     try await inTurn { try $0.exclusiveScan(values, operation) }
   }
+
+  // MARK: Arrays of values that are encoded
+
+  /// The same element by element, for arrays of values that are encoded. See the blocking form.
+  public func reduce<T: Codable & Sendable>(
+    _ values: [T], _ operation: ReduceOperator<T>, to root: Int = 0
+  ) async throws -> [T]? {
+    try await inTurn { try $0.reduce(values, operation, to: root) }
+  }
+
+  /// The same for arrays of values that are encoded. See the blocking form.
+  public func reduceScatter<T: Codable & Sendable>(
+    _ values: [T], counts: [Int]? = nil, _ operation: ReduceOperator<T>
+  ) async throws -> [T] {
+    try await inTurn { try $0.reduceScatter(values, counts: counts, operation) }
+  }
+
+  /// The same element by element, for arrays of values that are encoded. See the blocking form.
+  public func scan<T: Codable & Sendable>(
+    _ values: [T], _ operation: ReduceOperator<T>
+  ) async throws -> [T] {
+    try await inTurn { try $0.scan(values, operation) }
+  }
+
+  /// The same element by element, for arrays of values that are encoded. See the blocking form.
+  public func exclusiveScan<T: Codable & Sendable>(
+    _ values: [T], _ operation: ReduceOperator<T>
+  ) async throws -> [T]? {
+    try await inTurn { try $0.exclusiveScan(values, operation) }
+  }
 }

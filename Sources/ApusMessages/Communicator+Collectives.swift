@@ -161,6 +161,25 @@ extension Communicator {
     }
   }
 
+  /// Sends block r of `values` to rank r, and writes what rank s sent here to block s of `result`: blocks of one length,
+  /// on all ranks. No memory is allocated for the elements.
+  ///
+  /// - Parameter result: As long as `values`, which can be divided by the number of ranks.
+  @available(*, noasync, message: "await it instead")
+  public func allToAll<T: RawCodable>(_ values: [T], into result: UnsafeMutableBufferPointer<T>) throws {
+    try collective(.allToAll, [T].self, count: values.count) { ranks, tag in
+      guard values.count == result.count, values.count % size == 0 else {
+        throw MessageError(
+          .invalidArgument,
+          "allToAll into memory takes as many elements in as out, and as many for each of \(size) ranks: "
+            + "not \(values.count) and \(result.count)", rank: rank)
+      }
+      try values.withUnsafeBytes {
+        try ranks.allToAll($0, into: UnsafeMutableRawBufferPointer(result), tag: tag)
+      }
+    }
+  }
+
   /// Divides the elements among the ranks, `counts[r]` for rank r, and returns those that all ranks sent here, one
   /// behind the other in rank order.
   @available(*, noasync, message: "await it instead")

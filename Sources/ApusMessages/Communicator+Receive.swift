@@ -10,10 +10,13 @@ extension Communicator {
   ///   - tag: A tag, or `.any`.
   /// - Throws: `MessageError`: `invalidArgument`, `typeMismatch`, `notDecodable`, `rankFailed`, `rankEnded`,
   ///   `deadlock`, `finalized`. After `typeMismatch` and `notDecodable` the message is gone.
+  @_specialize(where T == Int, Source == Int, Tag == Int)
+  @_specialize(where T == Double, Source == Int, Tag == Int)
   @available(*, noasync, message: "await it instead")
-  public func receive<T: Codable>(
-    _ type: T.Type = T.self, from source: some RankSelection = .any, tag: some TagSelection = .any
+  public func receive<T: Codable, Source: RankSelection, Tag: TagSelection>(
+    _ type: T.Type = T.self, from source: Source = .any, tag: Tag = .any
   ) throws -> T {
+    // The most usual kinds are compiled apart: what is generic finds out at run time what it is about.
     let message = try transport.message(selector(source._rank, tag._tag))
     let type = WireType(T.self)
     // The whole of it is here: not even the transport is needed any more.

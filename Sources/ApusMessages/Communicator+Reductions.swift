@@ -11,7 +11,7 @@ extension Communicator {
   /// - Throws: `MessageError`, and what the operator throws.
   @available(*, noasync, message: "await it instead")
   public func allReduce<T: Codable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T {
-    try collective(.allReduce, T.self) { ranks, tag in
+    try collective(.allReduce, T.self, operation: operation.standardNumber) { ranks, tag in
       let (codec, bytes, result) = (ValueCodec<T>(), try encoded(value), ByteBuffer())
       try ranks.messages.allReduce(
         valueIn: bytes.bytes, appendingTo: result, operation.valueOperator, tag: tag)
@@ -22,7 +22,7 @@ extension Communicator {
   /// The same for a plain value.
   @available(*, noasync, message: "await it instead")
   public func allReduce<T: RawCodable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T {
-    try collective(.allReduce, T.self) { ranks, tag in
+    try collective(.allReduce, T.self, operation: operation.standardNumber) { ranks, tag in
       try replacing(value) {
         try ranks.allReduce($0.readable, into: $0, operation.elementOperator, tag: tag)
       }
@@ -32,7 +32,8 @@ extension Communicator {
   /// The same element by element, for arrays of one length on all ranks.
   @available(*, noasync, message: "await it instead")
   public func allReduce<T: RawCodable>(_ values: [T], _ operation: ReduceOperator<T>) throws -> [T] {
-    try collective(.allReduce, [T].self, count: values.count) { ranks, tag in
+    try collective(.allReduce, [T].self, operation: operation.standardNumber, count: values.count) {
+      ranks, tag in
       try Array(unsafeUninitializedCapacity: values.count) { buffer, count in
         let result = UnsafeMutableRawBufferPointer(
           start: buffer.baseAddress, count: values.count * MemoryLayout<T>.stride)
@@ -44,21 +45,10 @@ extension Communicator {
     }
   }
 
-  /// The same element by element, for arrays of values that are encoded.
-  @available(*, noasync, message: "await it instead")
-  public func allReduce<T: Codable>(_ values: [T], _ operation: ReduceOperator<T>) throws -> [T] {
-    try collective(.allReduce, [T].self, count: values.count) { ranks, tag in
-      let (codec, bytes, result) = (ValueCodec<[T]>(), try encoded(values), ByteBuffer())
-      try ranks.messages.allReduce(
-        valueIn: bytes.bytes, appendingTo: result, operation.arrayOperator, tag: tag)
-      return try decode(result.bytes, codec)
-    }
-  }
-
   /// Combines the values of all ranks, in rank order, on the root; nil on the others.
   @available(*, noasync, message: "await it instead")
   public func reduce<T: Codable>(_ value: T, _ operation: ReduceOperator<T>, to root: Int = 0) throws -> T? {
-    try collective(.reduce, T.self, root: root) { ranks, tag in
+    try collective(.reduce, T.self, root: root, operation: operation.standardNumber) { ranks, tag in
       let (codec, bytes, result) = (ValueCodec<T>(), try encoded(value), ByteBuffer())
       try ranks.messages.reduce(
         valueIn: bytes.bytes, appendingTo: result, operation.valueOperator, to: root, tag: tag)
@@ -70,7 +60,7 @@ extension Communicator {
   @available(*, noasync, message: "await it instead")
   public func reduce<T: RawCodable>(_ value: T, _ operation: ReduceOperator<T>, to root: Int = 0) throws -> T?
   {
-    try collective(.reduce, T.self, root: root) { ranks, tag in
+    try collective(.reduce, T.self, root: root, operation: operation.standardNumber) { ranks, tag in
       let result = try replacing(value) {
         try ranks.reduce(UnsafeRawBufferPointer($0), into: $0, operation.elementOperator, to: root, tag: tag)
       }
@@ -83,7 +73,8 @@ extension Communicator {
   public func reduce<T: RawCodable>(_ values: [T], _ operation: ReduceOperator<T>, to root: Int = 0) throws
     -> [T]?
   {
-    try collective(.reduce, [T].self, root: root, count: values.count) { ranks, tag in
+    try collective(.reduce, [T].self, root: root, operation: operation.standardNumber, count: values.count) {
+      ranks, tag in
       var result = rank == root ? values : []
       try values.withUnsafeBytes { elements in
         try result.withUnsafeMutableBytes {
@@ -102,7 +93,8 @@ extension Communicator {
   public func reduceScatter<T: RawCodable>(
     _ values: [T], counts: [Int]? = nil, _ operation: ReduceOperator<T>
   ) throws -> [T] {
-    try collective(.reduceScatter, [T].self, count: values.count) { ranks, tag in
+    try collective(.reduceScatter, [T].self, operation: operation.standardNumber, count: values.count) {
+      ranks, tag in
       let unit = MemoryLayout<T>.stride
       let counts = try self.counts(counts, of: values.count)
       return try Array(unsafeUninitializedCapacity: counts[rank]) { buffer, count in
@@ -121,7 +113,7 @@ extension Communicator {
   /// Combines, for each rank, the values of all ranks up to and including it.
   @available(*, noasync, message: "await it instead")
   public func scan<T: Codable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T {
-    try collective(.scan, T.self) { ranks, tag in
+    try collective(.scan, T.self, operation: operation.standardNumber) { ranks, tag in
       let (codec, bytes, result) = (ValueCodec<T>(), try encoded(value), ByteBuffer())
       try ranks.messages.scan(valueIn: bytes.bytes, appendingTo: result, operation.valueOperator, tag: tag)
       return try decode(result.bytes, codec)
@@ -131,7 +123,7 @@ extension Communicator {
   /// The same for a plain value.
   @available(*, noasync, message: "await it instead")
   public func scan<T: RawCodable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T {
-    try collective(.scan, T.self) { ranks, tag in
+    try collective(.scan, T.self, operation: operation.standardNumber) { ranks, tag in
       try replacing(value) { try ranks.scan($0, operation.elementOperator, tag: tag) }
     }
   }
@@ -139,7 +131,7 @@ extension Communicator {
   /// The same element by element, for arrays of plain values of one length on all ranks.
   @available(*, noasync, message: "await it instead")
   public func scan<T: RawCodable>(_ values: [T], _ operation: ReduceOperator<T>) throws -> [T] {
-    try collective(.scan, [T].self, count: values.count) { ranks, tag in
+    try collective(.scan, [T].self, operation: operation.standardNumber, count: values.count) { ranks, tag in
       var values = values
       try values.withUnsafeMutableBytes { try ranks.scan($0, operation.elementOperator, tag: tag) }
       return values
@@ -149,7 +141,7 @@ extension Communicator {
   /// Combines, for each rank, the values of all ranks before it; nil on rank 0.
   @available(*, noasync, message: "await it instead")
   public func exclusiveScan<T: Codable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T? {
-    try collective(.exclusiveScan, T.self) { ranks, tag in
+    try collective(.exclusiveScan, T.self, operation: operation.standardNumber) { ranks, tag in
       let (codec, bytes, result) = (ValueCodec<T>(), try encoded(value), ByteBuffer())
       try ranks.messages.exclusiveScan(
         valueIn: bytes.bytes, appendingTo: result, operation.valueOperator, tag: tag)
@@ -160,7 +152,7 @@ extension Communicator {
   /// The same for a plain value.
   @available(*, noasync, message: "await it instead")
   public func exclusiveScan<T: RawCodable>(_ value: T, _ operation: ReduceOperator<T>) throws -> T? {
-    try collective(.exclusiveScan, T.self) { ranks, tag in
+    try collective(.exclusiveScan, T.self, operation: operation.standardNumber) { ranks, tag in
       let result = try replacing(value) { try ranks.exclusiveScan($0, operation.elementOperator, tag: tag) }
       return rank == 0 ? nil : result
     }
@@ -169,7 +161,8 @@ extension Communicator {
   /// The same element by element, for arrays of plain values of one length on all ranks; nil on rank 0.
   @available(*, noasync, message: "await it instead")
   public func exclusiveScan<T: RawCodable>(_ values: [T], _ operation: ReduceOperator<T>) throws -> [T]? {
-    try collective(.exclusiveScan, [T].self, count: values.count) { ranks, tag in
+    try collective(.exclusiveScan, [T].self, operation: operation.standardNumber, count: values.count) {
+      ranks, tag in
       var values = values
       try values.withUnsafeMutableBytes { try ranks.exclusiveScan($0, operation.elementOperator, tag: tag) }
       return rank == 0 ? nil : values

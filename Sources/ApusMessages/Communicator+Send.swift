@@ -12,6 +12,8 @@ extension Communicator {
   /// - Throws: `MessageError`: `invalidArgument`, `notEncodable`, `rankFailed`, `rankEnded`,
   ///   `deadlock`, `finalized`.
   /// - Complexity: O(size of the value).
+  @_specialize(where T == Int)
+  @_specialize(where T == Double)
   @available(*, noasync, message: "await it instead")
   public func send<T: Codable>(_ value: T, to destination: Int, tag: Int = 0) throws {
     let world = try self.destination(destination, tag)

@@ -98,6 +98,9 @@ package protocol Transport: AnyObject, Sendable, MessageSource {
   /// What the next message says of itself, which stays where it is; waits for one, or returns nil.
   func probe(_ selector: Selector, waits: Bool) throws -> Envelope?
 
+  /// Whether a message seems to be there; nothing is moved for that.
+  func isThere(_ selector: Selector) -> Bool
+
   /// Starts an operation that goes on while others are called. See `Operation`.
   func start(_ operation: Operation) throws
 
@@ -135,4 +138,6 @@ extension Transport {
   package func sendIfRoom(
     _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int
   ) throws -> Bool { false }
+
+  package func isThere(_ selector: Selector) -> Bool { false }
 }

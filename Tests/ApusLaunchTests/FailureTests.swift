@@ -34,6 +34,15 @@ extension LaunchTests {
       #expect(!run.timedOut && run.status == .exited(0), "\(run.output) \(run.errors)")
     }
 
+    /// A full disk: the loss is told, and is no success.
+    @Test(arguments: ["plain", "prefix", "group"])
+    func aFullDisk(output: String) async throws {
+      let command = "exec '\(programFolder)/apus' launch --\(output) -n 2 -- '\(ranks)' join >/dev/full"
+      let run = try await runProgram("/bin/sh", ["sh", "-c", command])
+      #expect(!run.timedOut && run.status == .exited(1), "\(run.errors)")
+      #expect(run.errors.contains("is lost: No space left on device"), "\(run.errors)")
+    }
+
     /// Its peers would wait for it for ever.
     @Test func oneThatLeavesWithoutAWord() async throws {
       let run = try await launch("--grace", "0.1", "-n", "2", "--", ranks, "exit", "1", "0")

@@ -159,6 +159,13 @@ import Testing
       #expect(run.status == .exited(0), "\(run.errors)")
       for rank in 0..<3 { #expect(run.output.contains("rank \(rank): invalidArgument: rank \(rank) calls ")) }
     }
+
+    @Test func ranksThatReduceByDifferentOperatorsAreTold() async throws {
+      let run = try await launch(2, "MessageScenarios", "different operators")
+      #expect(run.status == .exited(0), "\(run.errors)")
+      let text = "rank 1 calls allReduce (Swift.Int, max) while rank 0 calls allReduce (Swift.Int, sum)"
+      #expect(run.output.contains(text), "\(run.output)")
+    }
   #endif
 
   // MARK: MPI

@@ -26,6 +26,7 @@ package final class LineTarget: Sendable {
   private let isSocket: Bool
   private let state = Locked(State())
   private let keptCount = Atomic<Int>(0)
+  private let lossError = Atomic<Int32>(0)
 
   /// Does not take ownership. The descriptor may be blocking or not.
   package init(_ descriptor: Int32) {
@@ -41,6 +42,14 @@ package final class LineTarget: Sendable {
 
   /// Whether nobody will ever read what is written: the other end of the pipe is closed.
   package var isBroken: Bool { state.withLock { $0.isBroken } }
+
+  /// Why something could not be written although somebody reads (a full disk), as an errno; 0: nothing was lost so.
+  package var loss: Int32 { lossError.load(ordering: .relaxed) }
+
+  /// Notes that something was lost on its way here.
+  package func noteLoss(_ error: Int32) {
+    _ = lossError.compareExchange(expected: 0, desired: error, ordering: .relaxed)
+  }
 
   /// Writes all, sooner or later, without blocking. What cannot be written is dropped: a reader that has gone away
   /// must not end this program.
@@ -134,6 +143,7 @@ package final class LineTarget: Sendable {
     if error == EINTR || error == EAGAIN { return 0 }
     // Other errors (ENOSPC, EIO) may pass: they cost this piece alone.
     isBroken = error == EPIPE || error == EBADF
+    if !isBroken { noteLoss(error) }
     return bytes.count
   }
 

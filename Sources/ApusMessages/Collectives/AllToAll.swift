@@ -15,6 +15,7 @@ extension PointToPoint {
     switch algorithm ?? CollectiveChoice.allToAll(pieceLength: layout.length(0), ranks: size) {
     case .bruck: try allToAllAfterBruck(outgoing, into: incoming, length: layout.length(0), tag: tag)
     case .pairwise: try allToAllPairwise(outgoing, layout, into: incoming, layout, tag: tag)
+    case .direct: try allToAllDirectly(outgoing, layout, into: incoming, tag: tag)
     }
   }
 
@@ -68,6 +69,22 @@ extension PointToPoint {
       try exchange(
         outgoing.part(source.range(to)), to: to, into: incoming.part(target.range(from)), from: from, tag: tag
       )
+    }
+  }
+
+  /// All send first. What has come is taken first, since whoever is waited for may need our processor.
+  private func allToAllDirectly(
+    _ outgoing: UnsafeRawBufferPointer, _ layout: BlockLayout, into incoming: UnsafeMutableRawBufferPointer,
+    tag: Int32
+  ) throws {
+    let (rank, size) = (rank, size)
+    try whileSendingToAll({ outgoing.part(layout.range($0)) }, tag: tag) {
+      incoming.part(layout.range(rank)).fill(from: outgoing.part(layout.range(rank)))
+      var pending = (1..<max(size, 1)).map { (rank + $0) % size }
+      while !pending.isEmpty {
+        let source = pending.remove(at: pending.firstIndex { isThere(from: $0, tag: tag) } ?? 0)
+        try receive(into: incoming.part(layout.range(source)), from: source, tag: tag)
+      }
     }
   }
 

@@ -10,6 +10,8 @@ enum CollectiveCall: Int32, Codable, CaseIterable {
 struct CollectiveSignature: RawCodable, Equatable {
   var call: Int32
   var root: Int32
+  /// Of a reduction with a standard operator, which; else -1.
+  var operation: Int
   var type: UInt64
   /// The number of elements, or -1 where ranks may differ in it.
   var count: Int
@@ -18,6 +20,8 @@ struct CollectiveSignature: RawCodable, Equatable {
     let name = CollectiveCall(rawValue: call).map { "\($0)" } ?? "an unknown operation"
     var arguments = [String]()
     if type != 0 { arguments.append(MessageType.name(of: type)) }
+    // Of another rank: it may be anything.
+    if MPIReduction.names.indices.contains(operation) { arguments.append(MPIReduction.names[operation]) }
     if root >= 0 { arguments.append("root \(root)") }
     if count >= 0 { arguments.append("\(count) elements") }
     return arguments.isEmpty ? name : "\(name) (\(arguments.joined(separator: ", ")))"
@@ -27,7 +31,7 @@ struct CollectiveSignature: RawCodable, Equatable {
 extension Communicator {
   /// Runs a collective operation. In debug builds the ranks first compare what they call.
   func collective<T, R>(
-    _ call: CollectiveCall, _ type: T.Type, root: Int? = nil, count: Int? = nil,
+    _ call: CollectiveCall, _ type: T.Type, root: Int? = nil, operation: Int? = nil, count: Int? = nil,
     _ body: (CollectiveOperations, _ tag: Int32) throws -> R
   ) throws -> R {
     let hasTurn = try turns.begin()
@@ -36,8 +40,8 @@ extension Communicator {
     #if DEBUG
       try compare(
         CollectiveSignature(
-          call: call.rawValue, root: Int32(clamping: root ?? -1), type: MessageType.code(of: type),
-          count: count ?? -1))
+          call: call.rawValue, root: Int32(clamping: root ?? -1), operation: operation ?? -1,
+          type: MessageType.code(of: type), count: count ?? -1))
     #endif
     do {
       if let root, !(0..<size).contains(root) {

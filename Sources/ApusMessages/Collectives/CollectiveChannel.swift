@@ -176,6 +176,8 @@ final class CollectiveChannel: PointToPoint, Sendable {
     return operation
   }
 
+  func isThere(from source: Int, tag: Int32) -> Bool { transport.isThere(selector(source, tag)) }
+
   /// Receives a message of whatever length where `room` says.
   func receive(
     from source: Int, tag: Int32, into room: (_ count: Int) throws -> UnsafeMutableRawPointer

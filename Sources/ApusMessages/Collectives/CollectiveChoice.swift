@@ -5,7 +5,7 @@ package enum GatherAlgorithm: Sendable, CaseIterable { case binomial, direct }
 /// How an allGather goes. `recursiveDoubling` is for a number of ranks that is a power of two.
 package enum AllGatherAlgorithm: Sendable, CaseIterable { case recursiveDoubling, bruck, ring, direct }
 /// How an allToAll goes.
-package enum AllToAllAlgorithm: Sendable, CaseIterable { case bruck, pairwise }
+package enum AllToAllAlgorithm: Sendable, CaseIterable { case bruck, pairwise, direct }
 /// How a reduction to one rank goes.
 package enum ReduceAlgorithm: Sendable, CaseIterable { case binomial, reduceScatterGather }
 /// How a reduction to all ranks goes.
@@ -79,7 +79,8 @@ package enum CollectiveChoice {
   }
 
   package static func allToAll(pieceLength: Int, ranks: Int) -> AllToAllAlgorithm {
-    pieceLength <= shortAllToAll && ranks >= ranksForTree ? .bruck : .pairwise
+    if ranks < ranksForTree { return .direct }
+    return pieceLength <= shortAllToAll ? .bruck : .pairwise
   }
 
   package static func reduce(length: Int, ranks: Int) -> ReduceAlgorithm {

@@ -16,6 +16,9 @@ package protocol PointToPoint: AnyObject {
   /// Fills `buffer`; an error if the message has another length.
   func receive(into buffer: UnsafeMutableRawBufferPointer, from source: Int, tag: Int32) throws
 
+  /// Whether a message has come, as far as that can be seen at once.
+  func isThere(from source: Int, tag: Int32) -> Bool
+
   /// Appends a message of whatever length.
   func receive(appendingTo buffer: ByteBuffer, from source: Int, tag: Int32) throws
 
@@ -35,4 +38,8 @@ package protocol PointToPoint: AnyObject {
   /// - Parameter receive: Receives what the others send so. What is sent stays as it is until the end.
   func whileSendingToAll(
     _ outgoing: (_ destination: Int) -> UnsafeRawBufferPointer, tag: Int32, receive: () throws -> Void) throws
+}
+
+extension PointToPoint {
+  package func isThere(from source: Int, tag: Int32) -> Bool { false }
 }

@@ -14,6 +14,17 @@ public struct ReduceOperator<Value: Codable>: Sendable {
   /// The same on arrays of plain values, a block at a time.
   let onElements: (@Sendable () -> ElementOperator)?
 
+  /// Which standard operation it is, as ranks compare it; nil if it is none, or of a type that MPI does not know.
+  @inline(__always)
+  var standardNumber: Int? {
+    // Nobody asks in release builds.
+    #if DEBUG
+      onElements?().native.map { Int($0.operation) }
+    #else
+      nil
+    #endif
+  }
+
   /// An operation of your own: `combine` gets the value of lower ranks first.
   public init(
     isCommutative: Bool = false,
@@ -123,13 +134,17 @@ extension ReduceOperator {
   var arrayOperator: ValueOperator {
     let codec = ValueCodec<[Value]>()
     return ValueOperator(isCommutative: isCommutative) { left, right, result in
-      let (left, right) = (try codec.decode(left), try codec.decode(right))
-      guard left.count == right.count else {
-        throw MessageError(
-          .invalidArgument,
-          "ranks reduce arrays of \(left.count) and of \(right.count) elements: give all as many")
-      }
-      try codec.encode(zip(left, right).map { try combine($0, $1) }, into: result)
+      try codec.encode(combineElements(codec.decode(left), codec.decode(right)), into: result)
     }
+  }
+
+  /// - Throws: `MessageError` (`invalidArgument`) if they are not as many.
+  func combineElements(_ left: [Value], _ right: [Value]) throws -> [Value] {
+    guard left.count == right.count else {
+      throw MessageError(
+        .invalidArgument,
+        "ranks reduce arrays of \(left.count) and of \(right.count) elements: give all as many")
+    }
+    return try zip(left, right).map(combine)
   }
 }

@@ -13,15 +13,16 @@ final class KeptOutput: Sendable {
     file = OwnedDescriptor(number)
   }
 
-  /// What does not fit (a full disk) is lost.
-  func write(_ bytes: UnsafeRawBufferPointer) {
+  /// Returns 0, or the errno of a loss: what does not fit (a full disk) is gone.
+  func write(_ bytes: UnsafeRawBufferPointer) -> Int32 {
     var rest = bytes
     while !rest.isEmpty {
       let count = Glibc.write(file.number, rest.baseAddress, rest.count)
       if count < 0 && errno == EINTR { continue }
-      if count <= 0 { return }
+      if count <= 0 { return count < 0 ? errno : ENOSPC }
       rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
     }
+    return 0
   }
 
   /// Passes on what there is from `offset`, as much as the target takes. Whether that was all.

@@ -82,6 +82,8 @@ package struct RankOutcome: Sendable {
   package internal(set) var left: [Int32] = []
   /// Whether our own standard output was closed by whoever read it.
   package internal(set) var isOutputClosed = false
+  /// Why some of what ranks printed could not be written, as an errno; 0: nothing was lost.
+  package internal(set) var outputLoss: Int32 = 0
 
   /// 0, or what the first failure amounts to.
   package var exitCode: Int32 { failure?.exitCode ?? 0 }

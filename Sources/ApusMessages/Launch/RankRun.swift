@@ -117,6 +117,7 @@ final class RankRun {
       poller.wait(5_000_000) { if $0 == Tag.bell { supervisor.bell.silence() } }
     }
     outcome.isOutputClosed = LineTarget.standardOutput.isBroken
+    outcome.outputLoss = targets.map(\.loss).first { $0 != 0 } ?? 0
   }
 
   private func timeout(now: UInt64) -> UInt64? {

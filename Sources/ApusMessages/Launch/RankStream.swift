@@ -29,7 +29,10 @@ final class RankStream {
     case .grouped:
       let file = try KeptOutput()
       kept = file
-      relay = try LineRelay(source: source, target: nil) { file.write($0) }
+      relay = try LineRelay(source: source, target: nil) {
+        let loss = file.write($0)
+        if loss != 0 { target.noteLoss(loss) }
+      }
     case .discarded:
       relay = try LineRelay(source: source, target: nil)
     }

@@ -65,6 +65,13 @@ extension LocalTransport {
     }
   }
 
+  package func isThere(_ selector: Selector) -> Bool {
+    guard (try? gate.enter()) != nil else { return false }
+    defer { gate.leave() }
+    return mailbox.peek(selector) != nil
+      || selector.source >= 0 && (incoming + Int(selector.source)).pointee.hasNews
+  }
+
   /// A message for the selector that is there now. What else is at the heads of the rings it might come from is moved
   /// out of the way.
   func look(_ selector: Selector) throws -> IncomingMessage? {

@@ -57,7 +57,7 @@ struct Waiting {
 
   init(_ transport: LocalTransport, for awaited: Awaited) {
     (self.transport, self.awaited) = (transport, awaited)
-    spinLimit = transport.isCrowded ? 20 : 400
+    spinLimit = transport.isCrowded ? 4 : 400
   }
 
   /// Waits a little. Throws if what is waited for can't come any more.

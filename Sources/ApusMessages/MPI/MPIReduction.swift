@@ -8,6 +8,12 @@ package struct MPIReduction: Sendable {
   let operation: Int32
   private let stride: Int
 
+  /// Of C's operators, by their numbers.
+  static let names = [
+    "sum", "product", "min", "max", "logicalAnd", "logicalOr", "logicalXor", "bitwiseAnd", "bitwiseOr",
+    "bitwiseXor",
+  ]
+
   package init<T: MPINumber>(_ operation: StandardOperation, _ type: T.Type) {
     (self.type, self.operation, stride) = (T.mpiType, operation.mpiOperator, MemoryLayout<T>.stride)
   }

@@ -40,6 +40,8 @@ enum AwaitCollectiveScenarios {
     demand(try await world.reduceScatter(Array(0..<size), .sum) == [rank * size])
     demand(try await world.scan(rank + 1, .sum) == (rank + 1) * (rank + 2) / 2)
     demand(try await world.scan([rank + 1], .sum) == [(rank + 1) * (rank + 2) / 2])
+    let joined = (0...rank).map { "\($0)" }.joined()
+    demand(try await world.scan(["\(rank)"], ReduceOperator<String> { $0 + $1 }) == [joined])
     demand(try await world.exclusiveScan(rank + 1, .sum) == (rank == 0 ? nil : rank * (rank + 1) / 2))
     demand(try await world.exclusiveScan([1], .sum) == (rank == 0 ? nil : [rank]))
     demand(try await world.scan("\(rank)", ReduceOperator { $0 + $1 }).count == rank + 1)

@@ -8,6 +8,25 @@ struct Affine: RawCodable, Equatable {
 }
 
 enum CollectiveScenarios {
+  /// Element by element, by an operator that is not commutative.
+  private static func encodedArrays(_ world: Communicator) throws {
+    let (rank, size, join) = (world.rank, world.size, ReduceOperator<String> { $0 + $1 })
+    func joined(_ ranks: Range<Int>, _ index: Int) -> String { ranks.map { "\($0)/\(index) " }.joined() }
+    func all(_ ranks: Range<Int>, _ indices: Range<Int>) -> [String] { indices.map { joined(ranks, $0) } }
+    let mine = (0..<2 * size + 1).map { "\(rank)/\($0) " }
+
+    demand(
+      try world.reduce(mine, join, to: size - 1) == (rank == size - 1 ? all(0..<size, 0..<mine.count) : nil))
+    demand(try world.scan(mine, join) == all(0..<rank + 1, 0..<mine.count))
+    demand(try world.exclusiveScan(mine, join) == (rank == 0 ? nil : all(0..<rank, 0..<mine.count)))
+    let share = rank == 0 ? 0..<3 : 2 * rank + 1..<2 * rank + 3
+    demand(try world.reduceScatter(mine, join) == all(0..<size, share))
+    let counts = (0..<size).map { $0 == size - 1 ? mine.count : 0 }
+    demand(
+      try world.reduceScatter(mine, counts: counts, join)
+        == (rank == size - 1 ? all(0..<size, 0..<mine.count) : []))
+  }
+
   static func play(_ world: Communicator) throws {
     let (rank, size) = (world.rank, world.size)
     let ranks = Array(0..<size)
@@ -45,6 +64,12 @@ enum CollectiveScenarios {
     let pieces = try world.allToAll(
       dividing: ranks.flatMap { Array(repeating: rank * 100 + $0, count: $0 + 1) },
       counts: ranks.map { $0 + 1 })
+    for count in [0, 1, 7, 5000] {
+      let values = ranks.flatMap { Array(repeating: rank * 100 + $0, count: count) }
+      var result = values
+      try result.withUnsafeMutableBufferPointer { try world.allToAll(values, into: $0) }
+      demand(result == ranks.flatMap { Array(repeating: $0 * 100 + rank, count: count) })
+    }
     demand(pieces == ranks.flatMap { Array(repeating: $0 * 100 + rank, count: rank + 1) })
 
     demand(try world.allReduce(rank, .sum) == ranks.reduce(0, +))
@@ -57,6 +82,7 @@ enum CollectiveScenarios {
     demand(
       try world.allReduce(["\(rank)", "x"], ReduceOperator<String> { $0 + $1 })[0]
         == ranks.map { "\($0)" }.joined())
+    try encodedArrays(world)
     for count in [0, 1, 5, 1000, 200_000] {
       demand(
         try world.allReduce(Array(repeating: Int64(rank), count: count), .sum)

@@ -15,6 +15,7 @@ enum MessageScenarios {
     "persistent": { try await PersistentScenarios.play($0) },
     "split": { try SplitScenarios.play($0) },
     "mistakes": { try MistakeScenarios.play($0) },
+    "different operators": { try MistakeScenarios.differentOperators($0) },
     "different collectives": { try MistakeScenarios.differentCollectives($0) },
     "killed": { try DeathScenarios.killed($0) },
     "killed while polled": { try DeathScenarios.killedWhilePolled($0) },

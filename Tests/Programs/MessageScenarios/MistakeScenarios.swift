@@ -57,6 +57,12 @@ enum MistakeScenarios {
   }
 
   /// In debug builds.
+  static func differentOperators(_ world: Communicator) throws {
+    do { _ = try world.allReduce(1, world.rank == 0 ? .sum : .max) } catch let error as MessageError {
+      print("rank \(world.rank): \(error.code): \(error)")
+    }
+  }
+
   static func differentCollectives(_ world: Communicator) throws {
     do {
       if world.rank == 0 { try world.barrier() } else { _ = try world.allReduce(1, .sum) }
