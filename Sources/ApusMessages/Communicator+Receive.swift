@@ -17,11 +17,13 @@ extension Communicator {
     _ type: T.Type = T.self, from source: Source = .any, tag: Tag = .any
   ) throws -> T {
     // The most usual kinds are compiled apart: what is generic finds out at run time what it is about.
-    let message = try transport.message(selector(source._rank, tag._tag))
-    let type = WireType(T.self)
-    // The whole of it is here: not even the transport is needed any more.
-    if message.isWord, isOf(T.self, message, type) { return value(message.word) }
-    return try value(of: message, type, transport)
+    let (selector, type) = (try selector(source._rank, tag._tag), WireType(T.self))
+    if hasShortNumbers,
+      let number = try transport.number(selector, type: MessageType.code(of: T.self, type.mark))
+    {
+      return value(number)
+    }
+    return try value(of: transport.message(selector), type, transport)
   }
 
   /// The same, with what else is known of the message.
@@ -112,12 +114,7 @@ extension Communicator {
   package func check<T>(
     _ message: IncomingMessage, _ type: T.Type, _ wire: WireType, _ source: some MessageSource
   ) throws {
-    if !isOf(type, message, wire) { try refuse(message, type, source) }
-  }
-
-  @inline(__always)
-  private func isOf<T>(_ type: T.Type, _ message: IncomingMessage, _ wire: WireType) -> Bool {
-    message.envelope.type == MessageType.code(of: type, wire.mark)
+    if message.envelope.type != MessageType.code(of: type, wire.mark) { try refuse(message, type, source) }
   }
 
   @inline(never)
@@ -199,10 +196,10 @@ extension Communicator {
 
   /// The number that a message is.
   @inline(__always)
-  private func value<T>(_ word: UInt64) -> T {
+  private func value<T>(_ number: UInt64) -> T {
     let room = apus_scratch()!
-    room.storeBytes(of: word, as: UInt64.self)
-    // Sound: only messages of plain numbers are words, and the message is one of this type.
+    room.storeBytes(of: number, as: UInt64.self)
+    // Sound: the message is one number of this type.
     return room.assumingMemoryBound(to: T.self).pointee
   }
 

@@ -30,6 +30,8 @@ public final class Communicator: Sendable {
   /// How many ranks there are.
   public let size: Int
 
+  /// Whether the transport has a shorter way for a message of one number.
+  let hasShortNumbers: Bool
   let collectives: CollectiveOperations
   let turns = CollectiveTurns()
 
@@ -37,6 +39,7 @@ public final class Communicator: Sendable {
   package init(_ transport: any Transport) {
     (self.transport, context, members, rank, size) = (transport, 0, nil, transport.rank, transport.size)
     (progress, contexts) = (ProgressThread(transport), Contexts())
+    hasShortNumbers = transport is MPITransport
     collectives = CollectiveOperations(
       messages: CollectiveChannel(transport, context: 1, members: nil, rank: rank, size: size),
       native: (transport as? MPITransport).map { MPICollectives($0, $0.natives) })
@@ -46,6 +49,7 @@ public final class Communicator: Sendable {
   init(_ parent: Communicator, context: UInt32, members: [Int32], rank: Int, native: MPICollectives?) {
     (transport, progress, contexts) = (parent.transport, parent.progress, parent.contexts)
     (self.context, self.members, self.rank, size) = (context, members, rank, members.count)
+    hasShortNumbers = parent.hasShortNumbers
     collectives = CollectiveOperations(
       messages: CollectiveChannel(
         transport, context: context + 1, members: members, rank: rank, size: members.count),

@@ -42,25 +42,12 @@ package struct IncomingMessage {
     case ring
     /// In our memory already.
     case stored(ByteBuffer)
-    /// Here: it is `word`, in its first bytes. Nothing need be fetched.
-    case word
     /// Still in its sender's memory: it waits until somebody says where the bytes go.
     case remote(Rendezvous)
   }
 
   package var envelope: Envelope
   package var place: Place
-  package var word: UInt64 = 0
-
-  @inline(__always)
-  var isWord: Bool { if case .word = place { true } else { false } }
-
-  /// Writes a message that is a word.
-  func copyWord(to destination: UnsafeMutableRawPointer) {
-    withUnsafeBytes(of: word) {
-      destination.copyMemory(from: $0.baseAddress!, byteCount: min(max(0, envelope.count), $0.count))
-    }
-  }
 }
 
 /// A large message in its sender's memory.
@@ -94,6 +81,10 @@ package protocol Transport: AnyObject, Sendable, MessageSource {
 
   /// Waits for a message.
   func message(_ selector: Selector) throws -> IncomingMessage
+
+  /// Waits for a message that is one number and returns it, in its first bytes, where the transport has a shorter way for
+  /// such. Nil if it has none, or if something else comes: then nothing is lost, and `message` is to be asked.
+  func number(_ selector: Selector, type: UInt64) throws -> UInt64?
 
   /// What the next message says of itself, which stays where it is; waits for one, or returns nil.
   func probe(_ selector: Selector, waits: Bool) throws -> Envelope?
@@ -138,6 +129,8 @@ extension Transport {
   package func sendIfRoom(
     _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int
   ) throws -> Bool { false }
+
+  package func number(_ selector: Selector, type: UInt64) throws -> UInt64? { nil }
 
   package func isThere(_ selector: Selector) -> Bool { false }
 }

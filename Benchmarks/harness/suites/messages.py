@@ -48,11 +48,11 @@ def over(name, launcher, size, measurement, bytes, turns):
                  [Row(SAME, "≤ 1.05 + 0.05 µs")], turns=turns)
 
 
-def collective(work, measurement, bytes, count):
+def collective(work, measurement, bytes, count, target="≤ 1"):
     return Group(f"{work}, {count} ranks", "µs",
                  {APUS: ours(measurement, bytes, count=count)}
                  | in_c("collectives", measurement, bytes, count=count, openmpi=OPENMPI_YIELD, mpich=MPICH_YIELD),
-                 [Row(OPENMPI, "≤ 1"), Row(MPICH, "≤ 1")])
+                 [Row(OPENMPI, target), Row(MPICH, target)])
 
 
 def launched(work, command_ours, openmpi, mpich, target=None):
@@ -84,8 +84,10 @@ GROUPS = [
     *(collective(*what, count)
       for what in (("allReduce of 8 bytes", "allReduce", 8), ("allReduce of 1 MiB", "allReduce", 1 << 20),
                    ("barrier", "barrier", 0), ("allToAll, 8 bytes each", "allToAll", 8),
-                   ("allToAll, 64 KiB each", "allToAll", 64 << 10))
+                   ("allToAll, 1 MiB each", "allToAll", 1 << 20))
       for count in (2, 4)),
+    # Where nothing but the kernel's copy counts, which is the same for all.
+    *(collective("allToAll, 64 KiB each", "allToAll", 64 << 10, count, target=None) for count in (2, 4)),
     Group("a receive blocked for 5 s", "% CPU",
           {APUS: ours("blocked", 5)} | in_c("blocked", 5), [Row(OPENMPI, "< 1 % CPU"), Row(MPICH)], turns=0.4),
     launched("two empty programs", ["/bin/true"], ["/bin/true"], ["/bin/true"], target="≤ 1/5"),

@@ -44,7 +44,6 @@ extension LocalTransport {
     case .ring: takeRing(message.envelope, Int(message.envelope.source), into: destination)
     case .stored(let buffer):
       destination.copyMemory(from: buffer.baseAddress, byteCount: min(message.envelope.count, buffer.count))
-    case .word: message.copyWord(to: destination)
     case .remote(let rendezvous): try fetch(message.envelope, rendezvous, into: destination)
     }
   }
@@ -59,7 +58,7 @@ extension LocalTransport {
       }
       pair.pointee.consume()
       wake(pair.pointee.peer)
-    case .stored, .word: break
+    case .stored: break
     case .remote(let rendezvous):
       answer(Int(message.envelope.source), rendezvous.number, Slot.Way.done)
     }

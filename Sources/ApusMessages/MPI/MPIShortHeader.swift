@@ -28,12 +28,15 @@ struct MPIShortHeader {
   /// The MPI tag that says it all; nil if it can't.
   @inline(__always)
   func tag(of envelope: Envelope) -> Int32? {
-    guard isUsable, envelope.tag < 1 << Self.tagBits, envelope.context < 1 << Self.contextBits,
-      let kind = kinds.firstIndex(where: { $0.type == envelope.type })
+    tag(context: envelope.context, tag: envelope.tag, type: envelope.type)
+  }
+
+  @inline(__always)
+  func tag(context: UInt32, tag: Int32, type: UInt64) -> Int32? {
+    guard isUsable, 0 <= tag, tag < 1 << Self.tagBits, context < 1 << Self.contextBits,
+      let kind = kinds.firstIndex(where: { $0.type == type })
     else { return nil }
-    return 1
-      + (Int32(kind) | Int32(envelope.context) << Self.kindBits
-        | envelope.tag << (Self.kindBits + Self.contextBits))
+    return 1 + (Int32(kind) | Int32(context) << Self.kindBits | tag << (Self.kindBits + Self.contextBits))
   }
 
   /// What the tag of a message says; nil if none of us has sent it.

@@ -12,6 +12,20 @@ extension MPITransport {
     return try waitForMessage(selector)
   }
 
+  func number(_ selector: Selector, type: UInt64) throws -> UInt64? {
+    try enter()
+    defer { leave() }
+    guard mayBlock, mailbox.messages.isEmpty, selector.source != Int32(rank), size > 1,
+      let expected = shortHeader.tag(context: selector.context, tag: selector.tag, type: type)
+    else { return nil }
+    let (source, tag) = try calling { () throws(MPIFailure) in
+      try headers.receiveWithTag(into: landing, from: Int(selector.source))
+    }
+    if tag == expected { return landing.load(as: UInt64.self) }
+    mailbox.settle(owned(try read(tag, from: source)), MPIInside(self))
+    return nil
+  }
+
   private func waitForMessage(_ selector: Selector) throws -> IncomingMessage {
     try checkSelf(selector)
     var turns = 0
@@ -85,7 +99,10 @@ extension MPITransport {
   private func read(_ tag: Int32, from source: Int32) throws -> IncomingMessage {
     if tag == MPIShortHeader.none { return try readHeader() }
     guard let envelope = shortHeader.envelope(of: tag, from: source) else { throw Self.noHeader }
-    return IncomingMessage(envelope: envelope, place: .word, word: landing.load(as: UInt64.self))
+    // As if a header stood in front of it.
+    let number = landing.load(as: UInt64.self)
+    landing.storeBytes(of: number, toByteOffset: MPIHeader.size, as: UInt64.self)
+    return inLanding(envelope)
   }
 
   private static var noHeader: MessageError {
@@ -152,7 +169,6 @@ extension MPITransport {
       destination.copyMemory(from: landing.baseAddress! + MPIHeader.size, byteCount: count)
     case .stored(let buffer):
       destination.copyMemory(from: buffer.baseAddress, byteCount: min(count, buffer.count))
-    case .word: message.copyWord(to: destination)
     case .remote(let rendezvous):
       let buffer = UnsafeMutableRawBufferPointer(start: destination, count: count)
       let (source, tag) = (Int(message.envelope.source), Int32(rendezvous.number))
