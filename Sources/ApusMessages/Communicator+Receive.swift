@@ -185,8 +185,8 @@ extension Communicator {
     of message: IncomingMessage, _ size: Int, _ source: some MessageSource
   ) throws -> T {
     // No closure that returns a `T`, whose `Result` would be asked of the runtime: that takes longer than the rest.
-    if size <= Int(APUS_SCRATCH_SIZE) {
-      let room = apus_scratch()!
+    if size <= Int(APUS_SCRATCH_SIZE), let room = apus_scratch_begin() {
+      defer { apus_scratch_end() }
       try source.take(message, into: room)
       // Sound: every bit pattern is a value of such a type.
       return room.assumingMemoryBound(to: T.self).pointee
@@ -197,7 +197,9 @@ extension Communicator {
   /// The number that a message is.
   @inline(__always)
   private func value<T>(_ number: UInt64) -> T {
-    let room = apus_scratch()!
+    let lent = apus_scratch_begin()
+    let room = lent ?? .allocate(byteCount: 8, alignment: 8)
+    defer { if lent != nil { apus_scratch_end() } else { room.deallocate() } }
     room.storeBytes(of: number, as: UInt64.self)
     // Sound: the message is one number of this type.
     return room.assumingMemoryBound(to: T.self).pointee

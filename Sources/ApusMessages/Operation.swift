@@ -36,7 +36,14 @@ package final class Operation: @unchecked Sendable {
   /// Has `call` called when it is over; false if it is. Inside of the transport.
   package func tell(_ call: @escaping @Sendable () -> Void) -> Bool {
     if isDone { return false }
-    whenDone = call
+    if let other = whenDone {
+      whenDone = {
+        other()
+        call()
+      }
+    } else {
+      whenDone = call
+    }
     return true
   }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <sys/mman.h>
@@ -79,10 +80,18 @@ size_t apus_stdout_pending(void) { return __fpending(stdout); }
 void apus_stdout_line_buffered(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
 void apus_stdout_flush(void) { fflush(stdout); }
 
-void *apus_scratch(void) {
-  static _Thread_local _Alignas(64) char room[APUS_SCRATCH_SIZE];
-  return room;
+static _Thread_local struct {
+  _Alignas(64) char room[APUS_SCRATCH_SIZE];
+  bool is_lent;
+} scratch;
+
+void *apus_scratch_begin(void) {
+  if (scratch.is_lent) return NULL;
+  scratch.is_lent = true;
+  return scratch.room;
 }
+
+void apus_scratch_end(void) { scratch.is_lent = false; }
 
 uint64_t apus_memory_total(void) {
   struct sysinfo info;

@@ -30,9 +30,10 @@ uint64_t apus_memory_total(void);
 /// system does not let us, ESRCH if there is no such process.
 int apus_memory_read_from(int process, uint64_t address, void *destination, size_t count);
 
-/// Room of the calling thread's own for some instructions, aligned to 64 bytes.
+/// Room of the calling thread's own, aligned to 64 bytes, until `apus_scratch_end`. Null while it is lent.
 #define APUS_SCRATCH_SIZE 256
-void *apus_scratch(void);
+void *apus_scratch_begin(void);
+void apus_scratch_end(void);
 
 /// An empty file that has no name and goes with its last user: in `folder`, or in memory where that can't be. The
 /// descriptor, or -errno.
