@@ -84,7 +84,7 @@ struct CollectiveOperations: Sendable {
     _ operation: ElementOperator, _ length: Int,
     _ start: (MPICommunicator, MPIReduction) throws(MPIFailure) -> MPIRequest
   ) throws -> Bool {
-    guard let reduction = operation.native else { return false }
+    guard let reduction = operation.native, reduction.isExact else { return false }
     return try natively(length) { (ranks) throws(MPIFailure) in try start(ranks, reduction) }
   }
 
@@ -149,7 +149,7 @@ struct CollectiveOperations: Sendable {
   func exclusiveScan(
     _ elements: UnsafeMutableRawBufferPointer, _ operation: ElementOperator, tag: Int32
   ) throws {
-    if operation.native != nil, native != nil {
+    if operation.native?.isExact == true, native != nil {
       let own = UnsafeMutableRawBufferPointer.allocate(byteCount: elements.count, alignment: scratchAlignment)
       defer { own.deallocate() }
       own.copyMemory(from: UnsafeRawBufferPointer(elements))

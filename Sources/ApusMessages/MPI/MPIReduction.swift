@@ -6,6 +6,9 @@ package struct MPIReduction: Sendable {
   let type: Int32
   /// One of C's APUS_MPI_ operators.
   let operation: Int32
+  /// Whether the libraries do it as we promise. Open MPI 4 and 5 saturate sums of 8 and 16 bits, and MPICH 4 and 5
+  /// compare unsigned integers as signed ones.
+  let isExact: Bool
   private let stride: Int
 
   /// Of C's operators, by their numbers.
@@ -16,6 +19,12 @@ package struct MPIReduction: Sendable {
 
   package init<T: MPINumber>(_ operation: StandardOperation, _ type: T.Type) {
     (self.type, self.operation, stride) = (T.mpiType, operation.mpiOperator, MemoryLayout<T>.stride)
+    isExact =
+      switch operation {
+      case .sum: stride > 2
+      case .min, .max: !(T.self is any UnsignedInteger.Type)
+      default: true
+      }
   }
 
   func count(_ bytes: Int) -> Int64 { Int64(bytes / stride) }

@@ -8,6 +8,24 @@ struct Affine: RawCodable, Equatable {
 }
 
 enum CollectiveScenarios {
+  /// Where a library would saturate, or take a large unsigned number for a negative one.
+  private static func extremes<T: FixedWidthInteger & RawCodable>(_ type: T.Type, _ world: Communicator)
+    throws
+  {
+    func values(_ rank: Int) -> [T] {
+      (0..<5000).map { rank % 2 == 0 ? T.max - T(truncatingIfNeeded: $0 % 50) : T.max / 2 + T(rank) }
+    }
+    func combined(_ combine: (T, T) -> T) -> [T] {
+      (1..<world.size).reduce(values(0)) { zip($0, values($1)).map(combine) }
+    }
+    let mine = values(world.rank)
+    demand(try world.allReduce(mine, .sum) == combined { $0 &+ $1 }, "sum of \(type)")
+    demand(try world.allReduce(mine, .product) == combined { $0 &* $1 }, "product of \(type)")
+    demand(try world.allReduce(mine, .min) == combined { Swift.min($0, $1) }, "min of \(type)")
+    demand(try world.allReduce(mine, .max) == combined { Swift.max($0, $1) }, "max of \(type)")
+    demand(try world.allReduce(mine, .bitwiseXor) == combined { $0 ^ $1 }, "xor of \(type)")
+  }
+
   /// Element by element, by an operator that is not commutative.
   private static func encodedArrays(_ world: Communicator) throws {
     let (rank, size, join) = (world.rank, world.size, ReduceOperator<String> { $0 + $1 })
@@ -83,6 +101,10 @@ enum CollectiveScenarios {
       try world.allReduce(["\(rank)", "x"], ReduceOperator<String> { $0 + $1 })[0]
         == ranks.map { "\($0)" }.joined())
     try encodedArrays(world)
+    let integers: [any (FixedWidthInteger & RawCodable).Type] = [
+      Int.self, Int8.self, Int16.self, Int32.self, UInt.self, UInt8.self, UInt16.self, UInt32.self,
+    ]
+    for type in integers { try extremes(type, world) }
     for count in [0, 1, 5, 1000, 200_000] {
       demand(
         try world.allReduce(Array(repeating: Int64(rank), count: count), .sum)
