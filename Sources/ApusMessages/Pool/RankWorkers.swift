@@ -81,7 +81,7 @@ final class RankWorkers: DistantWorkers, @unchecked Sendable {
   func finish() {
     // Asked once, before any is told: one that was let go may have ended before the next is told. And when one had failed
     // before, none is let go as if all were well: they throw that failure.
-    if problem == nil {
+    if link.failure == nil {
       for rank in 1..<link.communicator.size {
         link.send(ChannelFrame(ChannelFrame.Kind.finish, worker: 0, generation: 0).buffer(), to: rank)
       }
