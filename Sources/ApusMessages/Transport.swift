@@ -55,6 +55,8 @@ package struct Rendezvous: Sendable {
   package var address: UInt64
   /// The sender's number of the message.
   package var number: UInt64
+  /// Whether the sender waits for it to be taken, and does nothing else.
+  package var isAwaited = false
 }
 
 /// Who can fetch the bytes of a message.

@@ -98,16 +98,26 @@ uint64_t apus_memory_total(void) {
   return sysinfo(&info) == 0 ? ((uint64_t)info.totalram + info.totalswap) * info.mem_unit : INT64_MAX;
 }
 
-int apus_memory_read_from(int process, uint64_t address, void *destination, size_t count) {
-  char *target = destination;
+typedef ssize_t (*process_copy)(
+    pid_t, const struct iovec *, unsigned long, const struct iovec *, unsigned long, unsigned long);
+
+static int copy_with(int process, process_copy copy, char *here, uint64_t there, size_t count) {
   while (count > 0) {
-    struct iovec local = {target, count}, remote = {(void *)(uintptr_t)address, count};
-    ssize_t copied = process_vm_readv(process, &local, 1, &remote, 1, 0);
+    struct iovec local = {here, count}, remote = {(void *)(uintptr_t)there, count};
+    ssize_t copied = copy(process, &local, 1, &remote, 1, 0);
     if (copied < 0 && errno == EINTR) continue;
     if (copied <= 0) return copied < 0 ? errno : EFAULT;
-    target += copied;
-    address += (uint64_t)copied;
+    here += copied;
+    there += (uint64_t)copied;
     count -= (size_t)copied;
   }
   return 0;
+}
+
+int apus_memory_read_from(int process, uint64_t address, void *destination, size_t count) {
+  return copy_with(process, process_vm_readv, destination, address, count);
+}
+
+int apus_memory_write_to(int process, uint64_t address, const void *source, size_t count) {
+  return copy_with(process, process_vm_writev, (char *)source, address, count);
 }

@@ -166,6 +166,8 @@ struct PairMemory {
   var consumedBytes: SharedWord {
     (base + Self.consumed + 8).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
+  /// For a long message that both copy. Lines of its own.
+  var copyWords: CopyWords { CopyWords(base: base + Self.consumed + LocalMemory.lineSize) }
   var bytes: UnsafeMutableRawPointer { base + Self.ring }
   /// Whether something lies there that the receiver has not taken. For a look from outside.
   var hasUnread: Bool {
@@ -232,5 +234,10 @@ struct Slot {
   var number: UInt64 {
     get { base.load(fromByteOffset: 40, as: UInt64.self) }
     nonmutating set { base.storeBytes(of: newValue, toByteOffset: 40, as: UInt64.self) }
+  }
+  /// Whether the sender of a remote message waits for it to be taken, and does nothing else.
+  var isAwaited: Bool {
+    get { base.load(fromByteOffset: 48, as: UInt64.self) == 1 }
+    nonmutating set { base.storeBytes(of: newValue ? 1 : 0, toByteOffset: 48, as: UInt64.self) }
   }
 }

@@ -71,7 +71,10 @@ extension LocalTransport {
     let sender = (incoming + peer).pointee.peer
     if canReadOthers {
       let process = Int32(truncatingIfNeeded: sender.process.pointee.load(ordering: .relaxed))
-      let problem = apus_memory_read_from(process, rendezvous.address, destination, envelope.count)
+      let problem =
+        canCopyTogether(envelope, rendezvous)
+        ? try copyTogether(envelope, rendezvous, from: process, into: destination)
+        : apus_memory_read_from(process, rendezvous.address, destination, envelope.count)
       // In a job that fails senders give up, and with them their memory: what was copied may be anything.
       try checkJob(envelope.context)
       // Acquire: pairs with the release of a sender that gave up before it changed its memory.

@@ -49,6 +49,7 @@ extension LocalTransport {
     do {
       while !operation.isDone {
         try progressInside()
+        helpToCopy(operation)
         if !operation.isDone { try waiting.pause { _ in operation.isDone } }
       }
     } catch {

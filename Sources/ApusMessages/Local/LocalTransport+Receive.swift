@@ -133,7 +133,8 @@ extension LocalTransport {
 
   /// Takes a message that stays with its sender out of its slot.
   private func remote(_ envelope: Envelope, _ slot: Slot, _ peer: Int) -> IncomingMessage {
-    let rendezvous = Rendezvous(address: slot.position, number: slot.number)
+    let rendezvous = Rendezvous(
+      address: slot.position, number: slot.number, isAwaited: slot.isAwaited)
     (incoming + peer).pointee.consume()
     wake((incoming + peer).pointee.peer)
     return IncomingMessage(envelope: envelope, place: .remote(rendezvous))

@@ -8,11 +8,17 @@ final class PendingSend {
   let envelope: Envelope
   let destination: Int
   var rest: UnsafeRawBufferPointer
+  /// Whether its rank does nothing but wait for it.
+  let isAwaited: Bool
   /// Its number, once it is announced.
   var number: UInt64 = 0
 
-  init(_ operation: Operation, _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) {
+  init(
+    _ operation: Operation, _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int,
+    isAwaited: Bool
+  ) {
     (self.operation, rest, self.envelope, self.destination) = (operation, bytes, envelope, destination)
+    self.isAwaited = isAwaited
   }
 }
 
@@ -54,7 +60,7 @@ extension LocalTransport {
     if destination == rank { return sendToOurselves(bytes, envelope) }
     if bytes.count > ringLimit || !outgoing[destination].queue.isEmpty {
       let operation = Operation(.send(bytes: bytes, envelope: envelope, destination: destination))
-      startSend(operation, bytes, envelope, to: destination)
+      startSend(operation, bytes, envelope, to: destination, isAwaited: true)
       return try waitInside(for: operation)
     }
     var waiting = Waiting(self, for: .receiver(destination, envelope))
@@ -117,7 +123,8 @@ extension LocalTransport {
   // MARK: Sends that go on
 
   func startSend(
-    _ operation: Operation, _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int
+    _ operation: Operation, _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int,
+    isAwaited: Bool = false
   ) {
     if destination == rank {
       sendToOurselves(bytes, envelope)
@@ -127,7 +134,8 @@ extension LocalTransport {
     {
       return finish(operation)
     }
-    outgoing[destination].queue.append(PendingSend(operation, bytes, envelope, to: destination))
+    outgoing[destination].queue.append(
+      PendingSend(operation, bytes, envelope, to: destination, isAwaited: isAwaited))
     waitingForSlots += 1
     advanceSends()
   }
@@ -162,6 +170,7 @@ extension LocalTransport {
     send.number = nextNumber
     nextNumber += 1
     announced[send.number] = send
+    slot.isAwaited = send.isAwaited
     let address = UInt64(UInt(bitPattern: send.rest.baseAddress!))
     announce(send.rest.count, Slot.Way.remote, send.envelope, address, send.number, slot, send.destination)
     return true

@@ -30,6 +30,9 @@ uint64_t apus_memory_total(void);
 /// system does not let us, ESRCH if there is no such process.
 int apus_memory_read_from(int process, uint64_t address, void *destination, size_t count);
 
+/// The same in the other direction.
+int apus_memory_write_to(int process, uint64_t address, const void *source, size_t count);
+
 /// Room of the calling thread's own, aligned to 64 bytes, until `apus_scratch_end`. Null while it is lent.
 #define APUS_SCRATCH_SIZE 256
 void *apus_scratch_begin(void);

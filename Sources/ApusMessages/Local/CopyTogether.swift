@@ -1,0 +1,153 @@
+import ApusCore
+import CApus
+import Glibc
+import Synchronization
+
+// A long message whose sender waits for it to be taken is copied by both: each takes the next part that nobody has, until
+// none is left. Two processors copy twice as fast as one.
+
+/// The parts of a long message. Sender and receiver find the same ones.
+struct CopyParts {
+  /// Below, one copies faster than two come to terms.
+  static let leastCount = 1 << 20
+
+  private let total: Int
+  private let size: Int
+
+  init(of total: Int) {
+    self.total = total
+    // Few, since each is a system call.
+    size = max(128 << 10, (total / 8 + 4095) & ~4095)
+  }
+
+  var count: Int { (total + size - 1) / size }
+
+  func range(_ part: Int) -> Range<Int> { part * size..<min(total, (part + 1) * size) }
+}
+
+/// What sender and receiver say of the message that they copy together.
+struct CopyWords {
+  let base: UnsafeMutableRawPointer
+
+  private func word(_ index: Int) -> SharedWord {
+    (base + index * 8).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+
+  /// The sender's number of the message, and in the lowest 16 bits how many parts are taken; 0: there is none. Changed
+  /// by both.
+  private var claim: SharedWord { word(0) }
+  /// Where it goes in the receiver's memory.
+  var address: SharedWord { word(1) }
+  /// How many parts the sender has done with.
+  var finished: SharedWord { word(2) }
+  /// One more than the part that the sender could not copy; 0: none.
+  var failed: SharedWord { word(3) }
+
+  var number: UInt64 { claim.pointee.load(ordering: .relaxed) >> 16 }
+
+  func open(_ number: UInt64, _ destination: UnsafeMutableRawPointer) {
+    address.pointee.store(UInt64(UInt(bitPattern: destination)), ordering: .relaxed)
+    finished.pointee.store(0, ordering: .relaxed)
+    failed.pointee.store(0, ordering: .relaxed)
+    // Release: whoever takes a part finds the rest.
+    claim.pointee.store(number << 16, ordering: .releasing)
+  }
+
+  /// Takes the next part of the message; nil if it is not open any more. It may be none of the parts: then all are taken.
+  func take(_ number: UInt64) -> Int? {
+    var word = claim.pointee.load(ordering: .acquiring)
+    while word >> 16 == number, word & 0xffff < 0xffff {
+      let (isTaken, now) = claim.pointee.compareExchange(
+        expected: word, desired: word + 1, ordering: .acquiringAndReleasing)
+      if isTaken { return Int(word & 0xffff) }
+      word = now
+    }
+    return nil
+  }
+
+  /// Nobody takes a part any more. Returns how many were taken.
+  func close() -> Int { Int(claim.pointee.exchange(0, ordering: .acquiringAndReleasing) & 0xffff) }
+}
+
+extension LocalTransport {
+  // MARK: The receiver
+
+  func canCopyTogether(_ envelope: Envelope, _ rendezvous: Rendezvous) -> Bool {
+    rendezvous.isAwaited && envelope.count >= CopyParts.leastCount && !isCrowded && !gate.isShared
+      // One that has to be woken comes late.
+      && !(incoming + Int(envelope.source)).pointee.peer.isSleeping
+  }
+
+  /// Copies a message together with its sender. Returns 0 or the errno of a refusal; throws if the sender is lost in the
+  /// middle of it. When it returns or throws, the sender writes to the memory no more.
+  func copyTogether(
+    _ envelope: Envelope, _ rendezvous: Rendezvous, from process: Int32,
+    into destination: UnsafeMutableRawPointer
+  ) throws -> Int32 {
+    let words = (incoming + Int(envelope.source)).pointee.memory.copyWords
+    let parts = CopyParts(of: envelope.count)
+    func copy(_ part: Int) -> Int32 {
+      let range = parts.range(part)
+      return apus_memory_read_from(
+        process, rendezvous.address &+ UInt64(range.lowerBound), destination + range.lowerBound, range.count)
+    }
+    words.open(rendezvous.number, destination)
+    var (mine, problem) = (0, Int32(0))
+    while problem == 0, let part = words.take(rendezvous.number), part < parts.count {
+      problem = copy(part)
+      mine += 1
+    }
+    let others = min(words.close(), parts.count) - mine
+    if others > 0 { try waitForSender(envelope, words, others) }
+    let failed = Int(truncatingIfNeeded: words.failed.pointee.load(ordering: .relaxed))
+    if problem == 0, others > 0, (1...parts.count).contains(failed) { problem = copy(failed - 1) }
+    return problem
+  }
+
+  /// The sender is in the middle of a part, or has been stopped there.
+  private func waitForSender(_ envelope: Envelope, _ words: CopyWords, _ parts: Int) throws {
+    var (looks, failing) = (0, 0)
+    // Acquire: pairs with the release after its last byte.
+    while words.finished.pointee.load(ordering: .acquiring) < UInt64(parts) {
+      looks += 1
+      if looks < 1000 {
+        _ = apus_relax()
+      } else if looks < 3000 {
+        sched_yield()
+      } else {
+        usleep(100)
+        let failed = memory.failed.pointee.load(ordering: .acquiring)
+        if failed == 0 { continue }
+        // Of a sender that is dead nothing comes any more; and one that is stopped while the job fails will be ended.
+        failing += 1
+        if failed == UInt64(envelope.source) + 1 || failing > 2000 { return try checkJob(envelope.context) }
+      }
+    }
+  }
+
+  // MARK: The sender
+
+  /// Copies parts of the message that `operation` sends, while its receiver does.
+  func helpToCopy(_ operation: Operation) {
+    guard !announced.isEmpty, case .send(let bytes, _, let destination) = operation.kind, destination != rank
+    else { return }
+    let words = outgoing[destination].memory.copyWords
+    let number = words.number
+    guard number != 0, !gate.isShared, let send = announced[number], send.operation === operation,
+      !operation.isDone
+    else { return }
+    let process = Int32(
+      truncatingIfNeeded: outgoing[destination].peer.process.pointee.load(ordering: .relaxed))
+    let parts = CopyParts(of: bytes.count)
+    while let part = words.take(number), part < parts.count {
+      let range = parts.range(part)
+      // Good until we say that we have finished the part.
+      let address = words.address.pointee.load(ordering: .relaxed)
+      let problem = apus_memory_write_to(
+        process, address &+ UInt64(range.lowerBound), bytes.baseAddress! + range.lowerBound, range.count)
+      if problem != 0 { words.failed.pointee.store(UInt64(part) + 1, ordering: .relaxed) }
+      words.finished.pointee.add(1, ordering: .releasing)
+      if problem != 0 { return }
+    }
+  }
+}
