@@ -44,7 +44,8 @@ import Testing
 
   @Test(arguments: setups)
   func theExitStatusComesThrough(setup: MPISetup) async throws {
-    let (run, left) = try await launch(setup, "-n", "2", "--", "sh", "-c", "exit 3")
+    // Not at once: Hydra's launcher may still be writing to its helper then, and dies of SIGPIPE itself.
+    let (run, left) = try await launch(setup, "-n", "2", "--", "sh", "-c", "sleep 0.5; exit 3")
     #expect(run.status == .exited(3), "\(run.errors)")
     #expect(left == [])
   }
