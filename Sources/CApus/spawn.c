@@ -163,6 +163,7 @@ RUNS_IN_CHILD static int run_child(void *argument) {
   if ((request->flags & APUS_SPAWN_NEW_GROUP) && setpgid(0, 0) != 0) {
     fail(launch, APUS_SPAWN_STEP_GROUP, errno);
   }
+  if ((request->flags & APUS_SPAWN_NEW_GROUP) && request->group_note) *request->group_note = getpid();
   if (request->flags & APUS_SPAWN_DIE_WITH_PARENT) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     // The parent may have died before that call; then nobody is left to send the signal, or to tell.

@@ -123,6 +123,7 @@ private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, Proce
         descriptor_count: descriptors.count,
         working_directory: request.workingDirectory == nil ? nil : UnsafePointer(strings.pointers[1]),
         flags: flags,
+        group_note: request.groupNote,
         failed_step: step
       )
       return apus_spawn(&raw, &pid, &pidfd)

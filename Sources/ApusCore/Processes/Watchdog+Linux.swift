@@ -14,6 +14,9 @@ package final class Watchdog: @unchecked Sendable {
     self.groups = groups
   }
 
+  /// Where a child that is started notes its group by itself, so that it is in care before it runs anything.
+  package func note(_ index: Int) -> UnsafeMutablePointer<Int32> { groups + index }
+
   /// Puts a group in its care; 0 takes it out again, once nobody is left in it.
   package func watch(_ index: Int, group: Int32) { groups[index] = group }
 }

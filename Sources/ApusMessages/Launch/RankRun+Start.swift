@@ -36,9 +36,12 @@ extension RankRun {
         } catch let error {
           child.signalGroup(SIGKILL)
           _ = child.wait()
+          options.watchdog?.watch(rank, group: 0)
           failure = failure ?? error
         }
-      case .failure(let error): failure = failure ?? error
+      case .failure(let error):
+        options.watchdog?.watch(rank, group: 0)
+        failure = failure ?? error
       }
     }
     if let failure { throw failure }
@@ -57,7 +60,6 @@ extension RankRun {
     try watch(rank.output, tag: Tag.output | UInt64(number))
     try watch(rank.errors, tag: Tag.errors | UInt64(number))
     ranks.append(rank)
-    options.watchdog?.watch(number, group: child.pid)
   }
 
   func watch(_ stream: RankStream, tag: UInt64) throws(ProcessError) {
@@ -80,6 +82,7 @@ extension RankRun {
       request.descriptors.append((input.source.number, 0))
     }
     (request.newProcessGroup, request.diesWithParent, request.groupEndsWithChild) = (true, true, true)
+    request.groupNote = options.watchdog?.note(rank)
     return request
   }
 

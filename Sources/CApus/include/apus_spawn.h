@@ -44,6 +44,9 @@ struct apus_spawn_request {
   /// May be null.
   const char *working_directory;
   unsigned flags;
+  /// May be null; otherwise a child with a group of its own writes its number there before it runs anything, whatever
+  /// becomes of this process meanwhile.
+  int32_t *group_note;
   /// May be null; otherwise it receives an APUS_SPAWN_STEP when the spawn fails.
   int *failed_step;
 };
