@@ -146,10 +146,13 @@ extension LaunchTests {
     }
 
     @Test func aTrap() async throws {
-      let results = try await withRanks(2, with: [1, 2]) { numbers, world in numbers[world.rank * 2] }
+      // Not an index out of range: what has been optimised has no words for that.
+      let results = try await withRanks(2, with: [1, 2]) { numbers, world in
+        world.rank == 0 ? numbers[0] : fatalError("this rank had a mishap")
+      }
       #expect(try results[0].get() == 1)
       let error = try #require(results[1].error)
-      #expect(error.code == .rankFailed && error.standardError.contains("Index out of range"), "\(error)")
+      #expect(error.code == .rankFailed && error.standardError.contains("had a mishap"), "\(error)")
     }
 
     @Test(arguments: [0, 3])
