@@ -6,9 +6,9 @@ import ApusMessages
 extension CollectiveStep {
   func carryOut(_ number: Int, on ranks: some PointToPoint, world: ThreadRanks, tag: Int32 = 7) throws {
     switch operation {
-    case .barrier:
+    case .barrier(let algorithm):
       _ = world.arrive(at: number, counting: true)
-      try ranks.barrier(tag: tag)
+      try ranks.barrier(tag: tag, by: algorithm)
       try expectSame(world.arrive(at: number, counting: false), ranks.size, "ranks in the barrier")
     case .broadcast(let algorithm): try broadcast(ranks, tag, algorithm)
     case .broadcastValue: try broadcastValue(ranks, tag)

@@ -4,7 +4,7 @@ import ApusMessages
 /// One collective operation of a test, with what goes into it.
 struct CollectiveStep: Sendable, CustomStringConvertible {
   enum Operation: Sendable {
-    case barrier
+    case barrier(BarrierAlgorithm?)
     case broadcast(BroadcastAlgorithm?), broadcastValue
     case gather(GatherAlgorithm?), gatherUnequal, gatherValues
     case scatter(GatherAlgorithm?), scatterUnequal, scatterValues
@@ -32,12 +32,13 @@ struct CollectiveStep: Sendable, CustomStringConvertible {
   static func operations(size: Int, chosen: Bool = true) -> [Operation] {
     func every<A: CaseIterable>(_ algorithm: A.Type) -> [A?] { A.allCases.map { $0 } + (chosen ? [nil] : []) }
     var all: [Operation] = [
-      .barrier, .broadcastValue, .gatherUnequal, .gatherValues, .scatterUnequal, .scatterValues,
+      .broadcastValue, .gatherUnequal, .gatherValues, .scatterUnequal, .scatterValues,
       .allGatherValues,
       .allToAllUnequal, .allToAllValues, .reduceValues(isCommutative: true),
       .reduceValues(isCommutative: false),
       .allReduceValues, .scanValues(isExclusive: true), .scanValues(isExclusive: false),
     ]
+    all += every(BarrierAlgorithm.self).map { .barrier($0) }
     all += every(BroadcastAlgorithm.self).map { .broadcast($0) }
     all += every(GatherAlgorithm.self).flatMap { [.gather($0), .scatter($0)] }
     let isPowerOf2 = size & (size - 1) == 0

@@ -51,7 +51,7 @@ import Testing
     arguments: [
       ("failing collectives", [1, 2, 3, 4, 7]), ("turns", [3, 4]), ("members end", [4]), ("fork", [2]),
       ("threads wake one another", [2]), ("tell at once", [2]), ("splits at the same time", [2, 3]),
-      ("many long messages", [2]),
+      ("many long messages", [2]), ("copied together", [2, 3]),
     ])
   func otherScenario(name: String, sizes: [Int]) async throws {
     for ranks in sizes {
@@ -121,6 +121,15 @@ import Testing
       run.output.split(separator: "\n").sorted()
         == (0..<ranks - 1).map { "rank \($0) threw rankFailed of rank \(ranks - 1)" })
     #expect(run.errors.contains("rank \(ranks - 1) (process "))
+  }
+
+  @Test(arguments: ["sender killed while copying", "receiver killed while copying"])
+  func aRankIsKilledInTheMiddle(name: String) async throws {
+    for _ in 0..<10 {
+      let run = try await launch(2, "MessageScenarios", name)
+      #expect(run.status == .exited(137))
+      #expect(run.output == "rank 0 threw rankFailed of rank 1\n", "\(run.errors)")
+    }
   }
 
   @Test func aRankThatHasEndedIsNotWaitedFor() async throws {

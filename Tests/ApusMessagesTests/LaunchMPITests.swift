@@ -44,8 +44,11 @@ import Testing
 
   @Test(arguments: setups)
   func theExitStatusComesThrough(setup: MPISetup) async throws {
-    // Not at once: Hydra's launcher may still be writing to its helper then, and dies of SIGPIPE itself.
-    let (run, left) = try await launch(setup, "-n", "2", "--", "sh", "-c", "sleep 0.5; exit 3")
+    var (run, left) = try await launch(setup, "-n", "2", "--", "sh", "-c", "exit 3")
+    // Hydra's launcher, alone as under us, now and then dies of SIGPIPE when its ranks end at once.
+    for _ in 0..<4 where setup.abi != "openMPI" && run.status == .signalled(SIGPIPE, coreDumped: false) {
+      (run, left) = try await launch(setup, "-n", "2", "--", "sh", "-c", "exit 3")
+    }
     #expect(run.status == .exited(3), "\(run.errors)")
     #expect(left == [])
   }

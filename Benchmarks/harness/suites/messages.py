@@ -3,14 +3,16 @@
 from harness.suite import Group, Row, c, python, swift
 
 TITLE = "Apus's messages between ranks"
-LIMITS = "over an MPI library, how near to C over the same (1× is as fast)"
+LIMITS = "how near to C over the same library, or to the copies alone (1× is as fast)"
 PACKAGES = ["numpy", "mpi4py", "matplotlib"]
 TOOLS = {"Open MPI": ["mpirun.openmpi", "--version"], "MPICH": ["mpichversion"]}
 
 APUS, OPENMPI, MPICH, MPI4PY, SAME = "Apus", "Open MPI", "MPICH", "mpi4py", "the same in C"
 # The fields of the struct without its type.
 DICTIONARY = "mpi4py, a dict"
-FLOORS = {SAME}
+# Two processes that do nothing but copy.
+COPIES = "the copies alone"
+FLOORS = {SAME, COPIES}
 
 # As their documentation has it for containers, and for more ranks than cores (the second of each). Nobody is bound to
 # a core: MPICH and Apus don't do it, so Open MPI doesn't either.
@@ -48,11 +50,21 @@ def over(name, launcher, size, measurement, bytes, turns):
                  [Row(SAME, "≤ 1.05 + 0.05 µs")], turns=turns)
 
 
-def collective(work, measurement, bytes, count, target="≤ 1"):
+def collective(work, measurement, bytes, count):
     return Group(f"{work}, {count} ranks", "µs",
                  {APUS: ours(measurement, bytes, count=count)}
                  | in_c("collectives", measurement, bytes, count=count, openmpi=OPENMPI_YIELD, mpich=MPICH_YIELD),
-                 [Row(OPENMPI, target), Row(MPICH, target)])
+                 [Row(OPENMPI, "≤ 1"), Row(MPICH, "≤ 1")])
+
+
+def all_to_all(size, bytes, count):
+    """Here the machine's copying is nearly all of the time, the same for all: what may differ is little, hence the turns."""
+    group = collective(f"allToAll, {size} each", "allToAll", bytes, count)
+    group.turns = 2
+    if count == 2:
+        group.sides[COPIES] = c("exchange", bytes)
+        group.rows.append(Row(COPIES))
+    return group
 
 
 def launched(work, command_ours, openmpi, mpich, target=None):
@@ -83,11 +95,9 @@ GROUPS = [
       for name, launcher in ((OPENMPI, OPENMPI_RUN), (MPICH, MPICH_RUN))),
     *(collective(*what, count)
       for what in (("allReduce of 8 bytes", "allReduce", 8), ("allReduce of 1 MiB", "allReduce", 1 << 20),
-                   ("barrier", "barrier", 0), ("allToAll, 8 bytes each", "allToAll", 8),
-                   ("allToAll, 1 MiB each", "allToAll", 1 << 20))
+                   ("barrier", "barrier", 0), ("allToAll, 8 bytes each", "allToAll", 8))
       for count in (2, 4)),
-    # Where nothing but the kernel's copy counts, which is the same for all.
-    *(collective("allToAll, 64 KiB each", "allToAll", 64 << 10, count, target=None) for count in (2, 4)),
+    *(all_to_all(*size, count) for size in (("64 KiB", 64 << 10), ("1 MiB", 1 << 20)) for count in (2, 4)),
     Group("a receive blocked for 5 s", "% CPU",
           {APUS: ours("blocked", 5)} | in_c("blocked", 5), [Row(OPENMPI, "< 1 % CPU"), Row(MPICH)], turns=0.4),
     launched("two empty programs", ["/bin/true"], ["/bin/true"], ["/bin/true"], target="≤ 1/5"),

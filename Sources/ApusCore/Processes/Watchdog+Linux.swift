@@ -4,7 +4,8 @@ import CApus
 ///
 /// `PR_SET_PDEATHSIG` ends our children; what those have started in their groups it does not reach.
 package final class Watchdog: @unchecked Sendable {
-  // Sound: each place is written by one thread at a time, and read by the other process alone.
+  // Sound: a place is written by the child that starts, before it runs anything, and from then on by one thread of this
+  // process at a time; the watchdog alone reads it.
   private let groups: UnsafeMutablePointer<Int32>
 
   /// - Parameter count: How many groups there will be at most.

@@ -4,10 +4,10 @@ extension PointToPoint {
   /// In round k a rank tells the one 2ᵏ further and hears from the one 2ᵏ before, and so, at second hand, from
   /// twice as many in each round: the dissemination barrier of Hensgen, Finkel and Manber (1988).
   ///
-  /// - Parameter isDirect: For tests; all ranks must say the same.
-  package func barrier(tag: Int32, isDirect: Bool? = nil) throws {
+  /// - Parameter algorithm: For tests; all ranks must name the same.
+  package func barrier(tag: Int32, by algorithm: BarrierAlgorithm? = nil) throws {
     let nothing = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-    if isDirect ?? (size < CollectiveChoice.ranksForTree) {
+    if (algorithm ?? CollectiveChoice.barrier(ranks: size)) == .direct {
       return try whileSendingToAll({ _ in nothing.readable }, tag: tag) {
         for source in 0..<size where source != rank { try receive(into: nothing, from: source, tag: tag) }
       }

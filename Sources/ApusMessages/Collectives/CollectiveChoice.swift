@@ -1,3 +1,5 @@
+/// How a barrier goes.
+package enum BarrierAlgorithm: Sendable, CaseIterable { case dissemination, direct }
 /// How a broadcast goes.
 package enum BroadcastAlgorithm: Sendable, CaseIterable { case binomial, scatterAllGather, chain }
 /// How a gather or a scatter goes.
@@ -59,6 +61,10 @@ package enum CollectiveChoice {
   /// of 8 bytes takes 1.1 to 1.4 µs and ours 0.7; for more ranks than this the library knows its network.
   package static func isNative(length: Int, ranks: Int) -> Bool {
     ranks > 1 && (length > shortReduce || ranks > ranksForTree)
+  }
+
+  package static func barrier(ranks: Int) -> BarrierAlgorithm {
+    ranks < ranksForTree ? .direct : .dissemination
   }
 
   package static func broadcast(length: Int, ranks: Int) -> BroadcastAlgorithm {

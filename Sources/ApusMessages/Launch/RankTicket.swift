@@ -38,8 +38,14 @@ package struct RankTicket: Sendable, Hashable {
 
   static func randomHex(digits: Int) -> String {
     var generator = SystemRandomNumberGenerator()
-    let alphabet = Array("0123456789abcdef")
-    return String((0..<digits).map { _ in alphabet[Int(generator.next() & 15)] })
+    let alphabet = Array("0123456789abcdef".utf8)
+    var bits: UInt64 = 0
+    return String(
+      decoding: (0..<digits).map { digit in
+        // Each draw is a system call.
+        bits = digit % 16 == 0 ? generator.next() : bits >> 4
+        return alphabet[Int(bits & 15)]
+      }, as: UTF8.self)
   }
 }
 

@@ -8,9 +8,9 @@
 /// ```
 ///
 /// Whatever happens to one rank, every other has its own result. A rank that dies (a trap, a signal, `exit`) has a
-/// `MessageError` with the code `rankFailed`, the `status` and the end of its standard error; ranks that wait for it, or
-/// will, throw one that names it: no message of that world travels any more. What ranks print goes to this program's own output in whole lines. Their standard
-/// input is at its end.
+/// `MessageError` with the code `rankFailed`, the `status` and the end of its standard error; ranks that wait for it,
+/// or will, throw one that names it: no message of that world travels any more. What ranks print goes to this
+/// program's own output in whole lines. Their standard input is at its end.
 ///
 /// When the caller's task is cancelled, or this process ends in whatever way, the ranks are ended with what they have
 /// started. A body may itself call `withRanks`, or make a pool; a pool's task may call it.

@@ -79,7 +79,8 @@ extension LocalTransport {
   }
 
   /// Copies a message together with its sender. Returns 0 or the errno of a refusal; throws if the sender is lost in the
-  /// middle of it. When it returns or throws, the sender writes to the memory no more.
+  /// middle of it. Then the sender writes to the memory no more, unless it was stopped in the middle of a part while the
+  /// job failed: once it goes on, it may finish that part.
   func copyTogether(
     _ envelope: Envelope, _ rendezvous: Rendezvous, from process: Int32,
     into destination: UnsafeMutableRawPointer
@@ -98,6 +99,10 @@ extension LocalTransport {
       mine += 1
     }
     let others = min(words.close(), parts.count) - mine
+    // Each part was taken once, by one of the two, unless somebody else wrote to the words.
+    guard others >= 0, problem != 0 || mine + others == parts.count else {
+      throw Self.corrupted(envelope.source)
+    }
     if others > 0 { try waitForSender(envelope, words, others) }
     let failed = Int(truncatingIfNeeded: words.failed.pointee.load(ordering: .relaxed))
     if problem == 0, others > 0, (1...parts.count).contains(failed) { problem = copy(failed - 1) }

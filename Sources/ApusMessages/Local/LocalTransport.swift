@@ -119,7 +119,8 @@ package final class LocalTransport: Transport, @unchecked Sendable {
 
   /// Fetches what had to wait.
   func completeClaimed() {
-    while fetching == 0, let (operation, message) = claimed.popFirst() {
+    // Asked first: to take an element out of the other module's queue asks the runtime for types.
+    while fetching == 0, !claimed.isEmpty, let (operation, message) = claimed.popFirst() {
       mailbox.complete(operation, message, Inside(self))
       wakeOurselves()
     }

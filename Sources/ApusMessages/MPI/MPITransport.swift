@@ -4,9 +4,10 @@ import Glibc
 
 /// Messages through an MPI library.
 ///
-/// A message is its header and, if it is short, its bytes behind it, sent as one MPI message; that of one number has its
-/// header in its MPI tag. The bytes of a long one follow on a duplicate of the communicator, under a tag of their own: so the receiver can make room for them once
-/// it has read the header, no copy is needed, and what belongs together can't be mixed up.
+/// A message is its header and, if it is short, its bytes behind it, sent as one MPI message; that of one number has
+/// its header in its MPI tag. The bytes of a long one follow on a duplicate of the communicator, under a tag of their
+/// own: so the receiver can make room for them once it has read the header, no copy is needed, and what belongs
+/// together can't be mixed up.
 ///
 /// While nothing that was started is under way, a call is one call of the library, which waits in its own way.
 final class MPITransport: Transport, @unchecked Sendable {

@@ -45,7 +45,8 @@ public final class ReceiveRequest<Value: Codable>: Sendable {
     }
   }
 
-  /// Gives the receive up, which `wait` then throws a `CancellationError` for. False if the message has come: then it is there to be waited for.
+  /// Gives the receive up, which `wait` then throws a `CancellationError` for. False if the message has come: then it
+  /// is there to be waited for.
   @discardableResult
   public func cancel() -> Bool { communicator.transport.cancel(operation) }
 

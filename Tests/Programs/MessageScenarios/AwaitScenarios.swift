@@ -18,13 +18,7 @@ enum AwaitScenarios {
     }
 
     // Cancelling the task gives the receive up.
-    let task = Task { try await world.receive(Int.self, from: previous, tag: 99) }
-    try await Task.sleep(for: .milliseconds(20))
-    task.cancel()
-    do {
-      _ = try await task.value
-      demand(false)
-    } catch is CancellationError {}
+    try await demandCancelled { _ = try await world.receive(Int.self, from: previous, tag: 99) }
     // Not before the next rank has given up.
     try await world.send(0, to: previous, tag: 98)
     demand(try await world.receive(Int.self, from: next, tag: 98) == 0)
@@ -54,13 +48,7 @@ enum AwaitScenarios {
     demand(try await early.value == 7)
 
     let never = try world.startReceive(Int.self, from: previous, tag: 202)
-    let task = Task { try await never.value }
-    try await Task.sleep(for: .milliseconds(5))
-    task.cancel()
-    do {
-      _ = try await task.value
-      demand(false)
-    } catch is CancellationError {}
+    try await demandCancelled { _ = try await never.value }
   }
 
   private static func others(_ world: Communicator, _ next: Int, _ previous: Int) async throws {
@@ -87,11 +75,16 @@ enum AwaitScenarios {
       } catch let error as MessageError { demand(error.code == .tooLong && error.rank == previous) }
       _ = try await refused.value
     }
-    let task = Task { try await world.probe(from: previous, tag: 303) }
-    try await Task.sleep(for: .milliseconds(5))
+    try await demandCancelled { _ = try await world.probe(from: previous, tag: 303) }
+  }
+
+  /// What waits in vain ends with its task.
+  private static func demandCancelled(_ body: sending @escaping () async throws -> Void) async throws {
+    let task = Task { try await body() }
+    try await Task.sleep(for: .milliseconds(20))
     task.cancel()
     do {
-      _ = try await task.value
+      try await task.value
       demand(false)
     } catch is CancellationError {}
   }

@@ -21,6 +21,34 @@ enum DeathScenarios {
     }
   }
 
+  /// Of two ranks that pass long messages, which both of them copy, rank 1 is killed at some instant.
+  static func killedWhileCopying(_ world: Communicator, sends: Bool) throws {
+    let values = [UInt8](repeating: 7, count: 48 << 20)
+    try world.barrier()
+    if world.rank == 1 {
+      let delay = useconds_t.random(in: 0..<60_000)
+      var thread = pthread_t()
+      let body: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = {
+        usleep(useconds_t(UInt(bitPattern: $0)))
+        kill(getpid(), SIGKILL)
+        return nil
+      }
+      pthread_create(&thread, nil, body, UnsafeMutableRawPointer(bitPattern: UInt(delay)))
+    }
+    do {
+      while true {
+        if (world.rank == 1) == sends {
+          try world.send(values, to: 1 - world.rank)
+        } else {
+          demand(try world.receive([UInt8].self, from: 1 - world.rank) == values)
+        }
+      }
+    } catch let error as MessageError {
+      print("rank \(world.rank) threw \(error.code) of rank \(error.rank ?? -1)")
+      exit(3)
+    }
+  }
+
   /// The last rank is killed while the others only ever ask whether something has happened.
   static func killedWhilePolled(_ world: Communicator) throws {
     let last = world.size - 1

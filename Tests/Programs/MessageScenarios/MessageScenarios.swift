@@ -6,6 +6,7 @@ import Apus
 enum MessageScenarios {
   static let all: [String: @Sendable (Communicator) async throws -> Void] = [
     "point to point": { try PointToPointScenarios.play($0) },
+    "copied together": { try PointToPointScenarios.copiedTogether($0) },
     "requests": { try RequestScenarios.play($0) },
     "await": { try await AwaitScenarios.play($0) },
     "collectives": { try CollectiveScenarios.play($0) },
@@ -18,6 +19,8 @@ enum MessageScenarios {
     "different operators": { try MistakeScenarios.differentOperators($0) },
     "different collectives": { try MistakeScenarios.differentCollectives($0) },
     "killed": { try DeathScenarios.killed($0) },
+    "sender killed while copying": { try DeathScenarios.killedWhileCopying($0, sends: true) },
+    "receiver killed while copying": { try DeathScenarios.killedWhileCopying($0, sends: false) },
     "killed while polled": { try DeathScenarios.killedWhilePolled($0) },
     "ended": { try DeathScenarios.ended($0) },
     "receiver ended": { try await DeathScenarios.receiverEnded($0) },

@@ -1,4 +1,5 @@
 import Apus
+import Glibc
 
 struct Person: Codable, Equatable, Sendable {
   var name: String
@@ -47,6 +48,33 @@ enum PointToPointScenarios {
     for count in near + [1_000_003, 10_000_019] {
       let got = try world.sendReceive(pattern(count, world.rank), to: next, [UInt8].self, from: previous)
       demand(got == pattern(count, previous), "\(count) bytes")
+    }
+  }
+
+  /// Long messages whose senders do nothing but wait, to ranks that are there already and to some that come late.
+  static func copiedTogether(_ world: Communicator) throws {
+    let peer = world.rank ^ 1
+    guard peer < world.size else { return }
+    for round in 0..<6 {
+      for count in [1 << 20 - 1, 1 << 20, 1 << 20 + 1, 3 << 20 + 5, 16 << 20, 40 << 20 + 4097] {
+        let isSender = (world.rank ^ round) & 1 == 0
+        if round / 2 == (isSender ? 1 : 2) { usleep(2000) }
+        if isSender {
+          try world.send(pattern(count, round), to: peer, tag: round)
+        } else if round < 3 {
+          demand(
+            try world.receive([UInt8].self, from: peer, tag: round) == pattern(count, round), "\(count) bytes"
+          )
+        } else {
+          // What is behind the message stays as it was.
+          var room = [UInt8](repeating: 77, count: count + 8192)
+          let got = try room.withUnsafeMutableBufferPointer {
+            try world.receive(into: .init(rebasing: $0[4096..<4096 + count]), from: peer, tag: round).count
+          }
+          demand(got == count && Array(room[4096..<4096 + count]) == pattern(count, round), "\(count) bytes")
+          demand(room[..<4096].allSatisfy { $0 == 77 } && room[(4096 + count)...].allSatisfy { $0 == 77 })
+        }
+      }
     }
   }
 
