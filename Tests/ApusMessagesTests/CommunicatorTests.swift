@@ -45,6 +45,13 @@ import Testing
       #expect(!run.timedOut && run.status == .exited(0), "\(run.errors)")
       #expect(through(run).count == ranks)
     }
+
+    /// Where a sender can't write to its receiver, that one copies the sender's part too.
+    @Test func whatTheSenderCannotWrite() async throws {
+      let run = try await launch(
+        2, "MessageScenarios", "copied together", environment: ["APUS_NO_PROCESS_WRITE=1"])
+      #expect(!run.timedOut && run.status == .exited(0), "\(run.errors)")
+    }
   #endif
 
   @Test(

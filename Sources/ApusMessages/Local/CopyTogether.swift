@@ -132,9 +132,16 @@ extension LocalTransport {
 
   // MARK: The sender
 
+  #if DEBUG
+    private static let failsToWrite = getenv("APUS_NO_PROCESS_WRITE") != nil
+  #else
+    private static let failsToWrite = false
+  #endif
+
   /// Copies parts of the message that `operation` sends, while its receiver does.
   func helpToCopy(_ operation: Operation) {
-    guard !announced.isEmpty, case .send(let bytes, _, let destination) = operation.kind, destination != rank
+    guard canWriteOthers, !announced.isEmpty, case .send(let bytes, _, let destination) = operation.kind,
+      destination != rank
     else { return }
     let words = outgoing[destination].memory.copyWords
     let number = words.number
@@ -148,9 +155,16 @@ extension LocalTransport {
       let range = parts.range(part)
       // Good until we say that we have finished the part.
       let address = words.address.pointee.load(ordering: .relaxed)
-      let problem = apus_memory_write_to(
-        process, address &+ UInt64(range.lowerBound), bytes.baseAddress! + range.lowerBound, range.count)
-      if problem != 0 { words.failed.pointee.store(UInt64(part) + 1, ordering: .relaxed) }
+      let problem =
+        Self.failsToWrite
+        ? EPERM
+        : apus_memory_write_to(
+          process, address &+ UInt64(range.lowerBound), bytes.baseAddress! + range.lowerBound, range.count)
+      if problem != 0 {
+        // The receiver hears of one such part, so there must be no second one.
+        canWriteOthers = false
+        words.failed.pointee.store(UInt64(part) + 1, ordering: .relaxed)
+      }
       words.finished.pointee.add(1, ordering: .releasing)
       if problem != 0 { return }
     }

@@ -33,6 +33,8 @@ package final class LocalTransport: Transport, @unchecked Sendable {
   @exclusivity(unchecked) var fetching = 0
   /// Whether we may read the memory of other ranks; found out by trying.
   @exclusivity(unchecked) var canReadOthers = true
+  /// Whether we may write to it, likewise.
+  @exclusivity(unchecked) var canWriteOthers = true
   /// Where a receive from any rank looks first: behind the one that it took the last message of.
   @exclusivity(unchecked) var firstSource = 0
   /// No message is longer, whatever a rank that has run wild says: the system has not so much memory.

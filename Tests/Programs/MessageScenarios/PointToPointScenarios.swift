@@ -51,27 +51,28 @@ enum PointToPointScenarios {
     }
   }
 
-  /// Long messages whose senders do nothing but wait, to ranks that are there already and to some that come late.
+  /// Long messages whose senders do nothing but wait, most of them to a rank that is there already.
   static func copiedTogether(_ world: Communicator) throws {
     let peer = world.rank ^ 1
-    guard peer < world.size else { return }
+    guard let pair = try world.split(color: world.rank / 2), pair.size == 2 else { return }
     for round in 0..<6 {
       for count in [1 << 20 - 1, 1 << 20, 1 << 20 + 1, 3 << 20 + 5, 16 << 20, 40 << 20 + 4097] {
         let isSender = (world.rank ^ round) & 1 == 0
+        let bytes = pattern(count, round)
+        var room = [UInt8](repeating: 77, count: count + 8192)
+        // Without a pause in between, the sender is not asleep yet.
+        try pair.barrier()
         if round / 2 == (isSender ? 1 : 2) { usleep(2000) }
         if isSender {
-          try world.send(pattern(count, round), to: peer, tag: round)
+          try world.send(bytes, to: peer, tag: round)
         } else if round < 3 {
-          demand(
-            try world.receive([UInt8].self, from: peer, tag: round) == pattern(count, round), "\(count) bytes"
-          )
+          demand(try world.receive([UInt8].self, from: peer, tag: round) == bytes, "\(count) bytes")
         } else {
-          // What is behind the message stays as it was.
-          var room = [UInt8](repeating: 77, count: count + 8192)
           let got = try room.withUnsafeMutableBufferPointer {
             try world.receive(into: .init(rebasing: $0[4096..<4096 + count]), from: peer, tag: round).count
           }
-          demand(got == count && Array(room[4096..<4096 + count]) == pattern(count, round), "\(count) bytes")
+          demand(got == count && Array(room[4096..<4096 + count]) == bytes, "\(count) bytes")
+          // What is around it stays as it was.
           demand(room[..<4096].allSatisfy { $0 == 77 } && room[(4096 + count)...].allSatisfy { $0 == 77 })
         }
       }
