@@ -10,7 +10,7 @@ TOOLS = {"Open MPI": ["mpirun.openmpi", "--version"], "MPICH": ["mpichversion"]}
 APUS, OPENMPI, MPICH, MPI4PY, SAME = "Apus", "Open MPI", "MPICH", "mpi4py", "the same in C"
 # The fields of the struct without its type.
 DICTIONARY = "mpi4py, a dict"
-# Two processes that do nothing but copy.
+# Processes that do nothing but copy.
 COPIES = "the copies alone"
 FLOORS = {SAME, COPIES}
 
@@ -61,9 +61,8 @@ def all_to_all(size, bytes, count):
     """Here the machine's copying is nearly all of the time, the same for all: what may differ is little, hence the turns."""
     group = collective(f"allToAll, {size} each", "allToAll", bytes, count)
     group.turns = 2
-    if count == 2:
-        group.sides[COPIES] = c("exchange", bytes)
-        group.rows.append(Row(COPIES))
+    group.sides[COPIES] = c("exchange", bytes, count)
+    group.rows.append(Row(COPIES))
     return group
 
 

@@ -1,9 +1,10 @@
-// The limit for an allToAll of two processes: each copies its own piece, and the kernel copies the other's. Nothing is
-// told but when to begin and when it is done.
+// The limit for an allToAll on one machine: each process copies its own piece, and the kernel copies those of the others.
+// Nothing is told but when to begin and when it is done.
 //
-//     exchange BYTES  →  {"seconds": …, "count": …, "bytes": …}      so many bytes to each
+//     exchange BYTES PROCESSES  →  {"seconds": …, "count": …, "bytes": …}      so many bytes to each
 
 #define _GNU_SOURCE
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,14 +16,16 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { most = 64, spins = 1000 };
+
 typedef struct {
   _Alignas(64) _Atomic long ready;
   _Alignas(64) _Atomic long done;
+  pid_t process;
 } Words;
 
 static size_t count;
-static int rank;
-static pid_t other;
+static int rank, size, processors;
 static char *from, *to;
 static Words *words;
 static long rounds;
@@ -34,28 +37,42 @@ static double now(void) {
 }
 
 static void await(_Atomic long *word, long round) {
-  while (atomic_load_explicit(word, memory_order_acquire) < round) {
+  for (int looks = 0; atomic_load_explicit(word, memory_order_acquire) < round; looks++) {
+    // Who has no processor of its own may be waiting for somebody who has none.
+    if (size > processors || looks > spins) sched_yield();
 #if defined(__x86_64__)
-    __builtin_ia32_pause();
+    else __builtin_ia32_pause();
 #elif defined(__aarch64__)
-    __asm__ volatile("yield");
+    else __asm__ volatile("yield");
 #endif
   }
+}
+
+static void copy(int peer) {
+  struct iovec mine = {to + peer * count, count}, theirs = {from + rank * count, count};
+  if (process_vm_readv(words[peer].process, &mine, 1, &theirs, 1, 0) == (ssize_t)count) return;
+  perror("process_vm_readv");
+  // With the first one all end.
+  kill(words[0].process, SIGKILL);
 }
 
 static void exchange(void) {
   rounds++;
   atomic_store_explicit(&words[rank].ready, rounds, memory_order_release);
   memcpy(to + rank * count, from + rank * count, count);
-  await(&words[1 - rank].ready, rounds);
-  struct iovec mine = {to + (1 - rank) * count, count}, theirs = {from + rank * count, count};
-  if (process_vm_readv(other, &mine, 1, &theirs, 1, 0) != (ssize_t)count) {
-    perror("process_vm_readv");
-    kill(other, SIGKILL);
-    exit(1);
+  // Those first that are there.
+  char got[most] = {0};
+  got[rank] = 1;
+  for (int left = size - 1; left > 0; left--) {
+    int next = -1;
+    for (int peer = 0; peer < size; peer++)
+      if (!got[peer] && (next < 0 || atomic_load_explicit(&words[peer].ready, memory_order_acquire) >= rounds)) next = peer;
+    await(&words[next].ready, rounds);
+    copy(next);
+    got[next] = 1;
   }
   atomic_store_explicit(&words[rank].done, rounds, memory_order_release);
-  await(&words[1 - rank].done, rounds);
+  for (int peer = 0; peer < size; peer++) await(&words[peer].done, rounds);
 }
 
 static double batch(long length) {
@@ -70,22 +87,29 @@ static int ascending(const void *a, const void *b) {
 }
 
 int main(int argc, char **argv) {
-  count = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
-  if (count < 1) return 2;
-  words = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  // At the same addresses in both.
-  from = aligned_alloc(4096, (2 * count + 4095) / 4096 * 4096);
-  to = aligned_alloc(4096, (2 * count + 4095) / 4096 * 4096);
+  count = argc > 2 ? strtoul(argv[1], NULL, 10) : 0;
+  size = argc > 2 ? atoi(argv[2]) : 0;
+  if (count < 1 || size < 2 || size > most) return 2;
+  processors = sysconf(_SC_NPROCESSORS_ONLN);
+  words = mmap(NULL, most * sizeof *words, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  // At the same addresses in all.
+  from = aligned_alloc(4096, (size * count + 4095) / 4096 * 4096);
+  to = aligned_alloc(4096, (size * count + 4095) / 4096 * 4096);
   if (words == MAP_FAILED || !from || !to) return perror("memory"), 1;
-  pid_t parent = getpid(), child = fork();
-  if (child < 0) return perror("fork"), 1;
-  rank = child ? 0 : 1;
-  other = child ? child : parent;
-  if (!child) prctl(PR_SET_PDEATHSIG, SIGKILL);
-  memset(from, 1, 2 * count);
-  memset(to, 1, 2 * count);
-  // The child goes along until it is ended.
-  for (; !child;) exchange();
+  words[0].process = getpid();
+  pid_t children[most];
+  for (int child = 1; child < size; child++) {
+    if ((children[child] = fork()) < 0) return perror("fork"), 1;
+    if (children[child] > 0) continue;
+    rank = child;
+    words[rank].process = getpid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    break;
+  }
+  memset(from, 1, size * count);
+  memset(to, 1, size * count);
+  // The others go along until they are ended.
+  while (rank > 0) exchange();
 
   double warm = now() + 0.1;
   long length = 1;
@@ -94,8 +118,9 @@ int main(int argc, char **argv) {
   enum { batches = 301 };
   double times[batches];
   for (int i = 0; i < batches; i++) times[i] = batch(length);
-  kill(child, SIGKILL);
+  for (int child = 1; child < size; child++) kill(children[child], SIGKILL);
   qsort(times, batches, sizeof *times, ascending);
-  printf("{\"seconds\": %.9f, \"count\": %ld, \"bytes\": %ld}\n", times[batches / 2], length, length * (long)count * 2);
+  printf("{\"seconds\": %.9f, \"count\": %ld, \"bytes\": %ld}\n", times[batches / 2], length,
+         length * (long)count * size);
   return 0;
 }

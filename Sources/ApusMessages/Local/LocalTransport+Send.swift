@@ -130,12 +130,10 @@ extension LocalTransport {
       sendToOurselves(bytes, envelope)
       return finish(operation)
     }
-    if bytes.count <= ringLimit, outgoing[destination].queue.isEmpty, offer(bytes, envelope, to: destination)
-    {
-      return finish(operation)
-    }
-    outgoing[destination].queue.append(
-      PendingSend(operation, bytes, envelope, to: destination, isAwaited: isAwaited))
+    let send = PendingSend(operation, bytes, envelope, to: destination, isAwaited: isAwaited)
+    // Not by way of the queue if it is empty: see `completeClaimed`.
+    if outgoing[destination].queue.isEmpty, publish(send) { return }
+    outgoing[destination].queue.append(send)
     waitingForSlots += 1
     advanceSends()
   }
