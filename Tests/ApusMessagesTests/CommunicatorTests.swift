@@ -132,7 +132,7 @@ import Testing
 
   @Test(arguments: ["sender killed while copying", "receiver killed while copying"])
   func aRankIsKilledInTheMiddle(name: String) async throws {
-    for _ in 0..<10 {
+    for _ in 0..<6 {
       let run = try await launch(2, "MessageScenarios", name)
       #expect(run.status == .exited(137))
       #expect(run.output == "rank 0 threw rankFailed of rank 1\n", "\(run.errors)")
