@@ -110,7 +110,8 @@ enum RankScenarios {
     },
     "fail first": { _ in
       if join().rank == 1 { exit(7) }
-      usleep(100_000)
+      // Long enough for rank 1 to be first on a busy machine, and shorter than the grace.
+      usleep(1_000_000)
       exit(8)
     },
     "child": { _ in
