@@ -1,4 +1,5 @@
 import ApusCore
+import Glibc
 import Synchronization
 import Testing
 
@@ -46,6 +47,42 @@ import Testing
       #expect(words.close() >= count)
       #expect(words.take(number) == nil && words.number == 0)
     }
+  }
+
+  /// A number that the words can't hold: whatever is taken does not add up, and that is an error, not a message with
+  /// holes in it.
+  @Test(.enabled(if: Processors.ofProgram > 1)) func whatDoesNotAddUp() throws {
+    let descriptor = try LocalMemory.make(ranks: 2)
+    let memory = try LocalMemory(descriptor.number, ranks: 2)
+    let ranks = (0..<2).map { LocalTransport(memory, rank: $0, sharesThreads: false) { exit($0) } }
+    ranks[1].nextNumber = 1 << 50
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 20, alignment: 16)
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 20, alignment: 16)
+    defer {
+      bytes.deallocate()
+      room.deallocate()
+    }
+    bytes.initializeMemory(as: UInt8.self, repeating: 1)
+    nonisolated(unsafe) let source = UnsafeRawBufferPointer(bytes)
+    // The sender may have fallen asleep before its message is taken; then nobody copies together with it.
+    var error: (any Error)?
+    for _ in 0..<100 where error == nil {
+      let hasEnded = Locked(false)
+      try NativeThread.start(name: "sender") {
+        let envelope = Envelope(context: 1, source: 1, tag: 0, type: 1, count: source.count)
+        try? ranks[1].send(source, envelope, to: 0)
+        hasEnded.withLock { $0 = true }
+      }
+      let message = try ranks[0].message(Selector(context: 1, source: 1, tag: 0))
+      do {
+        try ranks[0].take(message, into: room.baseAddress!)
+      } catch let thrown {
+        error = thrown
+        memory.markFailed(rank: 0)
+      }
+      while !hasEnded.withLock({ $0 }) { sched_yield() }
+    }
+    #expect((error as? MessageError)?.code == .transport)
   }
 
   /// However often it is taken from, the count does not run into the number.

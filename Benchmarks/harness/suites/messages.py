@@ -58,7 +58,7 @@ def collective(work, measurement, bytes, count):
 
 
 def all_to_all(size, bytes, count):
-    """Here the machine's copying is nearly all of the time, the same for all: what may differ is little, hence the turns."""
+    """Nearly all of the time is the machine's copying, the same for all: what may differ is little, hence the turns."""
     group = collective(f"allToAll, {size} each", "allToAll", bytes, count)
     group.turns = 2
     group.sides[COPIES] = c("exchange", bytes, count)

@@ -104,6 +104,7 @@ int main(int argc, char **argv) {
     rank = child;
     words[rank].process = getpid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != words[0].process) return 1;
     break;
   }
   memset(from, 1, size * count);

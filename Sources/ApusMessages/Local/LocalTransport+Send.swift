@@ -130,9 +130,11 @@ extension LocalTransport {
       sendToOurselves(bytes, envelope)
       return finish(operation)
     }
+    let isFirst = outgoing[destination].queue.isEmpty
+    if isFirst, bytes.count <= ringLimit, offer(bytes, envelope, to: destination) { return finish(operation) }
     let send = PendingSend(operation, bytes, envelope, to: destination, isAwaited: isAwaited)
-    // Not by way of the queue if it is empty: see `completeClaimed`.
-    if outgoing[destination].queue.isEmpty, publish(send) { return }
+    // Not by way of the empty queue: see `completeClaimed`.
+    if isFirst, publish(send) { return }
     outgoing[destination].queue.append(send)
     waitingForSlots += 1
     advanceSends()
