@@ -50,20 +50,19 @@ def over(name, launcher, size, measurement, bytes, turns):
                  [Row(SAME, "≤ 1.05 + 0.05 µs")], turns=turns)
 
 
-def collective(work, measurement, bytes, count):
-    return Group(f"{work}, {count} ranks", "µs",
-                 {APUS: ours(measurement, bytes, count=count)}
-                 | in_c("collectives", measurement, bytes, count=count, openmpi=OPENMPI_YIELD, mpich=MPICH_YIELD),
-                 [Row(OPENMPI, "≤ 1"), Row(MPICH, "≤ 1")])
+def collective(work, measurement, bytes, count, floor=None, turns=1):
+    sides = {APUS: ours(measurement, bytes, count=count)} | in_c(
+        "collectives", measurement, bytes, count=count, openmpi=OPENMPI_YIELD, mpich=MPICH_YIELD)
+    rows = [Row(OPENMPI, "≤ 1"), Row(MPICH, "≤ 1")]
+    if floor:
+        sides[COPIES] = floor
+        rows.append(Row(COPIES))
+    return Group(f"{work}, {count} ranks", "µs", sides, rows, turns=turns)
 
 
 def all_to_all(size, bytes, count):
     """Nearly all of the time is the machine's copying, the same for all: what may differ is little, hence the turns."""
-    group = collective(f"allToAll, {size} each", "allToAll", bytes, count)
-    group.turns = 2
-    group.sides[COPIES] = c("exchange", bytes, count)
-    group.rows.append(Row(COPIES))
-    return group
+    return collective(f"allToAll, {size} each", "allToAll", bytes, count, floor=c("exchange", bytes, count), turns=2)
 
 
 def launched(work, command_ours, openmpi, mpich, target=None):
