@@ -117,16 +117,15 @@ extension LocalTransport {
       looks += 1
       if looks < 1000 {
         _ = apus_relax()
-      } else if looks < 3000 {
-        sched_yield()
-      } else {
-        usleep(100)
-        let failed = memory.failed.pointee.load(ordering: .acquiring)
-        if failed == 0 { continue }
-        // Of a sender that is dead nothing comes any more; and one that is stopped while the job fails will be ended.
-        failing += 1
-        if failed == UInt64(envelope.source) + 1 || failing > 2000 { return try checkJob(envelope.context) }
+        continue
       }
+      let isPatient = looks < 3000
+      if isPatient { sched_yield() } else { usleep(100) }
+      // Asked each time: where many programs share the processors, a single yield can take 10 ms.
+      let failed = memory.failed.pointee.load(ordering: .acquiring)
+      // Of a sender that is dead nothing comes any more; and one that is stopped while the job fails will be ended.
+      if failed != 0, !isPatient { failing += 1 }
+      if failed == UInt64(envelope.source) + 1 || failing > 2000 { return try checkJob(envelope.context) }
     }
   }
 
