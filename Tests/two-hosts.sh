@@ -4,7 +4,7 @@
 #   two-hosts.sh TAG openmpi|hydra LAUNCHER PROGRAM [ARGUMENT…]
 #
 # The namespaces' names have the tag in them, by which whoever starts this can see that none is left.
-# The last line says what went over the cable. Exit status 77: namespaces can't be made here.
+# The last line says what went over the cable. Exit status 77: namespaces can't be made here; 124: it hung.
 set -euo pipefail
 tag=$1 kind=$2 launcher=$3
 shift 3
@@ -73,6 +73,6 @@ hydra)
   ;;
 esac
 
-timeout -k 5 120 "$folder/on" "$network.1" "$launcher" "${options[@]}" -n 2 "$@" </dev/null
+timeout -k 5 60 "$folder/on" "$network.1" "$launcher" "${options[@]}" -n 2 "$@" </dev/null
 counted() { ip netns exec "$west" cat "/sys/class/net/eth0/statistics/$1_bytes"; }
 echo "over the cable: $(($(counted rx) + $(counted tx))) bytes"

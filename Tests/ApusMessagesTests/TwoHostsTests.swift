@@ -23,9 +23,10 @@ struct TwoHostsTests {
 
   @Test(arguments: setups)
   func ring(setup: MPISetup) async throws {
-    let run = try await run(setup, "Ring")
+    let result = "Processor 0 received message \"P0P1\" from rank 1\n"
+    let run = try await run(setup, "Ring", printing: result)
     #expect(run.status == .exited(0), "\(run.output) \(run.errors)")
-    #expect(run.output.contains("Processor 0 received message \"P0P1\" from rank 1\n"), "\(run.output)")
+    #expect(run.output.contains(result), "\(run.output)")
     // The launchers talk over the cable, too; but that would be the same without a single message.
     #expect(cable(run) > 1000)
   }
@@ -33,9 +34,10 @@ struct TwoHostsTests {
   /// 200 000 numbers of 8 bytes, half of which have to change sides to be in order.
   @Test(arguments: setups)
   func payloadsCrossTheCable(setup: MPISetup) async throws {
-    let run = try await run(setup, "DistributedSort", "200000")
+    let result = "200000 values on 2 ranks: sorted\n"
+    let run = try await run(setup, "DistributedSort", "200000", printing: result)
     #expect(run.status == .exited(0), "\(run.output) \(run.errors)")
-    #expect(run.output.contains("200000 values on 2 ranks: sorted\n"), "\(run.output)")
+    #expect(run.output.contains(result), "\(run.output)")
     #expect(cable(run) > 800_000)
   }
 
@@ -44,7 +46,23 @@ struct TwoHostsTests {
     #expect(!run.output.contains("-\(Self.tag)-"), "\(run.output)")
   }
 
-  private func run(_ setup: MPISetup, _ program: String, _ arguments: String...) async throws -> ProgramRun {
+  /// MPICH before 4.2 can hang in `MPI_Finalize` where it uses UCX, after all is said; a busy machine sees it with
+  /// programs in C as well (4 of 100 runs). One rank waits for the launcher then and answers the other no more, which
+  /// still says goodbye (MPICH's pull request 6596). That is tried again, and nothing else is.
+  private func run(
+    _ setup: MPISetup, _ program: String, _ arguments: String..., printing result: String
+  ) async throws -> ProgramRun {
+    for _ in 0..<4 {
+      let run = try await runOnce(setup, program, arguments)
+      let hangsAtTheEnd = run.status == .exited(124) && run.output.contains(result)
+      guard setup.name == MPISetup.debianMPICH.name, hangsAtTheEnd else { return run }
+    }
+    return try await runOnce(setup, program, arguments)
+  }
+
+  private func runOnce(
+    _ setup: MPISetup, _ program: String, _ arguments: [String]
+  ) async throws -> ProgramRun {
     let script = #filePath.split(separator: "/").dropLast(2).reduce("") { $0 + "/" + $1 } + "/two-hosts.sh"
     let kind = setup.abi == "openMPI" ? "openmpi" : "hydra"
     let run = try await runProgram(

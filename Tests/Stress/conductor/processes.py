@@ -84,19 +84,17 @@ class Leftovers:
     def __init__(self, run, inodes=frozenset()):
         start = time.monotonic()
         self.milliseconds, self.late, self.lasting = 0.0, "", ""
-        while left := of_run(run):
+        # A process that is about to be gone has no environment any more, and may have files still.
+        while left := describe(of_run(run)) or describe_holders(inodes):
             elapsed = time.monotonic() - start
             if elapsed > 0.1 and not self.late:
-                self.late = f"after 100 ms there are left {describe(left)}"
+                self.late = f"after 100 ms there are left {left}"
             if elapsed > 5:
-                self.lasting = f"after 5 s there are left {describe(left)}"
+                self.lasting = f"after 5 s there are left {left}"
                 kill(run)
                 break
             time.sleep(0.002)
         self.milliseconds = (time.monotonic() - start) * 1000
-        holders = all_holders(inodes)
-        if holders:
-            self.lasting += f" shared memory is held by {holders}"
         if names := named_memory():
             self.lasting += f" /dev/shm holds {sorted(names)}"
 
@@ -104,6 +102,11 @@ class Leftovers:
 def describe(processes):
     return ", ".join(
         f"{'worker' if worker else 'process'} {pid} ({state(pid) or 'gone'})" for pid, worker in processes.items())
+
+
+def describe_holders(inodes):
+    return ", ".join(
+        f"process {pid} ({state(pid) or 'gone'}) with shared memory" for pid in all_holders(inodes))
 
 
 def kill(run):
