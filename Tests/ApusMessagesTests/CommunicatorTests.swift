@@ -139,6 +139,16 @@ import Testing
     }
   }
 
+  /// Another thread of it may end the program, and say that all is well.
+  @Test(arguments: ["sender ends while copying", "receiver ends while copying"])
+  func aRankEndsInTheMiddle(name: String) async throws {
+    for _ in 0..<6 {
+      let run = try await launch(2, "MessageScenarios", name)
+      #expect(!run.timedOut && run.status == .exited(3))
+      #expect(run.output == "rank 0 threw rankEnded of rank 1\n", "\(run.errors)")
+    }
+  }
+
   @Test func aRankThatHasEndedIsNotWaitedFor() async throws {
     let run = try await launch(3, "MessageScenarios", "ended")
     #expect(run.status == .exited(0), "\(run.errors)")

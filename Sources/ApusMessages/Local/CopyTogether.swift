@@ -126,6 +126,9 @@ extension LocalTransport {
       // Of a sender that is dead nothing comes any more; and one that is stopped while the job fails will be ended.
       if failed != 0, !isPatient { failing += 1 }
       if failed == UInt64(envelope.source) + 1 || failing > 2000 { return try checkJob(envelope.context) }
+      try checkMiddle(Int(envelope.source), envelope.context) {
+        words.finished.pointee.load(ordering: .acquiring) < UInt64(parts)
+      }
     }
   }
 

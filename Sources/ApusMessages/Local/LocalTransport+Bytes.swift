@@ -82,6 +82,8 @@ extension LocalTransport {
         throw MessageError(
           .transport, "rank \(peer) has given up the message that it was sending", rank: peer)
       }
+      // The process number of one that has ended may be another's by now.
+      try checkMiddle(peer, envelope.context) { true }
       if problem == 0 { return answer(peer, rendezvous.number, Slot.Way.done) }
       // Yama, a container's filter, another user namespace: it will not get better.
       if problem != ESRCH { canReadOthers = false }

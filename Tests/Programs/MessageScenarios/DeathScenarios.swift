@@ -22,19 +22,24 @@ enum DeathScenarios {
   }
 
   /// Of two ranks that pass long messages, which both of them copy, rank 1 is killed at some instant.
-  static func killedWhileCopying(_ world: Communicator, sends: Bool) throws {
+  static func killedWhileCopying(_ world: Communicator, sends: Bool, quietly: Bool = false) throws {
     let values = [UInt8](repeating: 7, count: 48 << 20)
     // Rank 0 is there.
     if world.rank == 0 { try world.send(0, to: 1) } else { _ = try world.receive(Int.self, from: 0) }
     if world.rank == 1 {
       let delay = useconds_t.random(in: 0..<60_000)
       var thread = pthread_t()
-      let body: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = {
+      let killed: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = {
         usleep(useconds_t(UInt(bitPattern: $0)))
         kill(getpid(), SIGKILL)
         return nil
       }
-      pthread_create(&thread, nil, body, UnsafeMutableRawPointer(bitPattern: UInt(delay)))
+      let ended: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = {
+        usleep(useconds_t(UInt(bitPattern: $0)))
+        exit(0)
+      }
+      pthread_create(
+        &thread, nil, quietly ? ended : killed, UnsafeMutableRawPointer(bitPattern: UInt(delay)))
     }
     do {
       while true {

@@ -21,6 +21,8 @@ enum MessageScenarios {
     "killed": { try DeathScenarios.killed($0) },
     "sender killed while copying": { try DeathScenarios.killedWhileCopying($0, sends: true) },
     "receiver killed while copying": { try DeathScenarios.killedWhileCopying($0, sends: false) },
+    "sender ends while copying": { try DeathScenarios.killedWhileCopying($0, sends: true, quietly: true) },
+    "receiver ends while copying": { try DeathScenarios.killedWhileCopying($0, sends: false, quietly: true) },
     "killed while polled": { try DeathScenarios.killedWhilePolled($0) },
     "ended": { try DeathScenarios.ended($0) },
     "receiver ended": { try await DeathScenarios.receiverEnded($0) },
