@@ -46,7 +46,7 @@ struct TwoHostsTests {
     #expect(!run.output.contains("-\(Self.tag)-"), "\(run.output)")
   }
 
-  /// MPICH before 4.2 can hang in `MPI_Finalize` where it uses UCX, after all is said; a busy machine sees it with
+  /// MPICH 4.0 can hang in `MPI_Finalize` where it uses UCX, after all is said; a busy machine sees it with
   /// programs in C as well (4 of 100 runs). One rank waits for the launcher then and answers the other no more, which
   /// still says goodbye (MPICH's pull request 6596). That is tried again, and nothing else is.
   private func run(
