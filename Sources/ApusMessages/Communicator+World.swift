@@ -86,7 +86,10 @@ extension Communicator {
     // Else the supervisor tells the others of the failure.
     guard status == 0, !RankServer.isServing.load(ordering: .relaxed) else { return }
     shared.withLock { world in
-      (world?.transport as? LocalTransport)?.end()
+      if let transport = world?.transport as? LocalTransport {
+        // Once the process is gone, the supervisor tells the others.
+        do { try transport.end() } catch { return tellOfBadEnd(transport, error) }
+      }
       try? JoinedRank.join()?.finalized()
     }
   }
@@ -101,11 +104,16 @@ extension Communicator {
     if status != 0 || isServing { transport.headers.abort(status: status == 0 ? 1 : status) }
     do { try transport.finish() } catch {
       // To finish MPI while a thread is in a call of it is not allowed, and without that the others would wait.
-      let problem =
-        "apus: rank \(transport.rank) can't end its part in good order, so the job is ended: \(error)\n"
-      _ = problem.withCString { write(2, $0, strlen($0)) }
+      tellOfBadEnd(transport, error)
       transport.headers.abort(status: 1)
     }
+  }
+
+  private static func tellOfBadEnd(_ transport: any Transport, _ error: any Error) {
+    guard transport.size > 1 else { return }
+    let problem =
+      "apus: rank \(transport.rank) can't end its part in good order, so the job is ended: \(error)\n"
+    _ = problem.withCString { write(2, $0, strlen($0)) }
   }
 
   /// Ends the whole job, with `status` as the status of this rank.

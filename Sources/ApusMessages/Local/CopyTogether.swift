@@ -16,8 +16,8 @@ struct CopyParts {
 
   init(of total: Int) {
     self.total = total
-    // Few, since each is a system call.
-    size = max(128 << 10, (total / 8 + 4095) & ~4095)
+    // Few, since each is a system call; short enough to be over soon, and for 16 bits to count.
+    size = (max(128 << 10, min(total / 8, 4 << 20), total / 0xf000) + 4095) & ~4095
   }
 
   var count: Int { (total + size - 1) / size }
@@ -103,14 +103,21 @@ extension LocalTransport {
     guard others >= 0, problem != 0 || mine + others == parts.count else {
       throw Self.corrupted(envelope.source)
     }
-    if others > 0 { try waitForSender(envelope, words, others) }
+    if others > 0 {
+      try waitForSender(envelope, words, others) {
+        var byte: UInt8 = 0
+        return apus_memory_read_from(process, rendezvous.address, &byte, 1) == ESRCH
+      }
+    }
     let failed = Int(truncatingIfNeeded: words.failed.pointee.load(ordering: .relaxed))
     if problem == 0, others > 0, (1...parts.count).contains(failed) { problem = copy(failed - 1) }
     return problem
   }
 
   /// The sender is in the middle of a part, or has been stopped there.
-  private func waitForSender(_ envelope: Envelope, _ words: CopyWords, _ parts: Int) throws {
+  private func waitForSender(
+    _ envelope: Envelope, _ words: CopyWords, _ parts: Int, _ isGone: () -> Bool
+  ) throws {
     var (looks, failing) = (0, 0)
     // Acquire: pairs with the release after its last byte.
     while words.finished.pointee.load(ordering: .acquiring) < UInt64(parts) {
@@ -122,13 +129,11 @@ extension LocalTransport {
       let isPatient = looks < 3000
       if isPatient { sched_yield() } else { usleep(100) }
       // Asked each time: where many programs share the processors, a single yield can take 10 ms.
-      let failed = memory.failed.pointee.load(ordering: .acquiring)
-      // Of a sender that is dead nothing comes any more; and one that is stopped while the job fails will be ended.
-      if failed != 0, !isPatient { failing += 1 }
-      if failed == UInt64(envelope.source) + 1 || failing > 2000 { return try checkJob(envelope.context) }
-      try checkMiddle(Int(envelope.source), envelope.context) {
-        words.finished.pointee.load(ordering: .acquiring) < UInt64(parts)
-      }
+      guard memory.failed.pointee.load(ordering: .acquiring) != 0 else { continue }
+      // The job is over, but what a sender that is still there is writing must be written before we go on. One that is
+      // stopped will be ended.
+      if !isPatient { failing += 1 }
+      if isGone() || failing > 10_000 { return try checkJob(envelope.context) }
     }
   }
 
@@ -157,8 +162,10 @@ extension LocalTransport {
       let range = parts.range(part)
       // Good until we say that we have finished the part.
       let address = words.address.pointee.load(ordering: .relaxed)
+      // In a job that fails the receiver may be gone, and its process number be another's.
+      let isRefused = Self.failsToWrite || memory.failed.pointee.load(ordering: .acquiring) != 0
       let problem =
-        Self.failsToWrite
+        isRefused
         ? EPERM
         : apus_memory_write_to(
           process, address &+ UInt64(range.lowerBound), bytes.baseAddress! + range.lowerBound, range.count)

@@ -77,13 +77,12 @@ extension LocalTransport {
         : apus_memory_read_from(process, rendezvous.address, destination, envelope.count)
       // In a job that fails senders give up, and with them their memory: what was copied may be anything.
       try checkJob(envelope.context)
-      // Acquire: pairs with the release of a sender that gave up before it changed its memory.
+      // What was read is older than this word, which a sender that gives up writes before it changes its memory.
+      atomicMemoryFence(ordering: .acquiring)
       if sender.withdrawn.pointee.load(ordering: .acquiring) >= rendezvous.number {
         throw MessageError(
           .transport, "rank \(peer) has given up the message that it was sending", rank: peer)
       }
-      // The process number of one that has ended may be another's by now.
-      try checkMiddle(peer, envelope.context) { true }
       if problem == 0 { return answer(peer, rendezvous.number, Slot.Way.done) }
       // Yama, a container's filter, another user namespace: it will not get better.
       if problem != ESRCH { canReadOthers = false }

@@ -18,13 +18,6 @@ extension LocalTransport {
       .rankEnded, "rank \(destination) has ended, and receives nothing more", destination, context)
   }
 
-  /// Throws if a sender has ended in the middle of a message: another of its threads may end the program.
-  func checkMiddle(_ source: Int, _ context: UInt32, isOpen: () -> Bool) throws {
-    // Asked once it has ended: what it did before can be seen.
-    guard hasEnded(source), isOpen() else { return }
-    throw error(.rankEnded, "rank \(source) has ended in the middle of a message", source, context)
-  }
-
   /// Throws if those that could send the message have ended.
   func checkSource(_ selector: Selector) throws {
     let context = selector.context

@@ -21,7 +21,7 @@ extension LocalTransport {
     defer { gate.leave() }
     try progressInside()
     // Who only ever asks whether something is over has to hear it too, when it never will be.
-    if !gate.isShared { endHopeless() }
+    endHopeless()
   }
 
   /// Takes what has come out of the rings, and moves on what was started.

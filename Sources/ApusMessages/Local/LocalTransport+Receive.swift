@@ -59,6 +59,8 @@ extension LocalTransport {
       if let envelope = mailbox.peek(selector) { return envelope }
       guard waits else {
         try checkJob(selector.context)
+        // We may still send to ourselves, and so may another thread.
+        if selector.source >= 0, selector.source != Int32(rank) { try checkSource(selector) }
         return nil
       }
       try waiting.pause { $0.mailbox.peek(selector) != nil }

@@ -217,6 +217,8 @@ extension LocalTransport {
     guard (error as? MessageError)?.code == .deadlock else { return }
     for send in announced.values where !send.operation.isDone { finish(send.operation, error) }
     own.withdrawn.pointee.store(nextNumber - 1, ordering: .releasing)
+    // Before the caller changes the bytes.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
   }
 
   /// Brings what was started to its end, as far as those it is for are there.

@@ -91,12 +91,12 @@ package final class LocalTransport: Transport, @unchecked Sendable {
   /// The ranks of the communicator that a context belongs to; nil: all.
   func members(of context: UInt32) -> [Int32]? { groups.withLock { $0[Contexts.communicator(of: context)] } }
 
-  /// Says that this rank has ended its part: nothing more will come from it.
-  package func end() {
-    if (try? gate.enter()) != nil {
-      settleAtEnd()
-      gate.finish()
-    }
+  /// Says that this rank has ended its part: nothing more will come from it. Throws `MessageError` (`concurrentUse`) if
+  /// another thread is in the middle of a call, and maybe of another rank's memory: that is no end in good order.
+  package func end() throws {
+    try gate.enter()
+    settleAtEnd()
+    gate.finish()
     own.hasEnded.pointee.store(1, ordering: .releasing)
     for peer in 0..<size where peer != rank { memory.rank(peer).wakeThreads() }
   }

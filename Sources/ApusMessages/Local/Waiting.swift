@@ -87,9 +87,7 @@ struct Waiting {
     switch awaited {
     case .message(let selector): try transport.checkSource(selector)
     case .receiver(let rank, let envelope): try transport.checkReceiver(rank, envelope.context)
-    case .pieces(let envelope):
-      let source = Int(envelope.source)
-      try transport.checkMiddle(source, envelope.context) { transport.hasLeft(source) }
+    case .pieces(let envelope): try transport.checkReceiver(Int(envelope.source), envelope.context)
     case .end, .anything: break
     }
     let now = apus_now()

@@ -50,9 +50,17 @@ enum DeathScenarios {
         }
       }
     } catch let error as MessageError {
+      // Its other thread is ending the program.
+      while quietly, world.rank == 1 { pause() }
       print("rank \(world.rank) threw \(error.code) of rank \(error.rank ?? -1)")
       exit(3)
     }
+  }
+
+  /// The same once there is a thread that moves things on, which then has nothing to do.
+  static func killedWhilePolledLater(_ world: Communicator) async throws {
+    try await world.barrier()
+    try killedWhilePolled(world)
   }
 
   /// The last rank is killed while the others only ever ask whether something has happened.

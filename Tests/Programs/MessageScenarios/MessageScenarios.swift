@@ -24,6 +24,7 @@ enum MessageScenarios {
     "sender ends while copying": { try DeathScenarios.killedWhileCopying($0, sends: true, quietly: true) },
     "receiver ends while copying": { try DeathScenarios.killedWhileCopying($0, sends: false, quietly: true) },
     "killed while polled": { try DeathScenarios.killedWhilePolled($0) },
+    "killed while polled later": { try await DeathScenarios.killedWhilePolledLater($0) },
     "ended": { try DeathScenarios.ended($0) },
     "receiver ended": { try await DeathScenarios.receiverEnded($0) },
     "things left behind": { try DeathScenarios.leavesThingsBehind($0) },
