@@ -98,6 +98,7 @@ enum DeathScenarios {
     print(try world.receive(String.self, from: 1))
     demand(code { _ = try world.receive(String.self, from: 1) } == .rankEnded)
     demand(code { _ = try world.receive(String.self, from: .any) } == .rankEnded)
+    demand(code { while try world.probeIfAny(from: 1) == nil {} } == .rankEnded)
   }
 
   /// Rank 1 ends at once; whatever rank 0 has for it is an error, blocking or awaited, and rank 0 goes on.
