@@ -70,7 +70,8 @@ extension Communicator {
     status(try transport.probe(selector(source._rank, tag._tag), waits: true)!, nil)
   }
 
-  /// The same without waiting: nil if there is none.
+  /// The same without waiting: nil if there is none yet. Throws `rankFailed`, and on one machine `rankEnded`, if none
+  /// will come from `source`.
   public func probeIfAny(
     from source: some RankSelection = .any, tag: some TagSelection = .any
   ) throws -> MessageStatus? {

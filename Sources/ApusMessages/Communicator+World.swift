@@ -87,8 +87,10 @@ extension Communicator {
     guard status == 0, !RankServer.isServing.load(ordering: .relaxed) else { return }
     shared.withLock { world in
       if let transport = world?.transport as? LocalTransport {
-        // Once the process is gone, the supervisor tells the others.
-        do { try transport.end() } catch { return tellOfBadEnd(transport, error) }
+        do { try transport.end() } catch {
+          // Once the process is gone, the supervisor tells the others, if there are any.
+          if transport.size > 1 { return tellOfBadEnd(transport.rank, error) }
+        }
       }
       try? JoinedRank.join()?.finalized()
     }
@@ -104,15 +106,13 @@ extension Communicator {
     if status != 0 || isServing { transport.headers.abort(status: status == 0 ? 1 : status) }
     do { try transport.finish() } catch {
       // To finish MPI while a thread is in a call of it is not allowed, and without that the others would wait.
-      tellOfBadEnd(transport, error)
+      tellOfBadEnd(transport.rank, error)
       transport.headers.abort(status: 1)
     }
   }
 
-  private static func tellOfBadEnd(_ transport: any Transport, _ error: any Error) {
-    guard transport.size > 1 else { return }
-    let problem =
-      "apus: rank \(transport.rank) can't end its part in good order, so the job is ended: \(error)\n"
+  private static func tellOfBadEnd(_ rank: Int, _ error: any Error) {
+    let problem = "apus: rank \(rank) can't end its part in good order, so the job is ended: \(error)\n"
     _ = problem.withCString { write(2, $0, strlen($0)) }
   }
 

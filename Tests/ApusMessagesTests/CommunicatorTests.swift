@@ -142,13 +142,17 @@ import Testing
   /// Another thread of it may end the program, and say that all is well: in the middle of a call it is not.
   @Test(arguments: ["sender ends while copying", "receiver ends while copying"])
   func aRankEndsInTheMiddle(name: String) async throws {
+    var timesInTheMiddle = 0
     for _ in 0..<6 {
       let run = try await launch(2, "MessageScenarios", name)
       let isInTheMiddle = run.errors.contains("rank 1 can't end its part in good order")
       #expect(!run.timedOut && run.status == .exited(isInTheMiddle ? 1 : 3), "\(run.errors)")
       let code = isInTheMiddle ? "rankFailed" : "rankEnded"
       #expect(run.output == "rank 0 threw \(code) of rank 1\n", "\(run.errors)")
+      timesInTheMiddle += isInTheMiddle ? 1 : 0
     }
+    // The receiver does something between its calls; the sender is hardly ever in none.
+    if name.hasPrefix("sender") { #expect(timesInTheMiddle > 0) }
   }
 
   @Test func aRankThatHasEndedIsNotWaitedFor() async throws {

@@ -21,25 +21,19 @@ enum DeathScenarios {
     }
   }
 
-  /// Of two ranks that pass long messages, which both of them copy, rank 1 is killed at some instant.
+  /// Of two ranks that pass long messages, which both of them copy, rank 1 is killed at some instant, or ends `quietly`:
+  /// another thread of it calls `exit(0)`.
   static func killedWhileCopying(_ world: Communicator, sends: Bool, quietly: Bool = false) throws {
     let values = [UInt8](repeating: 7, count: 48 << 20)
     // Rank 0 is there.
     if world.rank == 0 { try world.send(0, to: 1) } else { _ = try world.receive(Int.self, from: 0) }
     if world.rank == 1 {
       let delay = useconds_t.random(in: 0..<60_000)
-      var thread = pthread_t()
-      let killed: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = {
-        usleep(useconds_t(UInt(bitPattern: $0)))
+      _ = try thread {
+        usleep(delay)
+        if quietly { exit(0) }
         kill(getpid(), SIGKILL)
-        return nil
       }
-      let ended: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = {
-        usleep(useconds_t(UInt(bitPattern: $0)))
-        exit(0)
-      }
-      pthread_create(
-        &thread, nil, quietly ? ended : killed, UnsafeMutableRawPointer(bitPattern: UInt(delay)))
     }
     do {
       while true {
@@ -55,12 +49,6 @@ enum DeathScenarios {
       print("rank \(world.rank) threw \(error.code) of rank \(error.rank ?? -1)")
       exit(3)
     }
-  }
-
-  /// The same once there is a thread that moves things on, which then has nothing to do.
-  static func killedWhilePolledLater(_ world: Communicator) async throws {
-    try await world.barrier()
-    try killedWhilePolled(world)
   }
 
   /// The last rank is killed while the others only ever ask whether something has happened.
@@ -86,6 +74,12 @@ enum DeathScenarios {
       print("rank \(world.rank) threw \(error.code) of rank \(error.rank ?? -1)")
       exit(3)
     }
+  }
+
+  /// The same once there is a thread that moves things on, and has nothing to do.
+  static func killedWhilePolledLater(_ world: Communicator) async throws {
+    try await world.barrier()
+    try killedWhilePolled(world)
   }
 
   /// Rank 1 ends in good order while rank 0 waits for a message from it, and after it has sent one.
