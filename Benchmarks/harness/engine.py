@@ -97,11 +97,15 @@ def table_lines(rows):
 
 
 def print_table(rows):
-    lines = list(table_lines(rows))
+    print_lines(list(table_lines(rows)), right={1, 2, 5}, gaps=True)
+
+
+def print_lines(lines, right=frozenset({1, 2, 4}), gaps=False):
+    """Cells in columns; with `gaps`, an empty line before each work."""
     widths = [max(map(len, column)) for column in zip(*lines)]
     for number, line in enumerate(lines):
-        if number > 0 and line[0] and not line[0].endswith(VARIANTS):
+        if gaps and number > 0 and line[0] and not line[0].endswith(VARIANTS):
             print()
-        cells = (cell.rjust(width) if index in (1, 2, 5) else cell.ljust(width)
+        cells = (cell.rjust(width) if index in right else cell.ljust(width)
                  for index, (cell, width) in enumerate(zip(line, widths)))
         print("  ".join(cells).rstrip())

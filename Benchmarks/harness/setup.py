@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,6 +21,11 @@ COMPILERS = {
 
 class BenchError(Exception):
     pass
+
+
+def warn_if_busy():
+    if os.getloadavg()[0] > 0.7 * len(os.sched_getaffinity(0)):
+        print("bench: this machine is busy with something else: the figures are worth little", file=sys.stderr)
 
 
 def call(*command):
