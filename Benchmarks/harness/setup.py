@@ -11,11 +11,12 @@ from pathlib import Path
 
 from harness.suite import BENCHMARKS, C_PROGRAMS, ROOT, SWIFT_BUILDS, VENV
 
-# How a program in C is built, by the end of its name, and the folder of its source.
+# How a program in C is built, by the end of its name: the folder of its source, the compiler, a header that it must
+# find, and Debian's packages for all that.
 COMPILERS = {
-    "": ("c", ["gcc", "-O2", "-fno-optimize-sibling-calls"]),
-    ".openmpi": ("mpi", ["mpicc.openmpi", "-O2"]),
-    ".mpich": ("mpi", ["mpicc.mpich", "-O2"]),
+    "": ("c", ["gcc", "-O2", "-fno-optimize-sibling-calls"], "stdio.h", ["gcc", "libc6-dev"]),
+    ".openmpi": ("mpi", ["mpicc.openmpi", "-O2"], "mpi.h", ["openmpi-bin", "libopenmpi-dev"]),
+    ".mpich": ("mpi", ["mpicc.mpich", "-O2"], "mpi.h", ["mpich", "libmpich-dev"]),
 }
 
 
@@ -55,11 +56,32 @@ def install_peers(packages):
                              "with --without NAME") from None
 
 
+def programs_in_c(sides):
+    return sorted({word for command in sides for word in command if isinstance(word, Path) and word.parent == C_PROGRAMS})
+
+
+def check_compilers(sides):
+    """Says what to install, before anything else is done."""
+    missing = []
+    for suffix in sorted({program.suffix for program in programs_in_c(sides)}):
+        _, compiler, header, packages = COMPILERS[suffix]
+        try:
+            test = subprocess.run([*compiler, "-E", "-include", header, "-x", "c", "/dev/null"], capture_output=True)
+            found = test.returncode == 0
+        except FileNotFoundError:
+            found = False
+        if not found:
+            print(f"bench: there is no {compiler[0]}, or it finds no {header}", file=sys.stderr)
+            missing += packages
+    if missing:
+        raise BenchError(f"Debian's packages for that: apt-get install {' '.join(missing)}")
+
+
 def build(sides):
     C_PROGRAMS.mkdir(parents=True, exist_ok=True)
     words = {word for command in sides for word in command if isinstance(word, Path)}
-    for program in sorted(word for word in words if word.parent == C_PROGRAMS):
-        folder, compiler = COMPILERS[program.suffix]
+    for program in programs_in_c(sides):
+        folder, compiler, _, _ = COMPILERS[program.suffix]
         call(*compiler, "-o", program, BENCHMARKS / "peers" / folder / f"{program.stem}.c")
     for folder, options in SWIFT_BUILDS.items():
         programs = [word.name for word in words if word.parent == folder]
