@@ -98,9 +98,11 @@ def main(name, folder):
     if not all(sizes):
         return print("plot: too few rows for a plot", file=sys.stderr)
 
-    height = sum(sizes) + 2.4
+    note = suite.NOTE.splitlines() if suite.NOTE else []
+    foot = 0.65 + 0.17 * len(note)
+    height = sum(sizes) + 1.75 + foot
     figure, (upper, lower) = pyplot.subplots(2, figsize=(9, height), height_ratios=sizes)
-    figure.subplots_adjust(left=LABELS / 72 / 9 + 0.015, right=0.985, top=1 - 0.75 / height, bottom=0.65 / height,
+    figure.subplots_adjust(left=LABELS / 72 / 9 + 0.015, right=0.985, top=1 - 0.75 / height, bottom=foot / height,
                            hspace=0.95 / (sum(sizes) / 2))
     panel(upper, peers, f"{suite.TITLE}: how many times faster than…", lambda row: row["work"], names, [1])
     legend(upper, names)
@@ -109,6 +111,8 @@ def main(name, folder):
     versions = ", ".join(f"{key} {value}" for key, value in result["versions"].items())
     figure.text(0.015, 0.12 / height, f"{result['cpu']}, {result['cores']} cores; {versions}; {result['date']}",
                 color=PALE, fontsize=7.5)
+    for line, text in enumerate(reversed(note)):
+        figure.text(0.015, (0.32 + 0.17 * line) / height, text, color=INK, fontsize=8)
     figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
 

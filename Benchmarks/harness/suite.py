@@ -1,6 +1,7 @@
 """What a suite is made of: see `suites/pool.py`. A new suite is one more such file, with
 
 TITLE, LIMITS   what the plot's two parts are called
+NOTE            what one must know to read the plot, below it; None if nothing
 FLOORS          names of peers that are limits: the plot shows how near to them we are
 PACKAGES        what Python's peers need
 TOOLS           name → command that prints the version of what else takes part

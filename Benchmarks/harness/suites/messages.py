@@ -4,6 +4,8 @@ from harness.suite import Group, Row, c, python, swift
 
 TITLE = "Apus's messages between ranks"
 LIMITS = "how near to C over the same library, or to the copies alone (1× is as fast)"
+NOTE = """4 ranks on 2 cores: MPICH's ranks spin while they wait, and take turns as the scheduler has it, some 8 ms a round,
+also with its settings for that case. Such a ratio is about waiting, not about messages."""
 PACKAGES = ["numpy", "mpi4py", "matplotlib"]
 TOOLS = {"Open MPI": ["mpirun.openmpi", "--version"], "MPICH": ["mpichversion"]}
 

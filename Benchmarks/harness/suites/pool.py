@@ -4,6 +4,7 @@ from harness.suite import Group, Row, c, python, swift, swift_shared
 
 TITLE = "Apus's process pool, 2 workers"
 LIMITS = "how near to what the machine can do (1× is the limit)"
+NOTE = None
 PACKAGES = ["numpy", "joblib", "loky", "matplotlib"]
 TOOLS = {}
 
