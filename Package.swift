@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 let settings: [SwiftSetting] = [
@@ -12,7 +12,6 @@ let settings: [SwiftSetting] = [
 
 let package = Package(
   name: "apus",
-  platforms: [.macOS(.v15)],
   products: [
     .library(name: "Apus", targets: ["Apus"]),
     .executable(name: "apus", targets: ["ApusCommand"]),

@@ -1,11 +1,10 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 // A package of its own, so that a user of Apus never builds the benchmarks.
 // `Scripts/bench` builds and runs it.
 let package = Package(
   name: "apus-benchmarks",
-  platforms: [.macOS(.v15)],
   dependencies: [.package(name: "apus", path: "..")],
   targets: [
     .executableTarget(
