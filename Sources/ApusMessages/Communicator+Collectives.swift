@@ -16,7 +16,9 @@ extension Communicator {
   /// let settings = try world.broadcast(world.rank == 0 ? try readSettings() : nil)
   /// ```
   ///
-  /// - Parameter value: Looked at on the root alone, which must have one.
+  /// - Parameters:
+  ///   - value: Looked at on the root alone, which must have one.
+  ///   - root: The rank whose value it is.
   /// - Throws: `MessageError`: `invalidArgument`, `notEncodable`, `notDecodable`, `concurrentUse`, and as `receive`.
   @available(*, noasync, message: "await it instead")
   public func broadcast<T: Codable>(_ value: T?, from root: Int = 0) throws -> T {
@@ -48,7 +50,9 @@ extension Communicator {
 
   /// Gives each rank one of the root's values, in rank order.
   ///
-  /// - Parameter values: As many as there are ranks. Looked at on the root alone.
+  /// - Parameters:
+  ///   - values: As many as there are ranks. Looked at on the root alone.
+  ///   - root: The rank whose values they are.
   @available(*, noasync, message: "await it instead")
   public func scatter<T: Codable>(_ values: [T]?, from root: Int = 0) throws -> T {
     try collective(.scatter, T.self, root: root) { ranks, tag in
@@ -79,6 +83,7 @@ extension Communicator {
   /// - Parameters:
   ///   - values: Looked at on the root alone.
   ///   - counts: Looked at on the root alone; they add up to the number of values.
+  ///   - root: The rank whose values they are.
   @available(*, noasync, message: "await it instead")
   public func scatter<T: RawCodable>(dividing values: [T]?, counts: [Int]? = nil, from root: Int = 0) throws
     -> [T]
@@ -164,7 +169,9 @@ extension Communicator {
   /// Sends block r of `values` to rank r, and writes what rank s sent here to block s of `result`: blocks of one length,
   /// on all ranks. No memory is allocated for the elements.
   ///
-  /// - Parameter result: As long as `values`, which can be divided by the number of ranks.
+  /// - Parameters:
+  ///   - values: What goes to each rank, in rank order.
+  ///   - result: As long as `values`, which can be divided by the number of ranks.
   @available(*, noasync, message: "await it instead")
   public func allToAll<T: RawCodable>(_ values: [T], into result: UnsafeMutableBufferPointer<T>) throws {
     try collective(.allToAll, [T].self, count: values.count) { ranks, tag in

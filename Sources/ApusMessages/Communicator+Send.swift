@@ -7,6 +7,7 @@ extension Communicator {
   /// Plain values and arrays of them (`RawCodable`) travel as memory, others encoded.
   ///
   /// - Parameters:
+  ///   - value: What to send.
   ///   - destination: A rank of this communicator; its own too, which never waits.
   ///   - tag: In `0...largestTag`.
   /// - Throws: `MessageError`: `invalidArgument`, `notEncodable`, `rankFailed`, `rankEnded`,

@@ -13,6 +13,9 @@ extension ProcessPool {
   ///   - order: Whether a result waits for those of the inputs before it.
   ///   - window: How many inputs may be drawn and not handed out; nil: eight a worker. More lets short tasks go in
   ///     larger chunks.
+  ///   - chunking: How many tasks go to a worker at a time.
+  ///   - timeLimit: How long one task may take; nil: as the pool's configuration says.
+  ///   - retries: How often a task is tried again after its worker died; nil: as the pool's configuration says.
   ///   - function: What to call.
   /// - Returns: A sequence that can be gone through once, with `for try await`, or with `next()` in synchronous code.
   ///   It throws the `TaskError` of a task that failed, and ends there; `nextOutcome()` does not.
