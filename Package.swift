@@ -18,7 +18,9 @@ let package = Package(
     .executable(name: "Fibonacci", targets: ["Fibonacci"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    // `swift package generate-documentation`: no product has anything of it.
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
     .target(name: "CApus"),
@@ -34,6 +36,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/ApusCommand", swiftSettings: settings),
+    .executableTarget(
+      name: "Articles", dependencies: ["Apus"], path: "Examples/Articles", swiftSettings: settings),
     .executableTarget(
       name: "CrashSurvival", dependencies: ["Apus"], path: "Examples/CrashSurvival", swiftSettings: settings),
     .executableTarget(
