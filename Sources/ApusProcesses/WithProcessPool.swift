@@ -43,7 +43,9 @@ public func withProcessPool<Result>(
   try await ProcessPool(workers: workers, configuration: configuration).whileOpen(body)
 }
 
-/// The blocking form of `withProcessPool`.
+/// Runs `body` with a pool that is ended when `body` returns or throws: the form that blocks, for synchronous code.
+///
+/// The asynchronous form says more.
 @_disfavoredOverload  // a body without `await` does not make an awaited call mean this one
 @available(*, noasync, message: "await the asynchronous form")
 public func withProcessPool<Result>(

@@ -28,7 +28,9 @@ public func withRanks<Output: Sendable>(
   try await RankJob(count, function).results()
 }
 
-/// Runs a body on each of several ranks: see `withRanks(_:_:)`.
+/// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
+///
+/// The form that takes a ``RankFunction`` says more.
 public func withRanks<Output: Sendable>(
   _ count: Int,
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) throws -> Output
@@ -36,7 +38,9 @@ public func withRanks<Output: Sendable>(
   try await withRanks(count, RankFunction(making: body))
 }
 
-/// Runs a body on each of several ranks: see `withRanks(_:_:)`.
+/// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
+///
+/// The form that takes a ``RankFunction`` says more.
 public func withRanks<Output: Sendable>(
   _ count: Int,
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) async throws -> Output
@@ -44,7 +48,9 @@ public func withRanks<Output: Sendable>(
   try await withRanks(count, RankFunction(making: body))
 }
 
-/// Runs a body on each of several ranks: see `withRanks(_:_:)`.
+/// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
+///
+/// The form that takes a ``RankFunction`` says more.
 ///
 /// `context` is sent once to each rank and handed to the body.
 public func withRanks<Output: Sendable, Context: Codable & Sendable>(
@@ -54,7 +60,9 @@ public func withRanks<Output: Sendable, Context: Codable & Sendable>(
   try await withRanks(count, RankFunction(with: context, making: body))
 }
 
-/// Runs a body on each of several ranks: see `withRanks(_:_:)`.
+/// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
+///
+/// The form that takes a ``RankFunction`` says more.
 ///
 /// `context` is sent once to each rank and handed to the body.
 public func withRanks<Output: Sendable, Context: Codable & Sendable>(
