@@ -66,6 +66,15 @@ final class Gate: @unchecked Sendable {
     for call in calls { call() }
   }
 
+  /// In place of `leave`, for a thread that may hold a lock which somebody to be told waits for, such as that of a task
+  /// which is being cancelled: nobody is told. Whatever thread leaves next does it, and `Mailbox.hasCalls` says whether
+  /// one has to come.
+  @inline(__always)
+  func leaveUntold() {
+    guard state == .busy else { return lock.unlock() }
+    state = .open
+  }
+
   /// Lets other threads in while `body` runs.
   func pause(_ body: () -> Void) {
     guard state == .shared else { return body() }
@@ -77,7 +86,7 @@ final class Gate: @unchecked Sendable {
   /// Lets several threads call from now on.
   func share() throws {
     try enter()
-    if state == .busy { state = .shared } else { leave() }
+    if state == .busy { state = .shared } else { leaveUntold() }
   }
 
   /// In place of `leave`: nobody enters any more.

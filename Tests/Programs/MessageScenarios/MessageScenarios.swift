@@ -39,6 +39,8 @@ enum MessageScenarios {
     "pool cancelled": { try await RankPoolScenarios.cancelled($0) },
     "pool nested": { try await RankPoolScenarios.nested($0) },
     "pool invalid": { try await RankPoolScenarios.invalid($0) },
+    "pool once": { try await RankPoolRaces.once($0) },
+    "pool beside messages": { try await RankPoolRaces.beside($0) },
     "pool throwing": { try await RankPoolScenarios.throwing($0) },
     "pool rank killed": { try await RankPoolScenarios.dies($0, bySignal: true) },
     "pool rank exits": { try await RankPoolScenarios.dies($0, bySignal: false) },
