@@ -14,6 +14,10 @@ final class Gate: @unchecked Sendable {
   @exclusivity(unchecked) private var state: State
   private let lock = Lock()
   private let mailbox: Mailbox
+  /// How often a thread has entered, where several may.
+  @exclusivity(unchecked) private(set) var entries: UInt64 = 0
+  /// Called by the next one that enters, where several may.
+  @exclusivity(unchecked) var whenEntered: (() -> Void)?
 
   init(_ mailbox: Mailbox, isShared: Bool) {
     self.mailbox = mailbox
@@ -36,7 +40,11 @@ final class Gate: @unchecked Sendable {
   private func enterOtherwise() throws {
     if state == .shared {
       lock.lock()
-      if state == .shared { return }
+      if state == .shared {
+        entries &+= 1
+        whenEntered?()
+        return
+      }
       lock.unlock()
     }
     throw switch state {

@@ -81,6 +81,7 @@ extension LocalTransport {
   package func progressOrSleep() {
     guard (try? gate.enter()) != nil else { return }
     defer { gate.leave() }
+    deadlock.ownEntries &+= 1
     movers += 1
     defer { movers -= 1 }
     var waiting = Waiting(self, for: .anything)
