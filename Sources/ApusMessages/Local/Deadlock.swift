@@ -122,6 +122,13 @@ extension LocalTransport {
     return now &- since >= 50_000_000
   }
 
+  /// What a task waits for, which is to be told. Not what has no slot yet: a receiver that waits takes in what came, so
+  /// it will get one.
+  private var awaitedOperations: [Operation] {
+    let sends = announced.values.map(\.operation) + streaming.map(\.operation)
+    return (mailbox.receives + sends).filter { $0.whenDone != nil && !$0.isDone }
+  }
+
   /// What is awaited, if anything is: the first of the operations, and how many there are.
   private var firstAwaited: (operation: Awaited, count: Int)? {
     let operations = awaitedOperations

@@ -202,16 +202,6 @@ extension LocalTransport {
     streaming.removeAll(where: isOver)
   }
 
-  /// What somebody waits for who is to be told.
-  var awaitedOperations: [Operation] {
-    var sends = announced.values.map(\.operation) + streaming.map(\.operation)
-    for peer in 0..<size where peer != rank {
-      // A queue shows no more than its first.
-      if let first = outgoing[peer].queue.first { sends.append(first.operation) }
-    }
-    return (mailbox.receives + sends).filter { $0.whenDone != nil && !$0.isDone }
-  }
-
   /// Gives one send up whose bytes are about to be gone, since it can't end.
   func withdraw(_ operation: Operation, _ error: any Error) {
     guard case .send(_, _, let peer) = operation.kind, !operation.isDone else { return }
