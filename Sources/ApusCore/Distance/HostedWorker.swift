@@ -143,7 +143,7 @@ package final class HostedWorker {
     let (ahead, known) = openRun(
       at: available, progress,
       isWanted: isLast || lastProgress != nil || now &- lastFrame >= Self.openRunInterval, isLast)
-    if lastProgress != nil, !isLast {
+    if lastProgress != nil, !process.canBeKilled, !isLast {
       // Its run is about to be published, by a thread that lives.
       guard known == progress else { return .later }
       // Where nothing could be taken back it may begin more: then only its end tells what it has begun.
