@@ -85,15 +85,13 @@ extension Communicator {
   private static func endWorld(status: Int32) {
     // Else the supervisor tells the others of the failure.
     guard status == 0, !RankServer.isServing.load(ordering: .relaxed) else { return }
-    shared.withLock { world in
-      if let transport = world?.transport as? LocalTransport {
-        do { try transport.end() } catch {
-          // Once the process is gone, the supervisor tells the others, if there are any.
-          if transport.size > 1 { return tellOfBadEnd(transport.rank, error) }
-        }
+    if let transport = shared.withLock({ $0?.transport as? LocalTransport }) {
+      do { try transport.end() } catch {
+        // Once the process is gone, the supervisor tells the others, if there are any.
+        if transport.size > 1 { return tellOfBadEnd(transport.rank, error) }
       }
-      try? JoinedRank.join()?.finalized()
     }
+    try? JoinedRank.join()?.finalized()
   }
 
   /// A rank that fails ends the job: the others would wait for it. One that ends in good order waits for the others,

@@ -14,6 +14,10 @@ final class Gate: @unchecked Sendable {
   @exclusivity(unchecked) private var state: State
   private let lock = Lock()
   private let mailbox: Mailbox
+  /// How often a thread has entered, where several may.
+  @exclusivity(unchecked) private(set) var entries: UInt64 = 0
+  /// Called by the next one that enters, where several may.
+  @exclusivity(unchecked) var whenEntered: (() -> Void)?
 
   init(_ mailbox: Mailbox, isShared: Bool) {
     self.mailbox = mailbox
@@ -36,7 +40,11 @@ final class Gate: @unchecked Sendable {
   private func enterOtherwise() throws {
     if state == .shared {
       lock.lock()
-      if state == .shared { return }
+      if state == .shared {
+        entries &+= 1
+        whenEntered?()
+        return
+      }
       lock.unlock()
     }
     throw switch state {
@@ -66,6 +74,15 @@ final class Gate: @unchecked Sendable {
     for call in calls { call() }
   }
 
+  /// In place of `leave`, for a thread that may hold a lock which somebody to be told waits for, such as that of a task
+  /// which is being cancelled: nobody is told. Whatever thread leaves next does it, and `Mailbox.hasCalls` says whether
+  /// one has to come.
+  @inline(__always)
+  func leaveUntold() {
+    guard state == .busy else { return lock.unlock() }
+    state = .open
+  }
+
   /// Lets other threads in while `body` runs.
   func pause(_ body: () -> Void) {
     guard state == .shared else { return body() }
@@ -77,7 +94,7 @@ final class Gate: @unchecked Sendable {
   /// Lets several threads call from now on.
   func share() throws {
     try enter()
-    if state == .busy { state = .shared } else { leave() }
+    if state == .busy { state = .shared } else { leaveUntold() }
   }
 
   /// In place of `leave`: nobody enters any more.

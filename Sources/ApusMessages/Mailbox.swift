@@ -91,6 +91,9 @@ final class Mailbox {
     for message in stale { source.drop(message) }
   }
 
+  /// Whether somebody is to be told.
+  var hasCalls: Bool { !told.isEmpty }
+
   /// Who is to be told; each once.
   func takeCalls() -> [@Sendable () -> Void] {
     if told.isEmpty { return [] }

@@ -32,7 +32,13 @@ public struct MessageError: Error, Sendable {
     /// Another rank, `rank`, could not go on with a collective operation: the message says why. The communicator can be
     /// used on.
     public static let collectiveFailed = Code(.collectiveFailed)
-    /// Every rank waits for another one, as the message tells.
+    /// Every rank waits for another one, as the message tells. Of ranks on one machine, in calls without a time limit.
+    ///
+    /// Blocked threads are told after some tenths of a second. Where tasks await, a rank counts as waiting only if
+    /// nothing else could have it go on: 30 seconds have passed in which it called nothing, it has no other threads
+    /// than Dispatch's and those of Apus (none of a pool), and no `Task.sleep` and no descriptor is waited for. What is
+    /// not seen is a timer of Dispatch's own clock (`asyncAfter`, `SuspendingClock`) that is due later than that. An
+    /// awaited probe and an awaited persistent request look by themselves now and then, and are never told.
     public static let deadlock = Code(.deadlock)
     /// The communicator was used after the end of its job.
     public static let finalized = Code(.finalized)

@@ -13,8 +13,8 @@ package final class Operation: @unchecked Sendable {
   package let kind: Kind
   @exclusivity(unchecked) package private(set) var isDone = false
   package private(set) var error: (any Error)?
-  /// Called once it is done, on the thread that drives the transport and with the transport's lock free. Set before
-  /// the start, or inside of the transport.
+  /// Called once it is done, on a thread that drives the transport and holds no lock of ours. Set before the start, or
+  /// inside of the transport.
   package var whenDone: (@Sendable () -> Void)?
 
   /// Takes or drops the message of a receive.

@@ -94,7 +94,8 @@ package protocol Transport: AnyObject, Sendable, MessageSource {
   /// Whether a message seems to be there; nothing is moved for that.
   func isThere(_ selector: Selector) -> Bool
 
-  /// Starts an operation that goes on while others are called. See `Operation`.
+  /// Starts an operation that goes on while others are called. See `Operation`. Like `tell` and `cancel` it may be called
+  /// with a lock held: what others wait for, and ends by it, they are told by another thread.
   func start(_ operation: Operation) throws
 
   /// Moves started operations on, without waiting.

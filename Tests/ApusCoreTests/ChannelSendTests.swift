@@ -1,4 +1,5 @@
 import CApus
+import Glibc
 import Synchronization
 import Testing
 
@@ -54,6 +55,30 @@ import Testing
     fake.theirs.progress.pointee.store(7, ordering: .releasing)
     if fake.worker.hasNews(isLast: true) { fake.worker.checkRevocation() }
     #expect(fake.worker.revoke() == 2)
+  }
+
+  /// Cancelling holds locks of tasks while it comes to the engine, so what ends by it is told by another thread.
+  @Test func cancellingTellsNobodyItself() throws {
+    let engine = try PoolEngine(
+      EngineConfiguration(
+        workers: 1, command: SpawnRequest(path: "/bin/sleep", arguments: ["sleep", "1000"])))
+    defer { engine.shutDown(within: 0) }
+    let bytes = ByteBuffer()
+    bytes.append(1)
+    let function = FunctionDefinition(bytes: ByteBuffer(), carriesContext: false, strides: (8, 8))
+    let job = EngineJob(function)
+    engine.add(job, only: InputBatch(only: bytes, of: function))
+    let isOurs = Locked(true)
+    let isTold = NativeSemaphore()
+    nonisolated(unsafe) let own = pthread_self()
+    #expect(
+      engine.whenOver(job) {
+        isOurs.withLock { $0 = pthread_equal(own, pthread_self()) != 0 }
+        isTold.signal()
+      })
+    engine.cancel(job)
+    isTold.wait()
+    #expect(!isOurs.withLock { $0 })
   }
 
   /// Where the kernel gives the worker no barrier the gate stays shut from the beginning, or a task that is

@@ -6,9 +6,7 @@ import Testing
 /// What comes from another rank is checked as what comes from a worker is: an error, never a trap.
 @Suite struct DistanceTests {
   private func worker(_ sent: Box) throws -> DistantWorker {
-    try DistantWorker(
-      number: 0, generation: 1, place: "rank 1", isProcess: true, send: { sent.frames.append($0) }, killed: {}
-    )
+    try DistantWorker(number: 0, generation: 1, place: "rank 1") { sent.frames.append($0) }
   }
 
   private final class Box { var frames: [ByteBuffer] = [] }
@@ -97,9 +95,12 @@ import Testing
   func endsComeBack(status: ExitStatus) throws {
     for problem in [nil, "it could not be started"] {
       let buffer = ByteBuffer()
-      WorkerEnding(status: status, problem: problem).append(to: buffer, standardError: "last words\n")
+      let goesOn = status == .unknown
+      WorkerEnding(status: status, problem: problem, goesOn: goesOn).append(
+        to: buffer, standardError: "last words\n")
       let (ending, standardError) = try WorkerEnding.read(buffer.bytes)
       #expect(ending.status == status && ending.problem == problem && standardError == "last words\n")
+      #expect(ending.goesOn == goesOn)
     }
     #expect(throws: WorkerProtocolError.self) {
       try WorkerEnding.read(UnsafeRawBufferPointer(start: nil, count: 0))

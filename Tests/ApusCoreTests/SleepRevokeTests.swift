@@ -142,6 +142,50 @@ import Testing
     #expect(!problems.isEmpty)
   }
 
+  // MARK: Giving a worker up
+
+  /// What a worker that can't be killed finds at its gate once it was given up (`HostedWorker.kill`) before it had passed
+  /// what was taken back.
+  enum GivingUp: CaseIterable {
+    case keepsTheRange
+    /// It is looked again which task was begun: one that had only come to the gate then counts as begun.
+    case decidesAnew
+    /// As after sleeping, or after what was taken back has been passed.
+    case opensTheGate
+  }
+
+  @Test(arguments: GivingUp.allCases, [1, 2, 3])
+  func whatIsGivenUpBeginsNothingThatWasTakenBack(way: GivingUp, count: Int) {
+    let decide: [Instruction] = [
+      .store(Word.revocation) { _ in State.deciding },
+      .store(Word.gate) { _ in 0 },
+      .barrierAll,
+      .load(Word.progress, into: 0),
+      .compute { $0[1] = min($0[0] / 2 + ($0[0] & 1), count) },
+      .store(Word.from) { $0[1] },
+      .store(Word.to) { _ in count },
+      .store(Word.revocation) { _ in State.decided },
+    ]
+    var parent: [Instruction] = [.store(Word.gate) { _ in Self.open }, .store(Word.tail) { _ in count }]
+    parent += decide
+    parent.append(.compute { for task in $0[1]..<count { $0[2] |= 1 << task } })
+    switch way {
+    case .keepsTheRange: break
+    case .decidesAnew: parent += decide
+    case .opensTheGate:
+      parent += [.store(Word.revocation) { _ in State.none }, .store(Word.gate) { _ in Self.open }]
+    }
+    let result = SleepModel(
+      programs: [worker(count: count, fences: false, without: nil), parent], words: Word.count, registers: 5,
+      verdict: { state, ended in
+        if !ended.allSatisfy({ $0 }) { return "somebody waits for ever" }
+        let (ran, taken) = (state.threads[0].registers[2], state.threads[1].registers[2])
+        return ran >> 16 != 0 || ran & taken != 0 ? "a task is run twice" : nil
+      }
+    ).explore()
+    #expect((result.problem == nil) == (way == .keepsTheRange), "\(result.problem ?? "nothing")")
+  }
+
   @Test func whereTheKernelHasNoBarrierTheWorkersFenceIsNeeded() {
     #expect(revoke(batches: [2, 4], fences: true, without: .barrier).problem != nil)
   }

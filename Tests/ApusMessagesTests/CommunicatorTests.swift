@@ -93,7 +93,7 @@ import Testing
       ("deadlock in a collective", 3, ["rank 0 receives from rank 2, tag 7", "waits for rank"]),
       (
         "deadlock of threads", 2,
-        ["(and 1 more of its threads wait)", "rank 1 receives from rank 0, any tag"]
+        ["(and 1 more of its calls wait)", "rank 1 receives from rank 0, any tag"]
       ),
     ])
   func aDeadlockIsTold(name: String, ranks: Int, lines: [String]) async throws {
@@ -102,6 +102,35 @@ import Testing
     for rank in 0..<ranks { #expect(run.output.contains("rank \(rank): deadlock: every rank waits")) }
     for line in lines { #expect(run.output.contains(line), "\(run.output)") }
   }
+
+  #if DEBUG
+    /// The same where tasks await: once Dispatch's workers have gone, which takes some seconds.
+    @Test(
+      arguments: [
+        ("awaited deadlock in a ring", 2, ["rank 0 receives from rank 1, tag 5"]),
+        ("awaited deadlock in a ring", 1, ["rank 0 receives from rank 0, tag 5"]),
+        (
+          "awaited deadlock of sends", 3,
+          ["rank 2 sends to rank 0, tag 0, and waits until it receives (and 1 more of its calls wait)"]
+        ),
+        ("awaited deadlock in a collective", 3, ["rank 0 receives from rank 2, tag 7", "waits for rank"]),
+      ])
+    func anAwaitedDeadlockIsTold(name: String, ranks: Int, lines: [String]) async throws {
+      let run = try await launch(ranks, "MessageScenarios", name, environment: ["APUS_PATIENCE=500"])
+      #expect(!run.timedOut && run.status == .exited(0) && through(run).count == ranks, "\(run.errors)")
+      for rank in 0..<ranks { #expect(run.output.contains("rank \(rank): deadlock: every rank waits")) }
+      for line in lines { #expect(run.output.contains(line), "\(run.output)") }
+    }
+
+    /// Nobody is told while a timer, a descriptor or a thread may wake a task.
+    @Test(arguments: [
+      "awaited sleep", "awaited short sleep", "awaited descriptor", "awaited thread", "awaited work",
+    ])
+    func whatMayWakeATaskIsWaitedFor(name: String) async throws {
+      let run = try await launch(2, "MessageScenarios", name, environment: ["APUS_PATIENCE=500"])
+      #expect(!run.timedOut && run.status == .exited(0) && through(run).count == 2, "\(run.errors)")
+    }
+  #endif
 
   /// Nobody is told who has only to be patient.
   @Test(arguments: ["patience", "another thread", "a task on its way"])

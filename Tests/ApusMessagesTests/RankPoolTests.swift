@@ -27,6 +27,12 @@ import Testing
     #expect(through(run.output) == (0..<ranks).map { "rank \($0) is through" })
   }
 
+  /// What went wrong once in many rounds.
+  @Test(arguments: ["pool once", "pool beside messages"]) func race(name: String) async throws {
+    let run = try await launch(3, programFolder + "/MessageScenarios", name)
+    #expect(!run.timedOut && run.status == .exited(0), "\(run.output) \(run.errors)")
+  }
+
   @Test(arguments: scenarios) func alone(name: String) async throws {
     let program = programFolder + "/MessageScenarios"
     let run = try await runProgram(

@@ -65,12 +65,13 @@ package struct ChannelFrame: BitwiseCopyable {
 extension WorkerEnding {
   /// With the end of what the worker wrote to standard error.
   package func append(to buffer: ByteBuffer, standardError: String) {
-    let (kind, value, isDumped): (Int32, Int32, Int32) =
+    var (kind, value, isDumped): (Int32, Int32, Int32) =
       switch status {
       case .exited(let code): (0, code, 0)
       case .signalled(let signal, let isDumped): (1, signal, isDumped ? 1 : 0)
       case .unknown: (2, 0, 0)
       }
+    if goesOn { kind = 3 }
     buffer.append(kind)
     buffer.append(value)
     buffer.append(isDumped)
@@ -88,6 +89,9 @@ extension WorkerEnding {
     let status: ExitStatus =
       kind == 0 ? .exited(value) : kind == 1 ? .signalled(value, coreDumped: isDumped != 0) : .unknown
     let problem = try reader.string()
-    return (WorkerEnding(status: status, problem: problem.isEmpty ? nil : problem), try reader.string())
+    return (
+      WorkerEnding(status: status, problem: problem.isEmpty ? nil : problem, goesOn: kind == 3),
+      try reader.string()
+    )
   }
 }

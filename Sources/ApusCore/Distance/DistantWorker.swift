@@ -13,10 +13,7 @@ package final class DistantWorker: DistantProcess {
   package let channel: Channel
   package let generation: UInt32
   private let number: Int
-  /// Whether a task of it can be killed.
-  private let isProcess: Bool
   private let send: (ByteBuffer) -> Void
-  private let killed: () -> Void
 
   private var tasks: RingReader
   private var results: RingWriter
@@ -25,17 +22,14 @@ package final class DistantWorker: DistantProcess {
   private var toldConsumed: UInt64 = 0
   private var toldCancelled: UInt64 = 0
   private var revokesBefore = ChannelFrame.none
+  private var isKilled = false
   private var ending: WorkerEnding?
 
-  /// - Parameters:
-  ///   - send: Sends a frame, without waiting.
-  ///   - killed: Called when there is an end to be reaped that nobody told of.
+  /// - Parameter send: Sends a frame, without waiting.
   package init(
-    number: Int, generation: UInt32, place: String, isProcess: Bool, send: @escaping (ByteBuffer) -> Void,
-    killed: @escaping () -> Void
+    number: Int, generation: UInt32, place: String, send: @escaping (ByteBuffer) -> Void
   ) throws(ProcessError) {
-    (self.number, self.generation, self.place, self.isProcess) = (number, generation, place, isProcess)
-    (self.send, self.killed) = (send, killed)
+    (self.number, self.generation, self.place, self.send) = (number, generation, place, send)
     channel = try Channel()
     (tasks, results) = (channel.taskReader, channel.resultWriter)
     channel.needsFences.pointee.store(1, ordering: .relaxed)
@@ -47,7 +41,7 @@ package final class DistantWorker: DistantProcess {
 
   /// Sends what the engine has done since the last time.
   private func flush() {
-    guard ending == nil, let available = try? tasks.available(atLeast: tasks.capacity),
+    guard ending == nil, !isKilled, let available = try? tasks.available(atLeast: tasks.capacity),
       let space = try? results.space(atLeast: results.capacity)
     else { return }
     let count = Int(tasks.position &+ UInt64(available) &- sent)
@@ -76,14 +70,11 @@ package final class DistantWorker: DistantProcess {
     flush()
   }
 
+  /// Has it ended, which it will be told to have: what it has begun by then is known there alone.
   package func kill() {
-    guard ending == nil else { return }
+    guard ending == nil, !isKilled else { return }
+    isKilled = true
     send(ChannelFrame(ChannelFrame.Kind.kill, worker: number, generation: generation).buffer())
-    // A process will be told to have ended. A rank itself can't be killed: it comes back when its task is over.
-    if !isProcess {
-      ending = WorkerEnding(status: .unknown, goesOn: true)
-      killed()
-    }
   }
 
   /// Nothing more will be heard of it.

@@ -8,7 +8,7 @@ package final class HostedWorker {
   package let process: any WorkerProcess
   /// What it wrote that no sound worker writes.
   package private(set) var corruption: String?
-  private let number: Int
+  package let number: Int
   private let channel: Channel
   private var tasks: RingWriter
   private var results: RingReader
@@ -22,7 +22,15 @@ package final class HostedWorker {
   private var answer = ChannelFrame.none
   private var isRevoking = false
   private var isAwaited = false
+  /// Once it was killed: the most that `progress` can truly be. Nothing after that is begun.
+  private var lastProgress: UInt64?
+  /// Whether all that it had done when it was killed has been told.
+  private var isSettled = false
+  /// Whether the engine takes it for ended, though its thread goes on.
+  package private(set) var isGivenUp = false
 
+  /// Behind all tasks.
+  private static let noTask: UInt64 = 1 << 62
   /// Results that come one by one are gathered for so long, or until they are so many bytes.
   private static let gathering: UInt64 = 50_000  // ns
   private static let gathered = 16 << 10
@@ -38,6 +46,8 @@ package final class HostedWorker {
   // MARK: From the engine
 
   package func accept(_ frame: ChannelFrame, _ bytes: UnsafeRawBufferPointer) throws(ChannelCorruption) {
+    // It begins nothing more: the gate and what was taken back stay as they are.
+    if lastProgress != nil { return }
     let freed = frame.consumed &- results.position
     guard freed <= sent &- results.position, bytes.count % recordAlignment == 0,
       try tasks.space(atLeast: bytes.count) >= bytes.count
@@ -66,7 +76,7 @@ package final class HostedWorker {
   }
 
   private func checkRevocation() {
-    guard isRevoking else { return }
+    guard isRevoking, lastProgress == nil else { return }
     let to = channel.revokedTo.pointee.load(ordering: .relaxed)
     if channel.progress.pointee.load(ordering: .acquiring) >= 2 &* to { endRevocation() }
   }
@@ -75,6 +85,24 @@ package final class HostedWorker {
     isRevoking = false
     channel.revocation.pointee.store(Revocation.none, ordering: .releasing)
     openGate()
+  }
+
+  /// Ends it. What can't be killed begins nothing more from here on, and which element that leaves it in is settled.
+  package func kill() {
+    guard lastProgress == nil else { return }
+    checkRevocation()
+    // If it has not passed what was taken back before, that stands: nothing behind it was sent, and an element that the
+    // engine has given to another must not become one that was begun.
+    if !isRevoking { _ = channel.decideRevocation(before: Self.noTask) }
+    lastProgress = 2 &* channel.revokedFrom.pointee.load(ordering: .relaxed)
+    process.kill()
+  }
+
+  /// How it ended for the engine, told once: killed, and in an element that nobody can end.
+  package func takeEnding() -> WorkerEnding? {
+    guard isSettled, !isGivenUp, !process.canBeKilled else { return nil }
+    isGivenUp = true
+    return WorkerEnding(status: .unknown, goesOn: true)
   }
 
   // MARK: To the engine
@@ -88,10 +116,10 @@ package final class HostedWorker {
 
   /// What the worker has done since the last time. One that wrote what no sound worker writes is killed.
   package func collect(now: UInt64, isLast: Bool = false) -> News {
-    guard corruption == nil else { return .nothing }
+    guard corruption == nil, !isGivenUp else { return .nothing }
     do { return try collectSound(now: now, isLast: isLast) } catch {
       corruption = error.detail
-      process.kill()
+      kill()
       return .nothing
     }
   }
@@ -99,7 +127,8 @@ package final class HostedWorker {
   private func collectSound(now: UInt64, isLast: Bool) throws(ChannelCorruption) -> News {
     checkRevocation()
     // Before the rings: what it counts is in them then. Acquire: pairs with the release after each value.
-    let progress = channel.progress.pointee.load(ordering: .acquiring)
+    var progress = channel.progress.pointee.load(ordering: .acquiring)
+    if let lastProgress { progress = min(progress, lastProgress) }
     let available = try results.available(atLeast: results.capacity)
     let space = try tasks.space(atLeast: tasks.capacity)
     let count = Int(results.position &+ UInt64(available) &- sent)
@@ -110,9 +139,16 @@ package final class HostedWorker {
     let isReady = channel.ready.pointee.load(ordering: .acquiring) == Channel.magic
     let isUrgent =
       space == tasks.capacity || count >= Self.gathered || answer != ChannelFrame.none || isLast
-      || isReady != toldReady
+      || isReady != toldReady || lastProgress != nil
     let (ahead, known) = openRun(
-      at: available, progress, isWanted: isLast || now &- lastFrame >= Self.openRunInterval, isLast)
+      at: available, progress,
+      isWanted: isLast || lastProgress != nil || now &- lastFrame >= Self.openRunInterval, isLast)
+    if lastProgress != nil, !process.canBeKilled, !isLast {
+      // Its run is about to be published, by a thread that lives.
+      guard known == progress else { return .later }
+      // Where nothing could be taken back it may begin more: then only its end tells what it has begun.
+      isSettled = lastProgress != 2 &* Self.noTask
+    }
     guard
       count > 0 || known != toldProgress || isReady != toldReady
         || answer != ChannelFrame.none || consumed &- toldConsumed >= UInt64(ChannelLimit.record)
@@ -177,7 +213,7 @@ package final class HostedWorker {
   }
 
   private func openGate() {
-    guard !isRevoking, !isAwaited else { return }
+    guard !isRevoking, !isAwaited, lastProgress == nil else { return }
     let needsFences = channel.needsFences.pointee.load(ordering: .relaxed) != 0
     channel.gate.pointee.store(needsFences ? 0 : .max, ordering: .relaxed)
   }

@@ -9,11 +9,12 @@ package final class ThreadWorker: WorkerProcess, Sendable {
   private let end: Bell
   private let hasEnded = Atomic<Bool>(false)
 
-  package init(doorbell: Bell) throws(ProcessError) {
+  package init(
+    doorbell: Bell, makeRunner: @escaping WorkerLoop.MakeRunner = SwiftFunctions.makeRunner
+  ) throws(ProcessError) {
     channel = try Channel()
     end = try Bell()
-    loop = WorkerLoop(
-      channel: channel, doorbell: doorbell.descriptor.number, makeRunner: SwiftFunctions.makeRunner)
+    loop = WorkerLoop(channel: channel, doorbell: doorbell.descriptor.number, makeRunner: makeRunner)
     try NativeThread.start(name: "apus-worker", stackBytes: WorkerEntry.mainStackSize()) { [self] in
       do { try loop.serveInThisProcess() } catch { WorkerEntry.fail(error) }
       hasEnded.store(true, ordering: .releasing)
@@ -31,6 +32,7 @@ package final class ThreadWorker: WorkerProcess, Sendable {
   }
 
   package func kill() { loop.abandon() }
+  package var canBeKilled: Bool { false }
 
   package func noteCancellation() { loop.cancelAsyncTask() }
 }

@@ -115,7 +115,11 @@ extension PoolEngine {
     // What it finished before it died counts.
     let now = apus_now()
     if worker.corruption == nil {
-      do { _ = try worker.receive(now: now) } catch { worker.corruption = error.detail }
+      do {
+        _ = try worker.receive(now: now)
+        // What was taken back from a distant one it has passed, and did not begin.
+        worker.checkRevocation()
+      } catch { worker.corruption = error.detail }
     }
     if let child = worker.child {
       close(child.output)

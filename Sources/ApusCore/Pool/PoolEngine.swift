@@ -261,7 +261,7 @@ package final class PoolEngine: @unchecked Sendable {
   package func cancel(_ job: EngineJob) {
     lock.lock()
     drop(job)
-    unlockAndTell()
+    leaveToEngineThread()
   }
 
   private func drop(_ job: EngineJob) {
@@ -312,6 +312,14 @@ package final class PoolEngine: @unchecked Sendable {
 
   func note(_ event: @autoclosure () -> Event) {
     if configuration.events.isObserved { news.append(event()) }
+  }
+
+  /// Leaves the lock, and has the engine thread tell what there is to be told. A cancellation comes here with locks of the
+  /// tasks above it held, and another one may hold that of a task which would be resumed, and want one of those.
+  private func leaveToEngineThread() {
+    if isClosed { return unlockAndTell() }  // the thread may be gone, and nothing is under way
+    if !(resumable.isEmpty && ended.isEmpty && news.isEmpty) { callEngineThread() }
+    lock.unlock()
   }
 
   /// Leaves the lock, and tells callers and observers what happened under it.

@@ -11,11 +11,18 @@ package protocol WorkerProcess: AnyObject {
   /// How it ended; nil while it lives.
   func reap() -> WorkerEnding?
 
-  /// Ends it, and everything that it started.
+  /// Ends it, and everything that it started; or has it begin nothing more, if it can't be ended.
   func kill()
+
+  /// Whether `kill` ends it whatever it is at.
+  var canBeKilled: Bool { get }
 
   /// The task in `Channel.cancelled` is to stop, which it may not see by itself.
   func noteCancellation()
+}
+
+extension WorkerProcess {
+  package var canBeKilled: Bool { true }
 }
 
 /// How a worker ended.

@@ -155,10 +155,9 @@ package final class WorkerLoop: @unchecked Sendable {
     do { try run { isAbandoned.load(ordering: .relaxed) } } catch is CancellationError {}
   }
 
-  /// From another thread: the loop ends when the element in hand has ended, and begins none after it.
+  /// From another thread, once all that was not begun is taken back: the loop ends when the element in hand has ended.
   package func abandon() {
     isAbandoned.store(true, ordering: .releasing)
-    _ = channel.decideRevocation(before: 1 << 62)
     channel.cancelled.pointee.store(
       channel.progress.pointee.load(ordering: .relaxed) / 2 + 1, ordering: .releasing)
     cancelAsyncTask()

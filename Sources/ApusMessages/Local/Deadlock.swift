@@ -1,4 +1,6 @@
 import ApusCore
+import CApus
+import Glibc
 import Synchronization
 
 /// What a rank keeps to find out that all ranks wait for one another.
@@ -7,6 +9,10 @@ import Synchronization
 /// for a whole period in a call that has no time limit; it takes the word back before it does anything at all. Who
 /// finds all ranks blocked, and nothing unread between any two of them, and the same again a period later, has found a
 /// deadlock: nobody can have done anything in between, and nobody will.
+///
+/// Where tasks await messages, what could still wake the rank is not ours to know: a timer, a descriptor, a thread. So
+/// it says that it is blocked only if it has been quiet for long (`patience`), and its threads are at rest
+/// (`RestingThreads`), twice the same.
 struct DeadlockWatch {
   /// How many threads sleep since the rank was woken the last time.
   private(set) var asleep = 0
@@ -14,6 +20,13 @@ struct DeadlockWatch {
   /// What the rank says: odd while it is blocked.
   fileprivate var number: UInt64 = 0
   fileprivate var lastReading: [UInt64]?
+  /// How often the rank had been woken when it said so.
+  fileprivate var said: UInt32 = 0
+  /// How often the thread that moves on what is awaited has entered the gate; how often others, and since when none has.
+  var ownEntries: UInt64 = 0
+  fileprivate var quiet: (entries: UInt64, since: UInt64) = (0, 0)
+  /// Since when its threads were found at rest at each look.
+  fileprivate var restingSince: UInt64?
   /// What all threads are told that sleep since then.
   fileprivate var found: (since: UInt32, error: MessageError)?
 
@@ -22,18 +35,38 @@ struct DeadlockWatch {
     asleep += 1
   }
 
+  /// Nanoseconds. Of what may wake a rank at rest only a timer on Dispatch's own clock can't be seen
+  /// (`RestingThreads`): one that is due within this time is waited for.
+  fileprivate static let patience: UInt64 = {
+    #if DEBUG
+      if let milliseconds = getenv("APUS_PATIENCE") { return UInt64(atoi(milliseconds)) * 1_000_000 }
+    #endif
+    return 30_000_000_000
+  }()
+
   mutating func awakes(_ wakes: UInt32) { if since == wakes { asleep -= 1 } }
 }
 
 extension LocalTransport {
   /// A thread has slept for a whole period, and nothing has happened.
   func lookForDeadlock(_ awaited: Awaited, _ wakes: UInt32) {
-    guard movers == 0, !gate.isShared || deadlock.asleep + 1 == OwnThreads.count else { return }
-    if deadlock.number & 1 == 0 {
-      let (what, tag) = awaited.words(threads: deadlock.asleep + 1)
+    var (awaited, calls) = (awaited, deadlock.asleep + 1)
+    if case .anything = awaited {
+      guard let first = firstAwaited else { return takeBack() }
+      (awaited, calls) = (first.operation, deadlock.asleep + first.count)
+      guard isAtRest(deadlock.asleep) else { return takeBack() }
+    } else {
+      // Else it is looked by the thread that moves on what is awaited.
+      guard movers == 0 else { return }
+      guard !gate.isShared || calls == OwnThreads.count || isAtRest(calls) else { return takeBack() }
+    }
+    if !isSaidBlocked {
+      let (what, tag) = awaited.words(calls: calls)
       own.awaited.pointee.store(what, ordering: .relaxed)
       own.awaitedTag.pointee.store(tag, ordering: .relaxed)
       deadlock.number += 1
+      deadlock.said = wakes
+      if gate.isShared { gate.whenEntered = { [unowned self] in takeBack() } }
       own.blocked.pointee.store(deadlock.number, ordering: .releasing)
     }
     let reading = readAll()
@@ -49,16 +82,72 @@ extension LocalTransport {
 
   /// A thread goes on that was about to sleep: throws if that is since all ranks wait for one another.
   func endsToBeBlocked(_ wakes: UInt32, _ isThere: (LocalTransport) -> Bool) throws {
-    if deadlock.number & 1 != 0 {
-      if own.deadlocked.pointee.load(ordering: .acquiring) == deadlock.number {
-        deadlock.found = (wakes, MessageError(.deadlock, describeAll()))
-      }
-      deadlock.number += 1
-      deadlock.lastReading = nil
-      // Release: whoever sees what this rank does next sees this too.
-      own.blocked.pointee.store(deadlock.number, ordering: .releasing)
-    }
+    takeBack()
     if let found = deadlock.found, found.since == wakes, !isThere(self) { throw found.error }
+  }
+
+  var isSaidBlocked: Bool { deadlock.number & 1 != 0 }
+
+  /// Before the rank does anything.
+  private func takeBack() {
+    guard isSaidBlocked else { return }
+    gate.whenEntered = nil
+    if own.deadlocked.pointee.load(ordering: .acquiring) == deadlock.number {
+      deadlock.found = (deadlock.said, MessageError(.deadlock, describeAll()))
+    }
+    deadlock.number += 1
+    deadlock.lastReading = nil
+    // Release: whoever sees what this rank does next sees this too.
+    own.blocked.pointee.store(deadlock.number, ordering: .releasing)
+  }
+
+  /// Whether nobody has called for a long time, and nothing but a message can wake a thread: all that could call sleep
+  /// in `asleep` calls of ours.
+  private func isAtRest(_ asleep: Int) -> Bool {
+    let now = apus_now()
+    let entries = gate.entries &- deadlock.ownEntries
+    if entries != deadlock.quiet.entries || deadlock.quiet.since == 0 { deadlock.quiet = (entries, now) }
+    guard now &- deadlock.quiet.since >= DeadlockWatch.patience else {
+      deadlock.restingSince = nil
+      return false
+    }
+    guard RestingThreads.callers() == asleep else {
+      // It takes a while, and is not worth it ten times a second.
+      deadlock.quiet.since = now
+      deadlock.restingSince = nil
+      return false
+    }
+    let since = deadlock.restingSince ?? now
+    deadlock.restingSince = since
+    return now &- since >= 50_000_000
+  }
+
+  /// What a task waits for, which is to be told. Not what has no slot yet: a receiver that waits takes in what came, so
+  /// it will get one.
+  private var awaitedOperations: [Operation] {
+    let sends = announced.values.map(\.operation) + streaming.map(\.operation)
+    return (mailbox.receives + sends).filter { $0.whenDone != nil && !$0.isDone }
+  }
+
+  /// What is awaited, if anything is: the first of the operations, and how many there are.
+  private var firstAwaited: (operation: Awaited, count: Int)? {
+    let operations = awaitedOperations
+    guard let first = operations.first else { return nil }
+    switch first.kind {
+    case .receive(let selector): return (.message(selector), operations.count)
+    case .send(_, let envelope, let receiver): return (.receiver(receiver, envelope), operations.count)
+    }
+  }
+
+  /// Ends what is awaited. What was started and nobody waits for goes on.
+  func endAwaited(_ error: any Error) {
+    for operation in awaitedOperations {
+      if case .receive = operation.kind {
+        _ = mailbox.cancel(operation, error)
+      } else {
+        withdraw(operation, error)
+      }
+    }
   }
 
   private static var gone: UInt64 { .max }
@@ -109,7 +198,7 @@ extension LocalTransport {
 
 extension Awaited {
   /// For the other ranks to read.
-  fileprivate func words(threads: Int) -> (UInt64, UInt64) {
+  fileprivate func words(calls: Int) -> (UInt64, UInt64) {
     let (kind, peer, tag, context): (UInt64, Int32, Int32, UInt32) =
       switch self {
       case .message(let selector): (1, selector.source, selector.tag, selector.context)
@@ -118,7 +207,7 @@ extension Awaited {
       case .end, .anything: (4, 0, 0, 0)
       }
     return (
-      UInt64(min(threads, 255)) << 40 | kind << 32 | UInt64(UInt32(bitPattern: peer)),
+      UInt64(min(calls, 255)) << 40 | kind << 32 | UInt64(UInt32(bitPattern: peer)),
       UInt64(context) << 32 | UInt64(UInt32(bitPattern: tag))
     )
   }
@@ -141,7 +230,7 @@ extension Awaited {
       case 3: "receives a message from \(other)"
       default: "is at its end and waits until what it sent is received"
       }
-    let threads = what >> 40 & 0xff
-    return threads > 1 ? "\(text) (and \(threads - 1) more of its threads wait)" : text
+    let calls = what >> 40 & 0xff
+    return calls > 1 ? "\(text) (and \(calls - 1) more of its calls wait)" : text
   }
 }

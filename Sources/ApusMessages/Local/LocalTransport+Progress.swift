@@ -3,7 +3,7 @@ import Glibc
 extension LocalTransport {
   package func start(_ operation: Operation) throws {
     try gate.enter()
-    defer { gate.leave() }
+    defer { leaveUntold() }
     switch operation.kind {
     case .send(let bytes, let envelope, let destination):
       startSend(operation, bytes, envelope, to: destination)
@@ -62,19 +62,26 @@ extension LocalTransport {
 
   package func tell(_ call: @escaping @Sendable () -> Void, of operation: Operation) throws -> Bool {
     try gate.enter()
-    defer { gate.leave() }
+    defer { leaveUntold() }
     return operation.tell(call)
   }
 
   package func cancel(_ operation: Operation) -> Bool {
     guard (try? gate.enter()) != nil else { return false }
-    defer { gate.leave() }
+    defer { leaveUntold() }
     return mailbox.cancel(operation)
+  }
+
+  /// Leaves without telling anybody: see `Gate.leaveUntold`. The thread that moves on what is awaited does that.
+  func leaveUntold() {
+    if mailbox.hasCalls { wakeOurselves() }
+    gate.leaveUntold()
   }
 
   package func progressOrSleep() {
     guard (try? gate.enter()) != nil else { return }
     defer { gate.leave() }
+    deadlock.ownEntries &+= 1
     movers += 1
     defer { movers -= 1 }
     var waiting = Waiting(self, for: .anything)

@@ -130,7 +130,7 @@ package final class LocalTransport: Transport, @unchecked Sendable {
 
   package func refuse(_ context: UInt32, upTo number: CollectiveNumber) {
     guard (try? gate.enter()) != nil else { return }
-    defer { gate.leave() }
+    defer { leaveUntold() }
     mailbox.refuse(context, upTo: number, Inside(self))
   }
 

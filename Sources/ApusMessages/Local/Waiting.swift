@@ -117,12 +117,14 @@ struct Waiting {
     while !isThere(transport), !transport.hasAnyNews, !own.wasWoken(since: expected) {
       if !isBounded { transport.deadlock.fallsAsleep(expected) }
       transport.gate.pause { own.sleep(expected, nanoseconds: Self.sleepTime) }
-      if isBounded { return }
-      transport.deadlock.awakes(expected)
+      if !isBounded { transport.deadlock.awakes(expected) }
       // Not by a wake: a whole period has passed.
       if !own.wasWoken(since: expected) { transport.lookForDeadlock(awaited, expected) }
+      // Having said that the rank is blocked, it stays here as the others do, until that is taken back.
+      if isBounded, !transport.isSaidBlocked { break }
     }
-    if !isBounded { try transport.endsToBeBlocked(expected, isThere) }
+    if !isBounded { return try transport.endsToBeBlocked(expected, isThere) }
+    do { try transport.endsToBeBlocked(expected) { _ in false } } catch { transport.endAwaited(error) }
   }
 }
 

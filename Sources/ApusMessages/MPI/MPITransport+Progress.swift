@@ -6,7 +6,7 @@ extension MPITransport {
   /// Throws if the operation could not be started at all; what goes wrong later, it ends with.
   func start(_ operation: Operation) throws {
     try enter()
-    defer { leave() }
+    defer { leaveUntold() }
     switch operation.kind {
     case .send(let bytes, let envelope, let destination):
       try startSend(operation, bytes, envelope, to: destination)
@@ -51,13 +51,13 @@ extension MPITransport {
 
   func tell(_ call: @escaping @Sendable () -> Void, of operation: Operation) throws -> Bool {
     try enter()
-    defer { leave() }
+    defer { leaveUntold() }
     return operation.tell(call)
   }
 
   func cancel(_ operation: Operation) -> Bool {
     guard (try? enter()) != nil else { return false }
-    defer { leave() }
+    defer { leaveUntold() }
     return mailbox.cancel(operation)
   }
 

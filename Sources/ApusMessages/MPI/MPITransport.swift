@@ -93,6 +93,10 @@ final class MPITransport: Transport, @unchecked Sendable {
   @inline(__always)
   func leave() { gate.leave() }
 
+  /// Leaves without telling anybody: see `Gate.leaveUntold`. The thread that moves on what is awaited does that, which
+  /// never sleeps for longer than a millisecond.
+  func leaveUntold() { gate.leaveUntold() }
+
   /// Lets other threads in, and other processes, while there is nothing to do. The longer it takes the longer it
   /// sleeps, up to a millisecond: MPI has no way to wait for several things at once. Throws if MPI was finished
   /// meanwhile.

@@ -108,23 +108,26 @@ final class FrameLink: Sendable {
 
   // MARK: What leaves
 
-  /// Sends a frame, which the link keeps until it is gone.
+  /// Sends a frame, which the link keeps until it is gone. With the engine's lock held, on rank 0: so nobody is told of
+  /// anything here (`Gate.leaveUntold`).
   func send(_ frame: ByteBuffer, to rank: Int) {
     let envelope = Envelope(
       context: communicator.context, source: Int32(communicator.transport.rank), tag: 0, type: 0,
       count: frame.count)
     let operation = Operation(
-      .send(bytes: frame.bytes, envelope: envelope, destination: communicator.inWorld(rank)))
+      .send(bytes: frame.bytes, envelope: envelope, destination: communicator.inWorld(rank)), keeping: frame)
     leaving.withLock { $0 += 1 }
-    operation.whenDone = { [self] in
-      withExtendedLifetime(frame) { leaving.withLock { $0 -= 1 } }
-      if let error = operation.error { fail(error) }
-    }
-    do { try communicator.transport.start(operation) } catch {
-      operation.whenDone = nil
-      leaving.withLock { $0 -= 1 }
-      fail(error)
-    }
+    do {
+      try communicator.transport.start(operation)
+      // Most are over by now, and need no other thread.
+      let goesOn = try communicator.transport.tell({ [self] in hasLeft(operation.error) }, of: operation)
+      if !goesOn { hasLeft(operation.error) }
+    } catch { hasLeft(error) }
+  }
+
+  private func hasLeft(_ error: (any Error)?) {
+    leaving.withLock { $0 -= 1 }
+    if let error { fail(error) }
   }
 
   /// Ends it, once what was sent is gone or can't go any more: but for at most some seconds.

@@ -54,7 +54,7 @@ final class RankServer {
       }
       link.finish()
     } catch {
-      for case let worker? in workers { worker.process.kill() }
+      for case let worker? in workers { worker.kill() }
       throw error
     }
   }
@@ -76,6 +76,7 @@ final class RankServer {
         link.send(frame, to: 0)
         isNews = true
       }
+      if let ending = worker.takeEnding() { tell(ending, of: worker) }
     }
     return isNews
   }
@@ -89,14 +90,14 @@ final class RankServer {
     case ChannelFrame.Kind.finish:
       isFinished = true
       successors = [:]
-      for case let worker? in workers { worker.process.kill() }
+      for case let worker? in workers { worker.kill() }
     case ChannelFrame.Kind.start:
       if workers[number] == nil { start(frame) } else { successors[number] = frame }
     case ChannelFrame.Kind.kill:
       if successors[number]?.generation == frame.generation {
         successors[number] = nil
       } else if let worker = workers[number], worker.generation == frame.generation {
-        worker.process.kill()
+        worker.kill()
       }
     default:
       guard let worker = workers[number], worker.generation == frame.generation else { return }
@@ -137,6 +138,13 @@ final class RankServer {
     link.send(buffer, to: 0)
   }
 
+  private func tell(_ ending: WorkerEnding, of worker: HostedWorker) {
+    tell(
+      ending,
+      of: ChannelFrame(ChannelFrame.Kind.ended, worker: worker.number, generation: worker.generation),
+      worker.process.standardError)
+  }
+
   private func checkDeath(_ number: Int) throws {
     guard let worker = workers[number] else { return }
     let notice = worker.process.deathNotice
@@ -156,9 +164,7 @@ final class RankServer {
         relay.finish()
       }
     }
-    tell(
-      ending, of: ChannelFrame(ChannelFrame.Kind.ended, worker: number, generation: worker.generation),
-      worker.process.standardError)
+    if !worker.isGivenUp { tell(ending, of: worker) }
     if let next = successors.removeValue(forKey: number) { start(next) }
   }
 

@@ -6,21 +6,19 @@ final class RankWorkers: DistantWorkers, @unchecked Sendable {
 
   private let link: FrameLink
   private let bell: Bell
-  /// Which worker of which rank each place is, and whether that is a process of its own.
-  private let places: [(rank: Int, worker: Int, isProcess: Bool)]
+  /// Which worker of which rank each place is.
+  private let places: [(rank: Int, worker: Int)]
   private var placeOf: [Int: Int] = [:]
   private var workers: [DistantWorker?]
   private var generation: UInt32 = 0
-  /// Places whose workers have ended without a word from there.
-  private var killed: [Int] = []
   private var corruption: MessageError?
 
   /// - Parameter processes: How many worker processes each rank has; 0: it runs tasks itself.
   init(_ communicator: Communicator, processes: [Int]) throws {
-    var places: [(rank: Int, worker: Int, isProcess: Bool)] = []
+    var places: [(rank: Int, worker: Int)] = []
     for rank in 1..<communicator.size {
       placeOf[rank] = places.count
-      for worker in 0..<max(1, processes[rank]) { places.append((rank, worker, processes[rank] > 0)) }
+      for worker in 0..<max(1, processes[rank]) { places.append((rank, worker)) }
     }
     self.places = places
     workers = Array(repeating: nil, count: places.count)
@@ -33,22 +31,17 @@ final class RankWorkers: DistantWorkers, @unchecked Sendable {
   var problem: (any Error)? { corruption ?? link.failure }
 
   func start(_ place: Int) throws(ProcessError) -> (process: any WorkerProcess, channel: Channel) {
-    let (rank, worker, isProcess) = places[place]
+    let (rank, worker) = places[place]
     generation += 1
     let made = try DistantWorker(
-      number: worker, generation: generation, place: "rank \(rank)", isProcess: isProcess,
-      send: { [link] in link.send($0, to: rank) },
-      killed: { [unowned self] in
-        killed.append(place)
-        bell.ring()
-      })
+      number: worker, generation: generation, place: "rank \(rank)",
+      send: { [link] in link.send($0, to: rank) })
     workers[place] = made
     return (made, made.channel)
   }
 
   func deliver(ended: (Int) -> Void) -> Bool {
-    guard link.hasNews || !killed.isEmpty else { return false }
-    bell.silence()
+    guard link.hasNews else { return false }
     let frames = link.take().frames
     for (rank, buffer) in frames {
       do { try accept(buffer, from: rank, ended) } catch {
@@ -56,9 +49,6 @@ final class RankWorkers: DistantWorkers, @unchecked Sendable {
           .transport, "rank \(rank) sent what no rank of a pool sends: \(error)", rank: rank)
       }
     }
-    let killed = killed
-    self.killed = []
-    for place in killed { ended(place) }
     if let problem { for worker in workers { worker?.lose("\(problem)") } }
     return true
   }

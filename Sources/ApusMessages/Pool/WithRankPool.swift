@@ -16,7 +16,7 @@ import Synchronization
 /// Rank 0 gives out work. With `workersPerRank: 0` each of the others runs tasks in its own process, one at a time: what a
 /// task throws is that task's error, but one that crashes takes its rank with it, and with that the job, as MPI has it
 /// (every call throws then); one that does not stop when it is asked to, cancelled or past its time limit, counts as
-/// failed at once, and holds its rank until it ends. With `workersPerRank: n`, each rank has `n` worker processes, rank 0
+/// failed as soon as its rank has said so, and holds the rank until it ends. With `workersPerRank: n`, each rank has `n` worker processes, rank 0
 /// too, and a task that crashes or is killed costs one task and nothing else.
 ///
 /// A world of one has no other ranks: its tasks run in rank 0's worker processes, or in the caller if it has none.

@@ -39,6 +39,8 @@ enum MessageScenarios {
     "pool cancelled": { try await RankPoolScenarios.cancelled($0) },
     "pool nested": { try await RankPoolScenarios.nested($0) },
     "pool invalid": { try await RankPoolScenarios.invalid($0) },
+    "pool once": { try await RankPoolRaces.once($0) },
+    "pool beside messages": { try await RankPoolRaces.beside($0) },
     "pool throwing": { try await RankPoolScenarios.throwing($0) },
     "pool rank killed": { try await RankPoolScenarios.dies($0, bySignal: true) },
     "pool rank exits": { try await RankPoolScenarios.dies($0, bySignal: false) },
@@ -58,6 +60,18 @@ enum MessageScenarios {
     "deadlock of sends": { try DeadlockScenarios.sends($0) },
     "deadlock in a collective": { try DeadlockScenarios.collective($0) },
     "deadlock of threads": { try DeadlockScenarios.threads($0) },
+    "awaited deadlock in a ring": { try await AwaitedDeadlockScenarios.ring($0) },
+    "awaited deadlock of sends": { try await AwaitedDeadlockScenarios.sends($0) },
+    "awaited deadlock in a collective": { try await AwaitedDeadlockScenarios.collective($0) },
+    "awaited sleep": { try await AwaitedDeadlockScenarios.later($0, AwaitedDeadlockScenarios.sleep) },
+    "awaited short sleep": {
+      try await AwaitedDeadlockScenarios.later($0, AwaitedDeadlockScenarios.shortSleeps)
+    },
+    "awaited descriptor": {
+      try await AwaitedDeadlockScenarios.later($0, AwaitedDeadlockScenarios.descriptor)
+    },
+    "awaited thread": { try await AwaitedDeadlockScenarios.later($0, AwaitedDeadlockScenarios.otherThread) },
+    "awaited work": { try await AwaitedDeadlockScenarios.later($0, AwaitedDeadlockScenarios.work) },
     "patience": { try DeadlockScenarios.patience($0) },
     "another thread": { try DeadlockScenarios.anotherThread($0) },
     "a task on its way": { try await DeadlockScenarios.task($0) },

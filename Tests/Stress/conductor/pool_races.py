@@ -1,0 +1,46 @@
+"""Races of a pool over ranks that came once in many rounds: each scenario of MessageScenarios demands what must hold."""
+
+import os
+import shutil
+import subprocess
+import time
+
+from .ranks import MPI_LAUNCHERS, MPI_SETTINGS, local
+
+# Of one batch, which takes some seconds: a wait that long is for ever, however busy the machine is.
+HUNG = 900  # s
+# The scenario, its ranks, and how many rounds make a batch.
+SCENARIOS = [("pool once", 3, 500), ("pool beside messages", 2, 500)]
+
+
+def run(apus, program, rounds):
+    launchers = {"apus launch": (lambda ranks: local(apus, ranks), {})}
+    for name, launcher in MPI_LAUNCHERS.items():
+        if shutil.which(launcher[0]):
+            launchers[name] = (lambda ranks, launcher=launcher: [*launcher, "-n", ranks], MPI_SETTINGS)
+        else:
+            print(f"  {name}: not installed")
+    violations = []
+    for name, (launcher, settings) in launchers.items():
+        for scenario, ranks, most in SCENARIOS:
+            start = time.monotonic()
+            problem = batches([*launcher(ranks), program, scenario], settings, rounds, most)
+            if problem:
+                violations.append(f"{name}, {scenario}: {problem}")
+                print(f"  {violations[-1]}", flush=True)
+            print(f"  {name}, {scenario}: {rounds} rounds, {time.monotonic() - start:.0f} s", flush=True)
+    return violations
+
+
+def batches(command, settings, rounds, most):
+    """What is wrong with the first batch that does not hold, if one does not."""
+    environment = {**os.environ, **settings, "SWIFT_BACKTRACE": "enable=no"}
+    for start in range(0, rounds, most):
+        batch = [*map(str, command), str(min(most, rounds - start))]
+        try:
+            job = subprocess.run(batch, env=environment, capture_output=True, text=True, errors="replace", timeout=HUNG)
+        except subprocess.TimeoutExpired:
+            return f"hangs in a batch from round {start} on"
+        if job.returncode != 0:
+            return f"status {job.returncode} in a batch from round {start} on: {job.stderr[-400:]}"
+    return None
