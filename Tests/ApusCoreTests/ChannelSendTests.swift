@@ -81,6 +81,42 @@ import Testing
     #expect(!isOurs.withLock { $0 })
   }
 
+  /// Its argument is longer than the ring, and the worker is stopped, or deep in the task before it. What is missing
+  /// of the argument follows all the same, for the worker to pass over.
+  @Test(arguments: [0, 1]) func aLargeArgumentOnItsWayIsTakenBack(before: Int) throws {
+    let fake = try FakeWorker()
+    let (job, large) = (makeJob(), makeJob())
+    if before > 0 { try fake.give(job, before) }
+    let length = 3 * Channel.ringSize
+    try fake.give(large, 1, stride: length)
+    #expect(fake.worker.outgoing != nil)
+    if before > 0 { fake.theirs.progress.pointee.store(1, ordering: .releasing) }
+    #expect(fake.worker.revoke() == 1)
+    #expect(large.queued == 1 && large.inFlight == 0 && fake.worker.inFlight == before)
+    #expect(!fake.worker.isIdle)
+    // As a worker does that passes over it.
+    fake.tasks.consume(Int(try fake.tasks.available(atLeast: Channel.ringSize)))
+    while try fake.worker.pushOutgoing() {
+      fake.tasks.consume(Int(try fake.tasks.available(atLeast: Channel.ringSize)))
+    }
+    #expect(fake.worker.outgoing == nil)
+    fake.theirs.progress.pointee.store(UInt64(2 * (before + 1)), ordering: .releasing)
+    fake.worker.checkRevocation()
+    #expect(!fake.worker.isRevoking)
+  }
+
+  /// The worker counts on our barriers, and the kernel lets us have none any more: it may be in any of the tasks without
+  /// our seeing it. A worker that fences is not concerned.
+  @Test(arguments: [false, true]) func withoutABarrierNothingIsTakenBackFromAWorkerThatCountsOnIt(
+    fences: Bool
+  ) throws {
+    let fake = try FakeWorker()
+    try fake.give(makeJob(), 6)
+    fake.theirs.needsFences.pointee.store(fences ? 1 : 0, ordering: .relaxed)
+    fake.theirs.progress.pointee.store(3, ordering: .releasing)
+    #expect(fake.worker.channel.decideRevocation(before: 6, barrier: { false }) == (fences ? 2 : 6))
+  }
+
   /// Where the kernel gives the worker no barrier the gate stays shut from the beginning, or a task that is
   /// taken back could have been begun a moment before without anybody seeing it.
   @Test func withoutABarrierTheGateIsShutAsSoonAsTheWorkerIsReady() throws {

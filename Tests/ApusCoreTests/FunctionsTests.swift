@@ -37,7 +37,7 @@ private final class Reference: Codable, Sendable {}
     func make() -> RemoteFunction<Int, Int> { RemoteFunction(triple) }
     #expect(try definition(make()).id == definition(make()).id)
     #expect(try definition(make()).id != definition(RemoteFunction { (n: Int) in n }).id)
-    func makeDescribe<T: Codable & Sendable>(_: T.Type) throws -> UInt32? {
+    func makeDescribe<T: Codable & Sendable>(_: T.Type) throws -> UInt64? {
       try? definition(RemoteFunction<T, String> { describe($0) }).id
     }
     if let one = try makeDescribe(Int.self) { #expect(try one != makeDescribe(Double.self)) }

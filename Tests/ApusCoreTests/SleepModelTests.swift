@@ -118,6 +118,32 @@ import Testing
     #expect(doorbell(count: count, fences: fences, without: nil) == nil)
   }
 
+  /// A worker is taken in while a thread sleeps already: `PoolEngine.adopt`. Who takes it in does not sleep, and rings in
+  /// the worker's place if that may not have seen that it should.
+  private func adoption(fences: Bool, without omission: BellOmission?) -> String? {
+    var worker: [Instruction] = [.store(Bell.tail) { _ in 1 }]  // `Channel.ready`
+    if fences { worker.append(.fence) }
+    worker += [.load(Bell.attention, into: 0), .jump(if: { $0[0] == 0 }, to: "end")]
+    if omission != .ringing { worker.append(.ring(Bell.doorbell)) }
+    worker.append(.label("end"))
+    var parent: [Instruction] = [.store(Bell.attention) { _ in 1 }]
+    if omission != .barrier { parent.append(fences ? .fence : .barrierAll) }
+    if omission != .secondLook {
+      parent += [
+        .load(Bell.tail, into: 0), .jump(if: { $0[0] == 0 }, to: "end"), .ring(Bell.doorbell), .label("end"),
+      ]
+    }
+    return SleepModel(
+      programs: [worker, parent, [.waitForRing(Bell.doorbell)]], words: 3, registers: 2,
+      verdict: { _, ended in ended[2] ? nil : "nobody is told that the worker is ready" }
+    ).explore().problem
+  }
+
+  @Test(arguments: [false, true]) func aWorkerThatIsTakenInWakesTheSleepers(fences: Bool) {
+    #expect(adoption(fences: fences, without: nil) == nil)
+    for omission in BellOmission.allCases { #expect(adoption(fences: fences, without: omission) != nil) }
+  }
+
   @Test(arguments: BellOmission.allCases, [false, true])
   func eachStepOfThatIsNeeded(omission: BellOmission, fences: Bool) {
     #expect(doorbell(count: 2, fences: fences, without: omission) != nil)

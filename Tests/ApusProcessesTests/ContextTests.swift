@@ -1,4 +1,5 @@
 import Apus
+import ApusCore
 import Glibc
 import Testing
 
@@ -99,6 +100,51 @@ extension ProcessPoolTests {
       }
     }
 
+    /// A large one that no call can use any more is let go, in an idle pool as well.
+    @Test(arguments: [1, 6]) func aLargeOneIsLetGo(calls: Int) async throws {
+      try await withProcessPool(workers: 1) { (pool) async throws in
+        let worker = try await pool.run(0) { (_: Int) in getpid() }
+        let before = try #require(residentMegabytes(worker))
+        for call in 0..<calls {
+          let table = [Int](repeating: call, count: 8 << 20)  // 64 MiB
+          #expect(try await pool.run(77, with: table) { $0[$1] } == call)
+        }
+        #expect(await eventually { residentMegabytes(worker) ?? 0 < before + 32 })
+        #expect(try await pool.run(0) { (_: Int) in getpid() } == worker)
+      }
+    }
+
+    /// After 2^32 functions the numbers do not begin again: a worker that knows the first takes the second for another.
+    @Test func theNumbersOfFunctionsDoNotEnd() async throws {
+      try await withProcessPool(workers: 1) { (pool) async throws in
+        let first = RemoteFunction<Int, Int>(with: 3) { $0 * $1 }
+        #expect(try await pool.run(2, first) == 6)
+        // The next one has the number of the first, but for what is above 32 bits.
+        FunctionDefinition.skipNumbers((1 << 32) - 1)
+        let second = RemoteFunction<Int, Int>(with: 5) { $0 * $1 }
+        #expect(try await pool.run(2, second) == 10)
+        #expect(try await pool.map([1, 2], first) == [3, 6])
+        #expect(try await pool.map([1, 2], second) == [5, 10])
+      }
+    }
+
+    /// What can still be called stays.
+    @Test func aLargeOneOfAKeptFunctionStays() async throws {
+      let folder = TemporaryFolder()
+      let marks = folder.marks
+      try await withProcessPool(workers: 1) { (pool) async throws in
+        let words = Dictionary(uniqueKeysWithValues: (0..<100_000).map { ("number \($0)", $0) })
+        let lookUp = RemoteFunction<String, Int>(with: WordTable(marks: marks, words: words)) {
+          $0.words[$1] ?? 0
+        }
+        for round in 0..<3 {
+          #expect(try await pool.run("number \(round)", lookUp) == round)
+          #expect(try await pool.run(1, with: [Int](repeating: 5, count: 1 << 20)) { $0[$1] } == 5)
+        }
+        #expect(marks.lines("decoded").count == 1)
+      }
+    }
+
     /// Not to every worker that is idle while the context is on its way.
     @Test func oneTaskSendsALargeContextToOneWorker() async throws {
       let folder = TemporaryFolder()
@@ -114,4 +160,15 @@ extension ProcessPoolTests {
       }
     }
   }
+}
+
+/// What a process has in memory.
+private func residentMegabytes(_ process: Int32) -> Int? {
+  guard let file = fopen("/proc/\(process)/statm", "re") else { return nil }
+  defer { fclose(file) }
+  var line = [CChar](repeating: 0, count: 200)
+  guard fgets(&line, 200, file) != nil else { return nil }
+  let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+  return pages.map { ($0 * Int(getpagesize())) >> 20 }
 }

@@ -67,6 +67,30 @@ extension ProcessPoolTests {
       }
     }
 
+    /// Who is cancelled does not wait for an input that may never come.
+    @Test(arguments: [0, 3]) func aCancelledConsumerWaitsForNoInput(inputs: Int) async throws {
+      try await withInlinePool { (pool) async throws in
+        let (stream, source) = AsyncStream.makeStream(of: Int.self)
+        for number in 0..<inputs { source.yield(number) }
+        let seen = Tally()
+        let consumer = Task {
+          for try await _ in pool.results(of: stream, double) { seen.add() }
+        }
+        #expect(await eventually { seen.value == inputs })
+        try await Task.sleep(for: .milliseconds(5))  // it waits by then, most of the time
+        consumer.cancel()
+        let isOver = Tally()
+        let watcher = Task {
+          let result = await consumer.result
+          isOver.add()
+          return result
+        }
+        #expect(await eventually { isOver.value == 1 })
+        source.finish()
+        await #expect(throws: CancellationError.self) { try await watcher.value.get() }
+      }
+    }
+
     @Test func asynchronousInputsForABlockingCaller() async {
       await #expect(processExitsWith: .success) {
         let results = try ProcessPool(workers: 0).results(of: AsyncStream<Int> { $0.finish() }, double)

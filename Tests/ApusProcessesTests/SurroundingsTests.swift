@@ -64,6 +64,16 @@ extension ProcessPoolTests {
       #expect(run.output == "[2, 4] [nil, 4]\n", "\(run.errors)")
     }
 
+    /// All workers work in the same folder, whenever they were started: the one in which the pool was made. Also if it
+    /// was renamed, or is gone.
+    @Test(arguments: ["left", "renamed", "removed"])
+    func theFolderIsChanged(how: String) async throws {
+      let folder = TemporaryFolder()
+      let run = try await runScenario("folder", arguments: [folder.path, how])
+      #expect(!run.timedOut && run.status == .exited(0))
+      #expect(run.output == "before true true, after true true\n", "\(run.output) \(run.errors)")
+    }
+
     /// The kernel reaps children by itself then; how they ended is not known, that they ended is.
     @Test func childSignalsAreIgnored() async throws {
       let run = try await runScenario("ignored SIGCHLD")

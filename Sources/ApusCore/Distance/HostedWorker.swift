@@ -206,6 +206,9 @@ package final class HostedWorker {
     channel.gate.pointee.store(0, ordering: .releasing)
   }
 
+  /// Whether it fences for itself.
+  package var fences: Bool { channel.workerFences }
+
   package func endAttention() {
     isAwaited = false
     channel.attention.pointee.store(0, ordering: .relaxed)
@@ -214,7 +217,6 @@ package final class HostedWorker {
 
   private func openGate() {
     guard !isRevoking, !isAwaited, lastProgress == nil else { return }
-    let needsFences = channel.needsFences.pointee.load(ordering: .relaxed) != 0
-    channel.gate.pointee.store(needsFences ? 0 : .max, ordering: .relaxed)
+    channel.gate.pointee.store(channel.workerFences ? 0 : .max, ordering: .relaxed)
   }
 }

@@ -2,8 +2,8 @@ import Synchronization
 
 /// A function as a pool's engine sees it: a number, and bytes that tell a worker what it is.
 package final class FunctionDefinition: Sendable {
-  /// Unique in this process.
-  package let id: UInt32
+  /// Unique in this process, for as long as it can run: 64 bits.
+  package let id: UInt64
   /// What the worker's program makes a runner from.
   package let bytes: ByteBuffer
   /// Whether `bytes` hold a context value, so that a worker should not keep many of them.
@@ -18,11 +18,51 @@ package final class FunctionDefinition: Sendable {
     bytes: ByteBuffer, carriesContext: Bool, strides: (input: Int, output: Int)?, takesRawArray: Bool = false
   ) {
     self.takesRawArray = takesRawArray
-    id = Self.nextID.add(1, ordering: .relaxed).newValue
+    id = Self.numbers.add(1, ordering: .relaxed).newValue
     (self.bytes, self.carriesContext, self.strides) = (bytes, carriesContext, strides)
+    watchers = carriesContext && bytes.count > Self.small ? Locked([]) : nil
   }
 
-  private static let nextID = Atomic<UInt32>(0)
+  deinit { watchers?.withLock { for watcher in $0 { watcher.notice?.post() } } }
+
+  /// Has `notice` posted once nobody can call the function any more, if it is a large one.
+  func whenUnused(_ notice: UnusedNotice) {
+    watchers?.withLock { watchers in
+      if !watchers.contains(where: { $0.notice === notice }) { watchers.append(Watcher(notice: notice)) }
+    }
+  }
+
+  private struct Watcher: Sendable { weak let notice: UnusedNotice? }
+  /// Nil for a small one: of those a worker keeps the last few.
+  private let watchers: Locked<[Watcher]>?
+  private static let small = 64 << 10
+
+  private static let numbers = Atomic<UInt64>(0)
+
+  /// As if `count` more functions had been made, for tests of a program that runs for long.
+  package static func skipNumbers(_ count: UInt64) { numbers.add(count, ordering: .relaxed) }
+}
+
+/// Tells an engine that a function which its workers know can't be called any more.
+package final class UnusedNotice: Sendable {
+  private let isPosted = Atomic<Bool>(false)
+  private let bell: Bell
+
+  init(ringing bell: Bell) { self.bell = bell }
+
+  /// From whatever thread has let go of the function, with whatever lock held.
+  func post() {
+    isPosted.store(true, ordering: .releasing)
+    bell.ring()
+  }
+
+  /// Not all was done: it counts as posted at the next look.
+  func postponed() { isPosted.store(true, ordering: .relaxed) }
+
+  /// Whether it was posted since the last time.
+  func take() -> Bool {
+    isPosted.load(ordering: .relaxed) && isPosted.exchange(false, ordering: .acquiring)
+  }
 }
 
 /// Makes the definition of a Swift function, or says why there can be none.

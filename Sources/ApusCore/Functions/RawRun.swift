@@ -44,4 +44,4 @@ public struct _RawRun {
 
 /// Asked by a worker that finds its gate shut: false if the parent has taken the element back.
 @usableFromInline
-func _mayStart(_ sequence: UInt64) -> Bool { WorkerLoop.current.mayStart(sequence) }
+func _mayStart(_ sequence: UInt64) -> Bool { WorkerLoop.current!.mayStart(sequence) }

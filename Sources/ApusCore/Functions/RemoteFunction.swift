@@ -44,6 +44,9 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
   }
 
   /// Names a function that takes a context value as well, sent once to each worker.
+  ///
+  /// Workers keep the value, decoded, for as long as the function, or a copy of it, is kept: for all its calls. (Of many
+  /// functions with a context a worker keeps four, and is sent the value again when it needs another.)
   @inlinable
   public init<Context: Codable & Sendable>(
     with context: Context,

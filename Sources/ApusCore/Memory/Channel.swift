@@ -69,6 +69,8 @@ package final class Channel: @unchecked Sendable {
   package var ready: SharedWord { word(6) }
   /// Not 0: the kernel lets the worker have no membarrier, so its fast paths fence.
   package var needsFences: SharedWord { word(6, 1) }
+  /// Whether the worker fences for itself.
+  package var workerFences: Bool { needsFences.pointee.load(ordering: .relaxed) != 0 }
   /// The identity of the program's image, 20 bytes in three words.
   package func identity(_ part: Int) -> SharedWord { word(6, 2 + part) }
 
@@ -125,6 +127,21 @@ package final class Channel: @unchecked Sendable {
     if try !hasWork() { apus_futex_wait(sleeping, 1, -1) }
     sleeping.pointee.store(0, ordering: .relaxed)
   }
+}
+
+extension Channel {
+  /// Makes what was stored be seen by workers before what they do next, and what they did before that be seen by what is
+  /// loaded next. False if that is not sure of all of them: the kernel lets us have no barrier (any more), and there are
+  /// some that count on it.
+  package static func order(allFence: () -> Bool) -> Bool {
+    if apus_barrier_all() { return true }
+    // Our side alone. It is enough for a worker that fences.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    return allFence()
+  }
+
+  /// How long to sleep at a time where a wake may be missed.
+  package static let unsureSleep: UInt64 = 5_000_000  // ns
 }
 
 /// The state of taking elements back from a worker; see `Channel.revocation`.

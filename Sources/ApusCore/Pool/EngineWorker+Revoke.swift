@@ -8,9 +8,12 @@ extension EngineWorker {
   /// gate. We shut the gate, have the kernel put a barrier into the worker's stream of instructions, and read
   /// `progress`: a claim that was made before it saw the gate is visible now, and the worker waits at the
   /// gate with every later one until we have decided. Returns how many were taken back.
+  ///
+  /// What is still on its way to the worker follows all the same, and the worker passes over it: the other end of a
+  /// stream can't know that it ends early.
   func revoke() -> Int {
     let before = checkRevocation()  // the last one may be over and nobody have noticed
-    guard inFlight > 0, !isRevoking, outgoing == nil, state == .ready else { return before }
+    guard inFlight > 0, !isRevoking, state == .ready else { return before }
     isRevoking = true
     if let distant {
       // Its answer comes later; nothing is sent to it until then.
@@ -88,15 +91,25 @@ extension EngineWorker {
 
 extension Channel {
   /// Decides which of the tasks before `next` the worker shall not begin, and returns the first of them.
-  package func decideRevocation(before next: UInt64, notBefore expected: UInt64 = 0) -> UInt64 {
+  ///
+  /// - Parameter barrier: Has every processor that runs a worker fence; false if the kernel refuses, as it may where a
+  ///   sandbox was put up after the worker had registered. A worker with `needsFences` does without: its gate is always
+  ///   shut, and it fences.
+  package func decideRevocation(
+    before next: UInt64, notBefore expected: UInt64 = 0, barrier: () -> Bool = { apus_barrier_all() }
+  ) -> UInt64 {
     revocation.pointee.store(Revocation.deciding, ordering: .releasing)
     gate.pointee.store(0, ordering: .sequentiallyConsistent)
-    _ = apus_barrier_all()  // without it (`needsFences`) the gate is always shut, and the worker fences
+    let isOrdered = barrier() || workerFences
     let progress = progress.pointee.load(ordering: .sequentiallyConsistent)
     let begun = max(progress / 2 + (progress & 1), expected)
-    let from = min(begun, next)
+    // Where nothing has ordered the worker's claim before its look at the gate, a claim that we do not see may have
+    // been made: nothing is taken back then, or a task could run twice.
+    let from = isOrdered ? min(begun, next) : next
     revokedFrom.pointee.store(from, ordering: .relaxed)
-    revokedTo.pointee.store(next, ordering: .relaxed)
+    // Release: pairs with the acquire in `mayStart`, which reads the two the other way round. Who sees this end sees no
+    // older beginning.
+    revokedTo.pointee.store(next, ordering: .releasing)
     revocation.pointee.store(Revocation.decided, ordering: .releasing)
     return from
   }

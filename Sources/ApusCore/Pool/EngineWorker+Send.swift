@@ -57,8 +57,9 @@ extension EngineWorker {
     let range = span.range.lowerBound..<span.range.lowerBound + sent
     let bytes = batch.bytes(range)
     var header = TaskHeader(
-      kind: TaskHeader.Kind.chunk, function: job.function.id, count: UInt32(sent),
-      isTimed: job.options.timeLimit == nil ? 0 : 1, first: written, length: UInt64(bytes.count))
+      kind: TaskHeader.Kind.chunk, isTimed: job.options.timeLimit == nil ? 0 : 1, count: UInt32(sent),
+      function: job.function.id,
+      first: written, length: UInt64(bytes.count))
     if strides != nil {
       header.kind = TaskHeader.Kind.rawChunk
       let size = recordSize(TaskHeader.size + bytes.count)
@@ -87,19 +88,41 @@ extension EngineWorker {
 
   private func define(_ function: FunctionDefinition) throws(ChannelCorruption) {
     if function.carriesContext, contexts.count == Self.contextLimit {
-      guard try tasks.space(atLeast: TaskHeader.size) >= TaskHeader.size else { return }
-      let oldest = contexts.removeFirst()
-      functions.remove(oldest)
-      tasks.place().storeBytes(
-        of: TaskHeader(kind: TaskHeader.Kind.forget, function: oldest), as: TaskHeader.self)
-      tasks.publish(TaskHeader.size)
+      guard try forget(contexts.firstIndex { $0.function == nil } ?? 0) else { return }
     }
     let bytes = function.bytes.bytes
     let header = TaskHeader(kind: TaskHeader.Kind.define, function: function.id, length: UInt64(bytes.count))
     guard try stream(header, bytes, owner: function) else { return }
     functions.insert(function.id)
-    if outgoing != nil { defining = function.id }
-    if function.carriesContext { contexts.append(function.id) }
+    if outgoing != nil { defining = (function.id, apus_now()) }
+    if function.carriesContext {
+      contexts.append(Context(id: function.id, function: function))
+      if let unused { function.whenUnused(unused) }
+    }
+  }
+
+  /// Has the worker let go of the functions with a context that nobody can call any more. False if it could not be
+  /// told of all for now.
+  func forgetUnused() throws(ChannelCorruption) -> Bool {
+    guard state == .ready else { return true }
+    var isTold = false
+    defer { if isTold { channel.wakeWorker() } }
+    while let index = contexts.firstIndex(where: { $0.function == nil }) {
+      // Not into the middle of what is being streamed.
+      guard outgoing == nil, try forget(index) else { return false }
+      isTold = true
+    }
+    return true
+  }
+
+  /// Has the worker let go of a function that it keeps. False if there is no room for the word.
+  private func forget(_ index: Int) throws(ChannelCorruption) -> Bool {
+    guard try tasks.space(atLeast: TaskHeader.size) >= TaskHeader.size else { return false }
+    let id = contexts.remove(at: index).id
+    functions.remove(id)
+    tasks.place().storeBytes(of: TaskHeader(kind: TaskHeader.Kind.forget, function: id), as: TaskHeader.self)
+    tasks.publish(TaskHeader.size)
+    return true
   }
 
   /// Starts a record that need not fit the ring. False if not even its header does.
@@ -129,7 +152,10 @@ extension EngineWorker {
     }
     outgoing = rest.isEmpty ? nil : (rest, owner)
     if rest.isEmpty { defining = nil }
-    if moved { channel.wakeWorker() }
+    if moved {
+      channel.wakeWorker()
+      if defining != nil { defining!.movedAt = apus_now() }
+    }
     return moved
   }
 }

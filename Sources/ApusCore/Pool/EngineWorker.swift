@@ -30,6 +30,13 @@ final class EngineWorker {
     var taken: Int
   }
 
+  /// A function with a context that the worker keeps.
+  struct Context {
+    let id: UInt64
+    /// Nil once nobody can call it any more.
+    weak var function: FunctionDefinition?
+  }
+
   let slot: Int
   let process: any WorkerProcess
   /// The same, if it is a child of ours; or if it is not.
@@ -50,9 +57,11 @@ final class EngineWorker {
   @exclusivity(unchecked) var written: UInt64 = 0
   /// A record that is on its way through the ring, and who keeps its memory alive.
   @exclusivity(unchecked) var outgoing: (rest: UnsafeRawBufferPointer, owner: AnyObject)?
-  @exclusivity(unchecked) var functions: Set<UInt32> = []
+  @exclusivity(unchecked) var functions: Set<UInt64> = []
   /// Those of them that carry a context, the oldest first.
-  var contexts: [UInt32] = []
+  var contexts: [Context] = []
+  /// Told when one of those can't be called any more.
+  let unused: UnusedNotice?
 
   // MARK: What comes back
 
@@ -79,8 +88,8 @@ final class EngineWorker {
   var isKilled = false
   /// Whether it ever took tasks.
   var wasReady = false
-  /// The function whose definition is still on its way to it.
-  var defining: UInt32?
+  /// The function whose definition is still on its way to it, and when the worker took in some of it.
+  var defining: (function: UInt64, movedAt: UInt64)?
   var corruption: String?
   @exclusivity(unchecked) var isRevoking = false
   /// Asked to give tasks back, it has not answered yet.
@@ -88,20 +97,22 @@ final class EngineWorker {
   var isDead = false
 
   init(
-    slot: Int, process: any WorkerProcess, channel: Channel, touched: TouchedJobs, now: UInt64
+    slot: Int, process: any WorkerProcess, channel: Channel, touched: TouchedJobs,
+    unused: UnusedNotice? = nil, now: UInt64
   ) {
     (self.slot, self.process, self.channel) = (slot, process, channel)
     (child, distant) = (process as? ChildWorker, process as? any DistantProcess)
-    (startedAt, mark, self.touched) = (now, now, touched)
+    (startedAt, mark, self.touched, self.unused) = (now, now, touched, unused)
     tasks = channel.taskWriter
     results = channel.resultReader
   }
 
-  var isIdle: Bool { state == .ready && inFlight == 0 }
+  /// Whether it could begin a task at once: nothing else is on its way to it either.
+  var isIdle: Bool { state == .ready && inFlight == 0 && outgoing == nil && !isRevoking }
 
   /// Whether it has one task and has not begun it, so that the task could be taken back.
   var hasOnlyWaiting: Bool {
-    state == .ready && inFlight == 1 && outgoing == nil && !isRevoking
+    state == .ready && inFlight == 1 && !isRevoking
       && channel.progress.pointee.load(ordering: .relaxed) < expected &* 2 &+ 1
   }
 
@@ -140,13 +151,21 @@ final class EngineWorker {
 
   func openGate() {
     guard !isRevoking else { return }
-    let needsFences = channel.needsFences.pointee.load(ordering: .relaxed) != 0
-    channel.gate.pointee.store(needsFences ? 0 : .max, ordering: .relaxed)
+    channel.gate.pointee.store(channel.workerFences ? 0 : .max, ordering: .relaxed)
   }
 
   // MARK: Stopping the task it is at
 
-  /// Asks the task at the head to stop. `kill` once `killAt` has passed.
+  /// When the worker is to be killed if its task has not stopped. What waits behind the task was asked back before;
+  /// the answer of a worker elsewhere is waited for, but not for ever.
+  var killTime: UInt64? {
+    guard let stop, !isKilled else { return nil }
+    return awaitsDecision ? stop.killAt.addingClamped(Self.answerTime) : stop.killAt
+  }
+
+  private static let answerTime: UInt64 = 1_000_000_000  // ns
+
+  /// Asks the task at the head to stop. `kill` once `killTime` has passed.
   func askToStop(_ reason: StopReason, killAt: UInt64) {
     guard stop == nil, inFlight > 0 else { return }
     stop = (expected, reason, killAt)
@@ -164,10 +183,17 @@ final class EngineWorker {
   /// Whether the worker says that it is in the task at the head.
   var hasBegunHead: Bool { channel.progress.pointee.load(ordering: .acquiring) == expected &* 2 &+ 1 }
 
+  /// Whether it has begun the first task of a chunk, or is through with it.
+  func hasBegun(_ chunk: Chunk) -> Bool {
+    channel.progress.pointee.load(ordering: .relaxed) > chunk.first &* 2
+  }
+
   /// When the time of the task at the head is over: so long after it was begun, as the worker says, if that is
   /// possible. A worker that does not begin what it was given has a second more.
   func limitEnds(_ limit: UInt64, now: UInt64) -> UInt64 {
-    guard hasBegunHead else { return (mark &+ 1_000_000_000).addingClamped(limit) }
+    guard hasBegunHead else {
+      return (mark &+ 1_000_000_000).addingClamped(limit).addingClamped(awaitsDecision ? Self.answerTime : 0)
+    }
     let said = channel.begun.pointee.load(ordering: .relaxed)
     return (said > mark && said <= now ? said : mark).addingClamped(limit)
   }

@@ -5,24 +5,24 @@
 package struct TaskHeader: BitwiseCopyable {
   package enum Kind {
     /// `function`, as the `length` bytes that follow describe it.
-    package static let define: UInt32 = 1
+    package static let define: UInt16 = 1
     /// `count` elements: a `UInt32` length of each, then their bytes. `length` is that of the whole.
-    package static let chunk: UInt32 = 2
+    package static let chunk: UInt16 = 2
     /// `count` elements of plain memory of one size, `length` bytes in all.
-    package static let rawChunk: UInt32 = 3
+    package static let rawChunk: UInt16 = 3
     /// One element of `length` bytes, more than a chunk may have.
-    package static let large: UInt32 = 4
+    package static let large: UInt16 = 4
     /// `function` will not be called again.
-    package static let forget: UInt32 = 5
+    package static let forget: UInt16 = 5
     /// Nothing more will come: end.
-    package static let stop: UInt32 = 6
+    package static let stop: UInt16 = 6
   }
 
-  package var kind: UInt32
-  package var function: UInt32 = 0
-  package var count: UInt32 = 0
+  package var kind: UInt16
   /// 1: note when each element is begun, for its time limit.
-  package var isTimed: UInt32 = 0
+  package var isTimed: UInt16 = 0
+  package var count: UInt32 = 0
+  package var function: UInt64 = 0
   package var first: UInt64 = 0
   package var length: UInt64 = 0
 

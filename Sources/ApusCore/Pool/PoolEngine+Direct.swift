@@ -80,7 +80,7 @@ extension EngineWorker {
     place.copyMemory(from: argument.baseAddress!, byteCount: argument.count)
     tasks.place().storeBytes(
       of: TaskHeader(
-        kind: isRaw ? TaskHeader.Kind.rawChunk : TaskHeader.Kind.chunk, function: function.id, count: 1,
+        kind: isRaw ? TaskHeader.Kind.rawChunk : TaskHeader.Kind.chunk, count: 1, function: function.id,
         first: written, length: UInt64(length)), as: TaskHeader.self)
     tasks.publish(size)
     channel.wakeWorker()

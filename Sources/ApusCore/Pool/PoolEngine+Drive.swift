@@ -157,9 +157,7 @@ extension PoolEngine {
         _ = try worker.pushOutgoing()
         if worker.checkRevocation() > 0 { for job in active { list(job) } }
         // A task of a cancelled job that could not be taken back in time.
-        if let job = worker.chunks.first?.job, job.isCancelled {
-          worker.askToStop(.cancelled, killAt: now &+ job.options.grace)
-        }
+        if worker.chunks.first?.job.isCancelled == true { finished += try stopCancelled(worker, now: now) }
       } catch { condemn(worker, error) }
     }
     guard isNews else { return false }
@@ -175,10 +173,11 @@ extension PoolEngine {
   // MARK: Sleeping
 
   private func sleepUntilNews(_ isEngineThread: Bool) {
-    armWorkers()
+    let isSure = armWorkers()
     if pump(isLast: true) { return disarmWorkers() }
     sleepers += 1
-    let timeout = nextDeadline(now: apus_now())
+    var timeout = nextDeadline(now: apus_now())
+    if !isSure { timeout = min(timeout ?? .max, Channel.unsureSleep) }
     if isEngineThread { isEngineThreadAsleep = true }
     waitUnlocked(on: busy, timeout)
     if isEngineThread { wakeUp() }
@@ -194,10 +193,13 @@ extension PoolEngine {
     announce()
   }
 
-  private func armWorkers() {
+  /// Has the workers ring when something happens. False if one may not see that in time, because the kernel lets us have
+  /// no barrier (any more).
+  @discardableResult
+  private func armWorkers() -> Bool {
     for case let worker? in workers { worker.requestAttention() }
     // Pairs with the workers' plain stores and loads: see `Channel.gate`.
-    _ = apus_barrier_all()
+    return Channel.order { workers.allSatisfy { $0?.channel.workerFences ?? true } }
   }
 
   private func disarmWorkers() {

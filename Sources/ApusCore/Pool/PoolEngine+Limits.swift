@@ -11,12 +11,16 @@ extension PoolEngine {
       if worker.state == .starting, let limit = configuration.startUpLimit {
         next = min(next, worker.startedAt &+ limit)
       }
-      if let stop = worker.stop {
-        if !worker.isKilled { next = min(next, stop.killAt) }
+      if worker.stop != nil {
+        next = min(next, worker.killTime ?? .max)
       } else if !worker.isKilled, let limit = worker.chunks.first?.job.options.timeLimit {
         next = min(next, worker.limitEnds(limit, now: now))
       }
       if worker.hasOnlyWaiting, hasIdleWorker { next = min(next, worker.mark &+ Self.patience) }
+      if let defining = worker.defining, !queue.isEmpty {
+        let end = defining.movedAt &+ Self.definingPatience
+        if end > now { next = min(next, end) }
+      }
     }
     if !congested.isEmpty { next = min(next, now &+ 10_000_000) }
     guard next != .max else { return nil }
@@ -27,6 +31,7 @@ extension PoolEngine {
   /// worker, and workers are started where some are missing.
   func enforceLimits(now: UInt64) {
     nextLimitCheck = now &+ 1_000_000
+    if unused.take() { forgetUnused() }
     for case let worker? in workers {
       if worker.state == .starting, let limit = configuration.startUpLimit, !worker.isReady,
         now >= worker.startedAt &+ limit
@@ -35,14 +40,15 @@ extension PoolEngine {
         worker.kill(nil)
       }
       if let stop = worker.stop {
-        if now >= stop.killAt, !worker.isKilled { killUnlessOver(worker, stop.reason, now: now) }
+        if let end = worker.killTime, now >= end { killUnlessOver(worker, stop.reason, now: now) }
       } else if let limit = worker.chunks.first?.job.options.timeLimit,
         now >= worker.limitEnds(limit, now: now)
       {
-        enforce(limit, worker, now: now)
+        enforceLimit(worker, now: now)
       }
     }
     if !congested.isEmpty { relayCongested() }
+    adoptStarted(now: now)
     let due = vacancies.filter { $0.at <= now }.map(\.slot)
     guard !due.isEmpty, !isClosing else { return }
     vacancies.removeAll { $0.at <= now }
@@ -50,27 +56,77 @@ extension PoolEngine {
   }
 
   /// The task at the head is past its limit, unless its result is there and nobody has looked.
-  private func enforce(_ limit: UInt64, _ worker: EngineWorker, now: UInt64) {
+  private func enforceLimit(_ worker: EngineWorker, now: UInt64) {
     guard worker.state == .ready else { return }
     let late = worker.expected
-    do { _ = try worker.receive(now: now) } catch { return condemn(worker, error) }
-    if worker.expected == late, let job = worker.chunks.first?.job, !worker.isKilled {
-      if worker.hasBegunHead {
-        worker.askToStop(.timeLimit, killAt: now &+ job.options.grace)
-      } else {
-        worker.kill(nil)  // it does not even begin; another one will
+    var finished = 0
+    do {
+      finished = try worker.receive(now: now)
+      if worker.expected == late, worker.inFlight > 0 {
+        if worker.hasBegunHead {
+          finished += try stopHead(of: worker, .timeLimit, now: now)
+        } else if worker.awaitsDecision {
+          worker.kill(nil)  // not even a word of it
+        } else if takeBackWaiting(of: worker) > 0, worker.inFlight == 0 {
+          worker.kill(nil)  // it does not even begin; another one will
+        }
       }
-    }
-    schedule()
-    announce()
+    } catch { condemn(worker, error) }
+    settle(finished)
   }
 
   /// Kills a worker whose task was asked to stop in time, unless its result is there and nobody has looked.
   private func killUnlessOver(_ worker: EngineWorker, _ reason: StopReason, now: UInt64) {
-    do { _ = try worker.receive(now: now) } catch { return condemn(worker, error) }
-    if let stop = worker.stop, stop.sequence == worker.expected { return worker.kill(reason) }
+    let finished: Int
+    do { finished = try worker.receive(now: now) } catch { return condemn(worker, error) }
+    // Nothing waits behind the task (`stopHead`), so nothing is begun if it ends before the kill reaches it.
+    if let stop = worker.stop, stop.sequence == worker.expected { worker.kill(reason) }
+    settle(finished)
+  }
+
+  /// Asks the task at the head of a worker to stop, unless it has ended. What waits behind it is taken back first: a
+  /// kill, should it come to that, ends the whole worker, and must meet nobody else. Returns how many tasks were found
+  /// finished.
+  func stopHead(
+    of worker: EngineWorker, _ reason: StopReason, now: UInt64
+  ) throws(ChannelCorruption) -> Int {
+    let head = worker.expected
+    _ = takeBackWaiting(of: worker)
+    // What the worker has begun is settled now, and what it did before that is here.
+    let finished = try worker.receive(now: now)
+    if worker.expected == head, worker.inFlight > 0, let job = worker.chunks.first?.job {
+      worker.askToStop(reason, killAt: now.addingClamped(job.options.grace))
+    }
+    return finished
+  }
+
+  /// Asks the task that a worker is at to stop if its job was cancelled. Returns how many were found finished.
+  func stopCancelled(_ worker: EngineWorker, now: UInt64) throws(ChannelCorruption) -> Int {
+    var finished = 0
+    while let job = worker.chunks.first?.job, job.isCancelled, worker.stop == nil {
+      finished += try stopHead(of: worker, .cancelled, now: now)
+    }
+    return finished
+  }
+
+  private func takeBackWaiting(of worker: EngineWorker) -> Int {
+    let count = worker.revoke()
+    if count > 0 { for job in active { list(job) } }
+    return count
+  }
+
+  /// After tasks were found finished, or taken back: what they printed goes out before their results.
+  private func settle(_ finished: Int) {
+    if finished > 0 { look(at: quiet, timeout: 0) }
     schedule()
     announce()
+  }
+
+  /// Has workers let go of functions that no call can use any more.
+  private func forgetUnused() {
+    for case let worker? in workers {
+      do { if try !worker.forgetUnused() { unused.postponed() } } catch { condemn(worker, error) }
+    }
   }
 
   // MARK: The end
@@ -109,15 +165,18 @@ extension PoolEngine {
     failEverything(.closed)
     // `exit` runs what bodies registered with `atexit`; it gets a quarter of a second.
     let endOfExit = apus_now() &+ 250_000_000
-    driveBounded(until: { endOfExit }) { workers.allSatisfy { $0 == nil } }
+    driveBounded(until: { endOfExit }) { hasNoWorkers }
     killAll()
     // Not even a kill is sure to be quick (a process in an uninterruptible wait), so this is bounded as well.
     let endOfKill = apus_now() &+ 2_000_000_000
-    driveBounded(until: { endOfKill }) { workers.allSatisfy { $0 == nil } }
+    driveBounded(until: { endOfKill }) { hasNoWorkers }
+    starter.end()
     isClosed = true
     poke.ring()
     settleOutput()
   }
+
+  private var hasNoWorkers: Bool { starting == 0 && workers.allSatisfy { $0 == nil } }
 
   private func tellToStop(_ worker: EngineWorker) {
     guard (try? worker.tasks.space(atLeast: TaskHeader.size)) ?? 0 >= TaskHeader.size else { return }

@@ -6,7 +6,11 @@ extension PoolEngine {
   /// How long a worker may take to begin its only task while another one is idle. It may just be waking up.
   static let patience: UInt64 = 2_000_000  // ns
 
-  var hasIdleWorker: Bool { workers.contains { $0?.isIdle == true && $0?.isRevoking == false } }
+  /// How long a worker that is being told of a function may take in none of it until others are told as well. It may
+  /// be stopped, or in a task that turned out to be long.
+  static let definingPatience: UInt64 = 20_000_000  // ns
+
+  var hasIdleWorker: Bool { workers.contains { $0?.isIdle == true } }
 
   /// How many tasks of a job make its next chunk.
   func chunkSize(_ job: EngineJob, limit: Int) -> Int {
@@ -22,48 +26,67 @@ extension PoolEngine {
     }
   }
 
-  /// Hands queued tasks to workers that can take them, one chunk a worker in turn.
-  func schedule() {
+  /// Hands queued tasks to workers that can take them, one chunk a worker in turn. True if any was given.
+  @discardableResult
+  func schedule() -> Bool {
+    var gaveAny = false
     var gave = true
     while gave, !queue.isEmpty {
       gave = false
       for case let worker? in workers where worker.state == .ready && worker.outgoing == nil {
         guard let job = nextJob(for: worker) else { continue }
         do { gave = try give(job, to: worker) || gave } catch { condemn(worker, error) }
-        if queue.isEmpty { return }
+        if queue.isEmpty { return true }
       }
+      if gave { gaveAny = true }
     }
+    return gaveAny
   }
 
-  /// The job whose turn it is, if this worker should have a task of it now.
+  /// The first job in the queue whose turn it is, if this worker should have a task of it now.
   private func nextJob(for worker: EngineWorker) -> EngineJob? {
-    while let job = queue.first, job.queued == 0 {
-      _ = queue.popFirst()
-      job.isListed = false
-    }
-    guard let job = queue.first else { return nil }
-    // Workers that are being told of the function take a task each as soon as they know it.
-    if !worker.functions.contains(job.function.id), job.queued <= definers(of: job.function) { return nil }
     // One that has not yet passed what was taken back from it is stopped, or deep in a long task.
     guard !worker.isRevoking else { return nil }
-    if worker.inFlight == 0 { return job }
+    for _ in 0..<queue.count {
+      guard let job = queue.first else { return nil }
+      if job.queued > 0, worker.functions.contains(job.function.id) || job.queued > definers(of: job.function)
+      {
+        return canTake(job, worker) ? job : nil
+      }
+      // Workers that are being told of the function take a task each as soon as they know it. Until then it is the
+      // others' turn.
+      _ = queue.popFirst()
+      if job.queued > 0 { queue.append(job) } else { job.isListed = false }
+    }
+    return nil
+  }
+
+  /// Whether a worker should have a task of a job behind those that it has.
+  private func canTake(_ job: EngineJob, _ worker: EngineWorker) -> Bool {
+    if worker.inFlight == 0 { return true }
     let size = chunkSize(job, limit: job.queued)
     // A distant worker would be idle until it hears of the next task.
-    if worker.distant != nil, worker.stop == nil, worker.inFlight <= size { return job }
+    if worker.distant != nil, worker.stop == nil, worker.inFlight <= size { return true }
     // Behind another task only if both are known to be short, so that a long one is never queued behind a
     // long one while a worker is idle. What turns out to be long after all is taken back.
     guard worker.stop == nil, worker.inFlight < Self.backlogChunks * size,
       let time = job.taskTime, time < pace.chunk
-    else { return nil }
+    else { return false }
     // The tasks at both ends stand for those between them.
-    guard let first = worker.chunks.first?.job.taskTime, let last = worker.chunks.last?.job.taskTime,
-      Double(worker.inFlight) * max(first, last) < pace.backlog
-    else { return nil }
-    return job
+    guard let first = worker.chunks.first?.job.taskTime, let last = worker.chunks.last?.job.taskTime else {
+      return false
+    }
+    return Double(worker.inFlight) * max(first, last) < pace.backlog
   }
 
+  /// How many workers are being told of a function and take it in.
   private func definers(of function: FunctionDefinition) -> Int {
-    workers.count { $0?.defining == function.id }
+    var count = 0
+    for case let worker? in workers {
+      guard let defining = worker.defining, defining.function == function.id else { continue }
+      if apus_now() &- defining.movedAt < Self.definingPatience { count += 1 }
+    }
+    return count
   }
 
   /// How many messages of `size` tasks may follow each other to one worker.
@@ -94,11 +117,13 @@ extension PoolEngine {
     return true
   }
 
-  /// If a worker is idle and nothing is queued, takes back what other workers have not begun: what waits in their
-  /// rings behind tasks that turned out to be long, and the only task of one that does not get going (it may be
-  /// stopped). True if anything was.
+  /// If a worker is idle and nothing queued is for it, takes back what other workers have not begun: what waits in
+  /// their rings behind tasks that turned out to be long, and the only task of one that does not get going (it may be
+  /// stopped). True if anything was given to a worker.
   func rebalance() -> Bool {
-    guard queue.isEmpty, hasIdleWorker else { return false }
+    guard hasIdleWorker else { return false }
+    // What waited for workers that were being told of its function need not wait any more.
+    if !queue.isEmpty, schedule() { return true }
     let now = apus_now()
     var taken = 0
     for case let worker? in workers

@@ -7,41 +7,64 @@ extension PoolEngine {
 
   private func isDistant(_ slot: Int) -> Bool { slot >= firstDistant }
 
-  /// Starts the first workers; throws if none could be.
+  /// Starts the first workers; throws if none could be. They are there when it returns.
   func startAll() throws(ProcessError) {
     let now = apus_now()
-    let failures = start(Array(0..<configuration.workers), now: now)
+    let slots = Array(0..<configuration.workers)
+    let children = adoptAll(starter.startNow(slots.filter { !isDistant($0) }), now: now)
+    let failures = children + adoptAll(startDistant(slots.filter(isDistant)), now: now)
     if let first = failures.first, failures.count == configuration.workers { throw first }
   }
 
-  /// Starts workers for slots; those that can't be are tried again later. Returns why they could not.
-  @discardableResult
-  func start(_ slots: [Int], now: UInt64) -> [ProcessError] {
-    var failures: [ProcessError] = []
-    var failed: [Int] = []
-    let children = slots.filter { !isDistant($0) }
-    let started = ChildWorker.start(
-      children.count, configuration.command, doorbell: doorbell.descriptor.number)
-    for (slot, result) in zip(children, started) {
-      do { try adopt(result.get(), slot: slot, now: now) } catch {
-        failures.append(error)
-        failed.append(slot)
-      }
+  /// Has workers started for slots; those that can't be are tried again later.
+  func start(_ slots: [Int], now: UInt64) {
+    for slot in slots where !isDistant(slot) {
+      starting += 1
+      starter.start(slot)
     }
-    for slot in slots where isDistant(slot) {
+    adoptAll(startDistant(slots.filter(isDistant)), now: now)
+  }
+
+  /// Takes in the workers that have been started meanwhile.
+  func adoptStarted(now: UInt64) {
+    guard starting > 0 else { return }
+    let started = starter.take()
+    starting -= started.count
+    adoptAll(started, now: now)
+    // The pool has been ended, or given up, meanwhile.
+    if problem != nil { for (slot, _) in started { workers[slot]?.kill(nil) } }
+  }
+
+  private typealias Started = (slot: Int, result: Result<(any WorkerProcess, Channel), ProcessError>)
+
+  private func startDistant(_ slots: [Int]) -> [Started] {
+    slots.map { slot in
+      (slot, Result { () throws(ProcessError) in try distant!.start(slot - firstDistant) })
+    }
+  }
+
+  @discardableResult
+  private func adoptAll(_ started: [WorkerStarter.Started], now: UInt64) -> [ProcessError] {
+    adoptAll(started.map { ($0.slot, $0.result.map { ($0, $0.channel) }) }, now: now)
+  }
+
+  /// Returns why workers could not be had.
+  @discardableResult
+  private func adoptAll(_ started: [Started], now: UInt64) -> [ProcessError] {
+    var failures: [ProcessError] = []
+    for (slot, result) in started {
       do {
-        let (process, channel) = try distant!.start(slot - firstDistant)
+        let (process, channel) = try result.get()
         try adopt(process, channel, slot: slot, now: now)
       } catch {
         failures.append(error)
-        failed.append(slot)
+        vacancies.append((slot, now + retryDelay()))
       }
     }
-    for slot in failed { vacancies.append((slot, now + retryDelay())) }
     if let last = failures.last {
       failedStarts += 1
       note(Event(.warning, from: eventSource, text: last.description))
-      if failedStarts >= configuration.startUpAttempts * configuration.workers,
+      if failedStarts >= configuration.startUpAttempts * configuration.workers, starting == 0,
         workers.allSatisfy({ $0 == nil })
       {
         breakDown(.spawnFailed(last))
@@ -50,27 +73,31 @@ extension PoolEngine {
     return failures
   }
 
-  private func adopt(_ child: ChildWorker, slot: Int, now: UInt64) throws(ProcessError) {
-    do { try adopt(child, child.channel, slot: slot, now: now) } catch {
-      child.kill()
-      _ = child.process.wait()
-      throw error
-    }
-  }
-
   private func adopt(_ process: any WorkerProcess, _ channel: Channel, slot: Int, now: UInt64)
     throws(ProcessError)
   {
-    let worker = EngineWorker(slot: slot, process: process, channel: channel, touched: touched, now: now)
-    if let death = process.deathNotice { try quiet.add(death, tag: Tag.death | UInt64(slot)) }
-    if let child = worker.child {
-      try quiet.add(child.output.descriptor, tag: Tag.output | UInt64(slot))
-      try quiet.add(child.errors.descriptor, tag: Tag.errors | UInt64(slot))
+    let worker = EngineWorker(
+      slot: slot, process: process, channel: channel, touched: touched, unused: unused, now: now)
+    do { try watch(worker) } catch {
+      worker.process.kill()
+      if let child = worker.child { _ = child.process.wait() }
+      throw error
     }
     worker.openGate()
-    if sleepers > 0 { worker.requestAttention() }
     workers[slot] = worker
     note(Event(.workerStarted, from: eventSource, worker: slot, process: process.pid))
+    guard sleepers > 0 else { return }
+    // Threads that sleep count on being rung when it is ready, which it may be already.
+    worker.requestAttention()
+    let isSure = Channel.order { channel.workerFences }
+    if !isSure || worker.isReady { doorbell.ring() }
+  }
+
+  private func watch(_ worker: EngineWorker) throws(ProcessError) {
+    if let death = worker.process.deathNotice { try quiet.add(death, tag: Tag.death | UInt64(worker.slot)) }
+    guard let child = worker.child else { return }
+    try quiet.add(child.output.descriptor, tag: Tag.output | UInt64(worker.slot))
+    try quiet.add(child.errors.descriptor, tag: Tag.errors | UInt64(worker.slot))
   }
 
   /// 10 ms after the first failure in a row, then twice as long each time, up to a second.
@@ -193,7 +220,9 @@ extension PoolEngine {
     }
     restarts += 1
     if let limit = configuration.restarts, restarts > limit {
-      if workers.allSatisfy({ $0 == nil }), vacancies.isEmpty { breakDown(.restartsExhausted(limit, loss)) }
+      if workers.allSatisfy({ $0 == nil }), vacancies.isEmpty, starting == 0 {
+        breakDown(.restartsExhausted(limit, loss))
+      }
       return
     }
     if delay == 0 {

@@ -21,6 +21,9 @@ package final class PoolEngine: @unchecked Sendable {
   let distant: (any DistantWorkers)?
   let firstDistant: Int
   @exclusivity(unchecked) var workers: [EngineWorker?]
+  let starter: WorkerStarter
+  /// How many it is at.
+  @exclusivity(unchecked) var starting = 0
   @exclusivity(unchecked) var restarts = 0
   @exclusivity(unchecked) var failedStarts = 0
   /// Slots that want a worker, and when to try.
@@ -45,6 +48,8 @@ package final class PoolEngine: @unchecked Sendable {
   @exclusivity(unchecked) var suspended = 0
   /// Jobs that may have something to tell since the last look.
   let touched = TouchedJobs()
+  /// Posted when workers keep a function that no call can use any more.
+  let unused: UnusedNotice
 
   /// How many callers are at the door: who holds the lock for a direct call lets them in.
   let arrivals = Atomic<Int>(0)
@@ -101,6 +106,8 @@ package final class PoolEngine: @unchecked Sendable {
     workers = Array(repeating: nil, count: configuration.workers)
     (quiet, busy) = (try Poller(), try Poller())
     (doorbell, poke) = (try Bell(), try Bell())
+    unused = UnusedNotice(ringing: poke)
+    starter = WorkerStarter(configuration.command, doorbell: doorbell, notice: poke)
     try quiet.add(poke.descriptor.number, tag: Tag.poke)
     try busy.add(quiet.descriptor.number, tag: Tag.quiet)
     try busy.add(doorbell.descriptor.number, tag: Tag.doorbell)
@@ -241,11 +248,15 @@ package final class PoolEngine: @unchecked Sendable {
 
   package enum Stage { case queued, begun, over }
 
-  /// How far a job of one task is.
+  /// How far a job of one task is. A task that waits in a worker's ring is not begun.
   package func stage(of job: EngineJob) -> Stage {
     lock.withLock {
       if job.isComplete || job.isCancelled { return .over }
-      return job.inFlight > 0 ? .begun : .queued
+      guard job.inFlight > 0 else { return .queued }
+      let isBegun = workers.contains { worker in
+        worker?.chunks.contains { $0.job === job && worker!.hasBegun($0) } ?? false
+      }
+      return isBegun ? .begun : .queued
     }
   }
 
@@ -273,13 +284,14 @@ package final class PoolEngine: @unchecked Sendable {
       job.queue.removeAll()
       job.queued = 0
       let now = apus_now()
-      for case let worker? in workers where worker.chunks.contains(where: { $0.job === job }) {
+      var finished = 0
+      for case let worker? in workers
+      where worker.state != .leaving && worker.chunks.contains(where: { $0.job === job }) {
         _ = worker.revoke()
         // What the worker is at, if it is the job's.
-        if let head = worker.chunks.first, head.job === job {
-          worker.askToStop(.cancelled, killAt: now &+ job.options.grace)
-        }
+        do { finished += try stopCancelled(worker, now: now) } catch { condemn(worker, error) }
       }
+      if finished > 0 { look(at: quiet, timeout: 0) }
       scheduleAgain()
       touched.add(job)
       announce()

@@ -22,6 +22,8 @@ package struct SpawnRequest: Sendable {
   /// `newProcessGroup`.
   package var groupEndsWithChild: Bool
   package var workingDirectory: String?
+  /// Where the child starts if nothing else is said. Nil: in what is the current folder then.
+  package var folder: WorkingFolder?
   /// Where the child writes the number of its group before it runs anything, if it has one of its own: in memory that
   /// lives as long as the child's start takes.
   // Sound: written by the child alone until its start is over.

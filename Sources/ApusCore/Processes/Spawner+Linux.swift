@@ -98,8 +98,9 @@ private final class SpawnerThread: Sendable {
 /// Spawns from the calling thread.
 private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, ProcessError> {
   let doing = "starting \(request.path)"
+  let directory = request.workingDirectory ?? request.folder?.path
   guard
-    let strings = CStringArray([request.path, request.workingDirectory ?? ""]),
+    let strings = CStringArray([request.path, directory ?? ""]),
     let arguments = CStringArray(request.arguments),
     let environment = CStringArray(request.environment)
   else {
@@ -121,7 +122,7 @@ private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, Proce
         envp: environment.pointers,
         descriptors: descriptors.baseAddress,
         descriptor_count: descriptors.count,
-        working_directory: request.workingDirectory == nil ? nil : UnsafePointer(strings.pointers[1]),
+        working_directory: directory == nil ? nil : UnsafePointer(strings.pointers[1]),
         flags: flags,
         group_note: request.groupNote,
         failed_step: step
@@ -130,18 +131,18 @@ private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, Proce
     }
   }
   if error != 0 {
-    return .failure(ProcessError(errno: error, doing: doing + detail(of: Int(step), in: request)))
+    return .failure(ProcessError(errno: error, doing: doing + detail(of: Int(step), in: directory)))
   }
   let ownGroup: ChildProcess.Group = request.groupEndsWithChild ? .endsWithChild : .own
   let group = request.newProcessGroup ? ownGroup : .shared
   return .success(ChildProcess(pid: pid, pidfd: pidfd, group: group))
 }
 
-private func detail(of step: Int, in request: SpawnRequest) -> String {
+private func detail(of step: Int, in directory: String?) -> String {
   switch step {
   case Int(APUS_SPAWN_STEP_GROUP): ": making its process group"
   case Int(APUS_SPAWN_STEP_DESCRIPTORS): ": handing it its descriptors"
-  case Int(APUS_SPAWN_STEP_DIRECTORY): ": entering its working directory \(request.workingDirectory ?? "")"
+  case Int(APUS_SPAWN_STEP_DIRECTORY): ": entering its working directory \(directory ?? "")"
   default: ""
   }
 }

@@ -43,8 +43,10 @@ package enum WorkerCommand {
       environment.append("SWIFT_BACKTRACE=interactive=no,color=no,registers=none,images=none,limit=16,top=4")
     }
     // Not the path it was started by: the program may have been rebuilt or deleted since.
-    return SpawnRequest(
+    var request = SpawnRequest(
       path: "/proc/self/exe", arguments: [programName, role.argument], environment: environment)
+    request.folder = WorkingFolder()
+    return request
   }
 
   private static var programName: String { CommandLine.arguments.first ?? "apus" }

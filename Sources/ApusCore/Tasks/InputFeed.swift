@@ -76,7 +76,7 @@ final class InputFeed<Input: Sendable>: Sendable {
     return .input(try input.get())
   }
 
-  /// The next input, when it is there; nil after the last.
+  /// The next input, when it is there; nil after the last, and for a task that is cancelled.
   func next() async -> Result<Input, any Error>? {
     while true {
       do {
@@ -86,14 +86,20 @@ final class InputFeed<Input: Sendable>: Sendable {
         case .notYet: break
         }
       } catch { return .failure(error) }
-      await withUnsafeContinuation { continuation in
-        let goesOn = state.withLock {
-          if $0.input != nil || $0.isOver { return true }
-          $0.taker = continuation
-          return false
+      await withTaskCancellationHandler {
+        await withUnsafeContinuation { continuation in
+          let goesOn = state.withLock {
+            // Asked under the lock: a cancellation comes there after it has marked the task.
+            if $0.input != nil || $0.isOver || Task.isCancelled { return true }
+            $0.taker = continuation
+            return false
+          }
+          if goesOn { continuation.resume() }
         }
-        if goesOn { continuation.resume() }
+      } onCancel: {
+        state.withLock { $0.takeTaker() }?.resume()
       }
+      if Task.isCancelled { return nil }
     }
   }
 }

@@ -47,7 +47,8 @@ extension ProcessPool {
 
   /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func first<
     Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
@@ -61,7 +62,8 @@ extension ProcessPool {
 
   /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func first<
     Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
@@ -107,7 +109,8 @@ extension ProcessPool {
 
   /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
   public func first<
@@ -122,7 +125,8 @@ extension ProcessPool {
 
   /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
   public func first<

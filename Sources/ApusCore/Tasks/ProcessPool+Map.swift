@@ -48,7 +48,8 @@ extension ProcessPool {
 
   /// Calls a body on every input, in the workers, and returns the results in the order of the inputs.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func map<
     Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
@@ -65,7 +66,8 @@ extension ProcessPool {
 
   /// Calls a body on every input, in the workers, and returns the results in the order of the inputs.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func map<
     Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
@@ -124,7 +126,8 @@ extension ProcessPool {
 
   /// Calls a body on every input, in the workers, and blocks until all results are there.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
   public func map<
@@ -142,7 +145,8 @@ extension ProcessPool {
 
   /// Calls a body on every input, in the workers, and blocks until all results are there.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
   public func map<

@@ -40,7 +40,8 @@ extension ProcessPool {
 
   /// Calls a body on every input, in the workers, and returns what became of each, in the order of the inputs.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func outcomes<
     Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
@@ -57,7 +58,8 @@ extension ProcessPool {
 
   /// Calls a body on every input, in the workers, and returns what became of each, in the order of the inputs.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func outcomes<
     Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
@@ -115,7 +117,8 @@ extension ProcessPool {
 
   /// Calls a body on every input, in the workers, and blocks until it is known what became of each.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
   public func outcomes<
@@ -133,7 +136,8 @@ extension ProcessPool {
 
   /// Calls a body on every input, in the workers, and blocks until it is known what became of each.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
   public func outcomes<

@@ -57,7 +57,8 @@ extension ProcessPool {
 
   /// Calls a body on every input, in the workers, and hands out the results as they come.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func results<
     Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
@@ -74,7 +75,8 @@ extension ProcessPool {
 
   /// Calls a body on every input, in the workers, and hands out the results as they come.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func results<
     Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
@@ -141,7 +143,8 @@ extension ProcessPool {
 
   /// Calls a body on every element of an asynchronous sequence, and hands out the results as they come.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func results<
     Inputs: AsyncSequence & Sendable, Input: Codable & Sendable, Output: Codable & Sendable,
@@ -159,7 +162,8 @@ extension ProcessPool {
 
   /// Calls a body on every element of an asynchronous sequence, and hands out the results as they come.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func results<
     Inputs: AsyncSequence & Sendable, Input: Codable & Sendable, Output: Codable & Sendable,

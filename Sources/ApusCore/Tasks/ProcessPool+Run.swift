@@ -29,7 +29,8 @@ extension ProcessPool {
 
   /// Calls a body once, in a worker.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
@@ -40,7 +41,8 @@ extension ProcessPool {
 
   /// Calls a body once, in a worker.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
@@ -85,7 +87,8 @@ extension ProcessPool {
 
   /// Calls a body once, in a worker, and blocks until it has returned.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
@@ -97,7 +100,8 @@ extension ProcessPool {
 
   /// Calls a body once, in a worker, and blocks until it has returned.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(

@@ -29,7 +29,8 @@ extension ProcessPool {
 
   /// Gives a body to the pool to call once, and returns at once.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func submit<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
@@ -40,7 +41,8 @@ extension ProcessPool {
 
   /// Gives a body to the pool to call once, and returns at once.
   ///
-  /// `context` is sent once to each worker and handed to every call of the body.
+  /// `context` is sent once to each worker and handed to every call of the body. Another call sends it again: make a
+  /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func submit<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,

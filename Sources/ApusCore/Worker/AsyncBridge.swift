@@ -32,8 +32,9 @@ enum AsyncBridge {
       isDone.pointee.store(1, ordering: .sequentiallyConsistent)
       apus_futex_wake(isDone, 1)
     }
-    WorkerLoop.current.onCancel { task.cancel() }
-    defer { WorkerLoop.current.onCancel(nil) }
+    let loop = WorkerLoop.current!
+    loop.onCancel { task.cancel() }
+    defer { loop.onCancel(nil) }
     var backoff = Backoff()
     while outcome.isDone.pointee.load(ordering: .acquiring) == 0 {
       if !backoff.pause() { apus_futex_wait(outcome.isDone, 0, -1) }

@@ -30,6 +30,7 @@ package enum WorkerEntry {
     let channel = try Channel(mapping: channelMemory)
     close(channelMemory)
     let loop = WorkerLoop(channel: channel, doorbell: doorbell, makeRunner: makeRunner)
+    loop.becomeCurrent()
     // Before there is a second thread: for one alone the kernel need not wait for all processors, some 5 ms.
     if !apus_barrier_register() { channel.needsFences.pointee.store(1, ordering: .relaxed) }
     try Lifeline.watch(socket: control) { _ in loop.cancelAsyncTask() }

@@ -10,8 +10,18 @@ package final class WorkerLoop: @unchecked Sendable {
   // Sound: made before the first task and used by the loop's thread alone, but for `asyncTask`, which is
   // behind a lock, and the channel's words, which are atomics.
 
-  /// The loop of this process: there is one at most, in a worker.
-  nonisolated(unsafe) package private(set) static var current: WorkerLoop!
+  /// The loop of this process, if it has one: in a worker, or in a rank that runs tasks itself.
+  package static var current: WorkerLoop? {
+    if let ofWorker { return ofWorker }
+    // No lock where there never was a thread that serves.
+    return hasServed.load(ordering: .acquiring) ? ofThread.withLock { $0 } : nil
+  }
+
+  // Sound: set while the process has one thread, and never again.
+  nonisolated(unsafe) private static var ofWorker: WorkerLoop?
+  /// A rank's, which come and go while other threads look.
+  private static let ofThread = Locked<WorkerLoop?>(nil)
+  private static let hasServed = Atomic<Bool>(false)
 
   package typealias MakeRunner = (UnsafeRawBufferPointer) throws -> any ElementRunner
 
@@ -20,7 +30,7 @@ package final class WorkerLoop: @unchecked Sendable {
   @exclusivity(unchecked) var results: RingWriter
   private let doorbell: Int32
   private let makeRunner: MakeRunner
-  @exclusivity(unchecked) private var functions: [UInt32: Result<any ElementRunner, any Error>] = [:]
+  @exclusivity(unchecked) private var functions: [UInt64: Result<any ElementRunner, any Error>] = [:]
   /// Elements before this one were taken back by the parent.
   @exclusivity(unchecked) var skipTo: UInt64 = 0
   /// The element that the run in hand stopped before because it was taken back.
@@ -37,8 +47,10 @@ package final class WorkerLoop: @unchecked Sendable {
     results = channel.resultWriter
     self.doorbell = doorbell
     self.makeRunner = makeRunner
-    Self.current = self
   }
+
+  /// Makes it the loop of this process, which is a worker and has one thread yet.
+  func becomeCurrent() { Self.ofWorker = self }
 
   /// Takes tasks until told to stop, or until `interrupted` (asked between tasks) says so.
   package func run(until interrupted: () -> Bool) throws {
@@ -132,7 +144,8 @@ package final class WorkerLoop: @unchecked Sendable {
       _ = backoff.pause()
     }
     guard channel.revocation.pointee.load(ordering: .acquiring) == Revocation.decided else { return true }
-    let to = channel.revokedTo.pointee.load(ordering: .relaxed)
+    // Acquire: pairs with the release in `decideRevocation`.
+    let to = channel.revokedTo.pointee.load(ordering: .acquiring)
     guard sequence < to, sequence >= channel.revokedFrom.pointee.load(ordering: .relaxed) else { return true }
     skipTo = to
     stoppedBefore = sequence
@@ -151,7 +164,9 @@ package final class WorkerLoop: @unchecked Sendable {
     WorkerEntry.publishIdentity(channel)
     channel.ready.pointee.store(Channel.magic, ordering: .releasing)
     notify()
-    defer { Self.current = nil }
+    Self.ofThread.withLock { $0 = self }
+    Self.hasServed.store(true, ordering: .releasing)
+    defer { Self.ofThread.withLock { $0 = nil } }
     do { try run { isAbandoned.load(ordering: .relaxed) } } catch is CancellationError {}
   }
 

@@ -180,10 +180,10 @@ final class RankServer {
   private func sleep() throws {
     for case let worker? in workers { worker.requestAttention() }
     // Pairs with the workers' plain stores and loads: see `Channel.gate`.
-    _ = apus_barrier_all()
+    let isSure = Channel.order { workers.allSatisfy { $0?.fences ?? true } }
     if try !look() {
       var tags: [UInt64] = []
-      poller.wait(nil) { tags.append($0) }
+      poller.wait(isSure ? nil : Channel.unsureSleep) { tags.append($0) }
       doorbell.silence()
       for tag in tags { try handle(tag) }
     }

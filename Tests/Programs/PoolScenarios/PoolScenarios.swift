@@ -38,6 +38,7 @@ enum PoolScenarios {
     "deleted": { _ in try await Surroundings.deleted() },
     "replaced": { _ in try await Surroundings.replaced() },
     "cleared environment": { _ in try await Surroundings.clearedEnvironment() },
+    "folder": { try await Surroundings.folder($0[0], how: $0[1]) },
     "ignored SIGCHLD": { _ in try await Surroundings.ignoredChildSignals() },
     "waitpid": { _ in try await Surroundings.reapingEverything() },
     "stopped parent": { _ in try await Surroundings.stopped() },

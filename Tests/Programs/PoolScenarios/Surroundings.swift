@@ -72,6 +72,40 @@ enum Surroundings {
     _ = helper.wait()
   }
 
+  /// The program goes to another folder, and a worker is replaced.
+  static func folder(_ path: String, how: String) async throws {
+    let home = path + "/home"
+    guard mkdir(home, 0o700) == 0, chdir(home) == 0 else { exit(3) }
+    let place = number(".")
+    /// Whether each of two workers is in the folder in which the pool was made.
+    func areAtHome(_ pool: ProcessPool) async throws -> String {
+      var seen: [Int32: Bool] = [:]
+      while seen.count < 2 {
+        let answers = try await pool.map(0..<8, chunking: .fixed(1)) { (_: Int) -> [UInt64] in
+          usleep(2000)
+          return [UInt64(getpid()), number(".")]
+        }
+        for answer in answers { seen[Int32(answer[0])] = answer[1] == place }
+      }
+      return seen.values.map { "\($0)" }.joined(separator: " ")
+    }
+    try await withProcessPool(workers: 2) { pool in
+      let before = try await areAtHome(pool)
+      guard chdir("/") == 0 else { exit(3) }
+      if how == "renamed" { rename(home, path + "/elsewhere") }
+      if how == "removed" { rmdir(home) }
+      _ = await pool.outcomes(of: [1], doubleOrDie)
+      print("before \(before), after \(try await areAtHome(pool))")
+    }
+    rmdir(how == "renamed" ? path + "/elsewhere" : home)
+  }
+
+  /// The number of a folder, whatever its name.
+  private static func number(_ path: String) -> UInt64 {
+    var found = stat()
+    return stat(path, &found) == 0 ? UInt64(found.st_ino) : 0
+  }
+
   static func childOfAWorker() async throws {
     try await withProcessPool(workers: 1) { pool in
       print(try await pool.run(0) { (_: Int) in getenv("APUS_WORKER").map { String(cString: $0) } ?? "nil" })

@@ -1,0 +1,41 @@
+import CApus
+import Glibc
+
+/// The folder that is this process's current one when this is made, for children that are started later: they are to
+/// work where their siblings do, wherever the process has gone meanwhile, and whatever has become of the folder's name.
+package final class WorkingFolder: Sendable {
+  private let descriptor: OwnedDescriptor
+  private let identity: Identity
+
+  private struct Identity: Equatable {
+    let device: UInt64
+    let number: UInt64
+
+    init(_ found: stat) { (device, number) = (UInt64(found.st_dev), UInt64(found.st_ino)) }
+  }
+
+  /// `O_PATH`, which Swift does not import: for a folder that may be entered and not be read.
+  private static let pathOnly: Int32 = 0o10_000_000
+
+  /// Nil if it can't be kept: children start in what is the current folder then.
+  package init?() {
+    let opened = open(".", Self.pathOnly | O_DIRECTORY | O_CLOEXEC)
+    guard opened >= 0 else { return nil }
+    defer { close(opened) }
+    // A child names it by its number, below which lie the numbers that the child gets for other things.
+    let kept = fcntl(opened, F_DUPFD_CLOEXEC, 16)
+    guard kept >= 0 else { return nil }
+    descriptor = OwnedDescriptor(kept)
+    var found = stat()
+    guard fstat(kept, &found) == 0 else { return nil }
+    identity = Identity(found)
+  }
+
+  /// How a child of this process can go there; nil if it starts there anyway, or somebody has closed our descriptor.
+  var path: String? {
+    var found = stat()
+    if stat(".", &found) == 0, Identity(found) == identity { return nil }
+    guard fstat(descriptor.number, &found) == 0, Identity(found) == identity else { return nil }
+    return "/proc/self/fd/\(descriptor.number)"
+  }
+}

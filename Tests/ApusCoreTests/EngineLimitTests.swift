@@ -1,0 +1,95 @@
+import CApus
+import Synchronization
+import Testing
+
+@testable import ApusCore
+
+/// Time limits and cancellation: what the engine does with the tasks behind the one that is to end.
+@Suite struct EngineLimitTests {
+  /// An engine whose only worker is a fake, so that nothing happens to it but what `body` does.
+  private func withEngine(_ fake: FakeWorker, _ body: (PoolEngine) throws -> Void) throws {
+    let engine = try PoolEngine(
+      EngineConfiguration(
+        workers: 1, command: SpawnRequest(path: "/bin/sleep", arguments: ["sleep", "1000"])))
+    defer { engine.shutDown(within: 0) }
+    try engine.lock.withLock {
+      let own = engine.workers[0]
+      engine.workers[0] = fake.worker
+      defer { engine.workers[0] = own }
+      try body(engine)
+    }
+  }
+
+  private func makeJob(limit: UInt64) -> EngineJob {
+    let bytes = ByteBuffer()
+    bytes.append(UInt64(0))
+    var options = EngineJob.Options()
+    options.timeLimit = limit
+    return EngineJob(
+      FunctionDefinition(bytes: bytes, carriesContext: false, strides: nil), options: options)
+  }
+
+  private static let hour: UInt64 = 3_600_000_000_000
+
+  /// A kill ends the whole worker: it must find nothing there but the task that it is for.
+  @Test(arguments: 0...3) func whatWaitsBehindATaskPastItsLimitIsTakenBack(ended: Int) throws {
+    let fake = try FakeWorker()
+    try withEngine(fake) { engine in
+      let job = makeJob(limit: Self.hour)
+      try fake.give(job, 6)
+      for task in 0..<ended {
+        fake.answer(ResultHeader(kind: ResultHeader.Kind.value, count: 1, sequence: UInt64(task), length: 0))
+      }
+      fake.theirs.progress.pointee.store(UInt64(2 * ended + 1), ordering: .releasing)
+      _ = try fake.worker.receive(now: apus_now())
+      engine.enforceLimits(now: apus_now() + 2 * Self.hour)
+      #expect(fake.worker.stop?.sequence == UInt64(ended))
+      #expect(fake.worker.inFlight == 1)
+      #expect(job.queued == 5 - ended)
+      #expect(fake.theirs.cancelled.pointee.load(ordering: .relaxed) == UInt64(ended + 1))
+    }
+  }
+
+  /// It has ended the task that is past its limit, nobody has looked, and it is in the next one.
+  @Test func aWorkerThatIsInTheNextTaskIsLeftAlone() throws {
+    let fake = try FakeWorker()
+    try withEngine(fake) { engine in
+      let job = makeJob(limit: Self.hour)
+      try fake.give(job, 4)
+      fake.theirs.progress.pointee.store(1, ordering: .releasing)
+      engine.enforceLimits(now: apus_now() + 2 * Self.hour)
+      fake.answer(ResultHeader(kind: ResultHeader.Kind.value, count: 1, sequence: 0, length: 0))
+      fake.theirs.progress.pointee.store(3, ordering: .releasing)
+      engine.enforceLimits(now: apus_now() + 4 * Self.hour)
+      #expect(!fake.worker.isKilled)
+    }
+  }
+
+  /// A worker that does not begin is ended, and what it was given goes elsewhere.
+  @Test func aWorkerThatDoesNotBeginIsEndedWithNothingInHand() throws {
+    let fake = try FakeWorker()
+    try withEngine(fake) { engine in
+      let job = makeJob(limit: Self.hour)
+      try fake.give(job, 3)
+      engine.enforceLimits(now: apus_now() + 2 * Self.hour)
+      #expect(fake.worker.isKilled && fake.worker.killedFor == nil)
+      #expect(fake.worker.inFlight == 0 && job.queued == 3)
+    }
+  }
+
+  /// The job of a task that could not be taken back in time was cancelled; others' tasks wait behind it.
+  @Test func whatWaitsBehindACancelledTaskIsTakenBack() throws {
+    let fake = try FakeWorker()
+    try withEngine(fake) { engine in
+      let (cancelled, other) = (makeJob(limit: Self.hour), makeJob(limit: Self.hour))
+      try fake.give(cancelled, 2)
+      try fake.give(other, 3)
+      fake.answer(ResultHeader(kind: ResultHeader.Kind.value, count: 1, sequence: 0, length: 0))
+      fake.theirs.progress.pointee.store(3, ordering: .releasing)
+      cancelled.isCancelled = true
+      #expect(engine.pump())
+      #expect(fake.worker.stop?.sequence == 1 && fake.worker.inFlight == 1)
+      #expect(other.queued == 3)
+    }
+  }
+}
