@@ -28,6 +28,8 @@ struct DeadlockWatch {
   /// Since when no other has, and all threads were at rest whenever they were looked at; and when that is next.
   fileprivate var quietSince: UInt64 = 0
   fileprivate var nextLook: UInt64 = 0
+  /// At how many looks in a row one was not.
+  fileprivate var restless = 0
   /// What all threads are told that sleep since then.
   fileprivate var found: (since: UInt32, error: MessageError)?
 
@@ -112,10 +114,12 @@ extension LocalTransport {
     }
     guard now >= deadlock.nextLook else { return false }
     let isAtRest = RestingThreads.callers() == asleep
-    if !isAtRest { deadlock.quietSince = now }
+    deadlock.restless = isAtRest ? 0 : deadlock.restless + 1
+    // Not at the first time: Dispatch's manager looks at its workers each second. What it wakes stays for seconds.
+    if deadlock.restless > 1 { deadlock.quietSince = now }
     let isLong = now &- deadlock.quietSince >= DeadlockWatch.patience
-    // It takes a while, and Dispatch's workers stay for seconds.
-    if !isLong { deadlock.nextLook = now &+ 1_000_000_000 }
+    // It takes a while, and is not worth it each time.
+    if !isLong, deadlock.restless != 1 { deadlock.nextLook = now &+ 1_000_000_000 }
     return isAtRest && isLong
   }
 
