@@ -70,7 +70,7 @@ import Testing
     engine.add(job, only: InputBatch(only: bytes, of: function))
     let isOurs = Locked(true)
     let isTold = NativeSemaphore()
-    nonisolated(unsafe) let own = pthread_self()
+    let own = pthread_self()
     #expect(
       engine.whenOver(job) {
         isOurs.withLock { $0 = pthread_equal(own, pthread_self()) != 0 }

@@ -11,8 +11,8 @@ import Synchronization
 /// deadlock: nobody can have done anything in between, and nobody will.
 ///
 /// Where tasks await messages, what could still wake the rank is not ours to know: a timer, a descriptor, a thread. So
-/// it says that it is blocked only if it has been quiet for long (`patience`), and its threads are at rest
-/// (`RestingThreads`), twice the same.
+/// it says that it is blocked only if it has called nothing for long (`patience`), and its threads were at rest all the
+/// time (`RestingThreads`).
 struct DeadlockWatch {
   /// How many threads sleep since the rank was woken the last time.
   private(set) var asleep = 0
@@ -22,11 +22,14 @@ struct DeadlockWatch {
   fileprivate var lastReading: [UInt64]?
   /// How often the rank had been woken when it said so.
   fileprivate var said: UInt32 = 0
-  /// How often the thread that moves on what is awaited has entered the gate; how often others, and since when none has.
+  /// How often the thread that moves on what is awaited has entered the gate; how often others.
   var ownEntries: UInt64 = 0
-  fileprivate var quiet: (entries: UInt64, since: UInt64) = (0, 0)
-  /// Since when its threads were found at rest at each look.
-  fileprivate var restingSince: UInt64?
+  fileprivate var entries: UInt64 = 0
+  /// Since when no other has, and all threads were at rest whenever they were looked at; and when that is next.
+  fileprivate var quietSince: UInt64 = 0
+  fileprivate var nextLook: UInt64 = 0
+  /// At how many looks in a row one was not.
+  fileprivate var restless = 0
   /// What all threads are told that sleep since then.
   fileprivate var found: (since: UInt32, error: MessageError)?
 
@@ -36,7 +39,7 @@ struct DeadlockWatch {
   }
 
   /// Nanoseconds. Of what may wake a rank at rest only a timer on Dispatch's own clock can't be seen
-  /// (`RestingThreads`): one that is due within this time is waited for.
+  /// (`RestingThreads`): one that is due within this time is waited for, and shows once it has woken a thread.
   fileprivate static let patience: UInt64 = {
     #if DEBUG
       if let milliseconds = getenv("APUS_PATIENCE") { return UInt64(atoi(milliseconds)) * 1_000_000 }
@@ -106,20 +109,18 @@ extension LocalTransport {
   private func isAtRest(_ asleep: Int) -> Bool {
     let now = apus_now()
     let entries = gate.entries &- deadlock.ownEntries
-    if entries != deadlock.quiet.entries || deadlock.quiet.since == 0 { deadlock.quiet = (entries, now) }
-    guard now &- deadlock.quiet.since >= DeadlockWatch.patience else {
-      deadlock.restingSince = nil
-      return false
+    if entries != deadlock.entries || deadlock.quietSince == 0 {
+      (deadlock.entries, deadlock.quietSince, deadlock.nextLook) = (entries, now, now)
     }
-    guard RestingThreads.callers() == asleep else {
-      // It takes a while, and is not worth it ten times a second.
-      deadlock.quiet.since = now
-      deadlock.restingSince = nil
-      return false
-    }
-    let since = deadlock.restingSince ?? now
-    deadlock.restingSince = since
-    return now &- since >= 50_000_000
+    guard now >= deadlock.nextLook else { return false }
+    let isAtRest = RestingThreads.callers() == asleep
+    deadlock.restless = isAtRest ? 0 : deadlock.restless + 1
+    // Not at the first time: Dispatch's manager looks at its workers each second. What it wakes stays for seconds.
+    if deadlock.restless > 1 { deadlock.quietSince = now }
+    let isLong = now &- deadlock.quietSince >= DeadlockWatch.patience
+    // It takes a while, and is not worth it each time.
+    if !isLong, deadlock.restless != 1 { deadlock.nextLook = now &+ 1_000_000_000 }
+    return isAtRest && isLong
   }
 
   /// What a task waits for, which is to be told. Not what has no slot yet: a receiver that waits takes in what came, so
