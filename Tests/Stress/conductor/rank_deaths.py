@@ -11,7 +11,7 @@ from . import processes
 from .actor import Actor
 from .ranks import local
 
-HUNG = 60  # s: a wait that long is for ever; the others have 20 s before they are ended
+HUNG = 900  # s: a wait that long is for ever; the launcher ends the others before
 
 # How it dies, what the launcher's exit status is then, and how often of ten.
 WAYS = {
