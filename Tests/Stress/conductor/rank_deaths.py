@@ -68,7 +68,7 @@ class Death:
     def strike(self, actor, chance):
         """Kills some rank at some moment, maybe while they still join. Returns its process."""
         least = chance.choice([1, self.ranks, self.ranks, self.ranks])
-        actor.wait_for(lambda: len(actor.found("PID")) >= least or actor.process.poll() is not None, 60)
+        actor.wait_for(lambda: len(actor.found("PID")) >= least or actor.process.poll() is not None, HUNG)
         time.sleep(chance.random() ** 2 * 0.08)
         if not actor.found("PID"):
             self.problems.append("no rank has started")
