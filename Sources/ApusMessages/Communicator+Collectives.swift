@@ -7,7 +7,10 @@ extension Communicator {
   /// Returns once every rank has called it.
   @available(*, noasync, message: "await it instead")
   public func barrier() throws {
-    try collective(.barrier, Int.self) { ranks, tag in try ranks.barrier(tag: tag) }
+    try collective(.barrier, Int.self) { ranks, tag in
+      try ranks.barrier(tag: tag)
+      ranks.messages.allHaveCome()
+    }
   }
 
   /// Gives the root's value to every rank.
@@ -31,7 +34,8 @@ extension Communicator {
       let buffer = isRoot ? try encoded(value!) : ByteBuffer()
       if let size = WireType(T.self).rawSize {
         let bytes = isRoot ? buffer.baseAddress : buffer.uninitialized(count: size)
-        try ranks.broadcast(UnsafeMutableRawBufferPointer(start: bytes, count: size), from: root, tag: tag)
+        try ranks.messages.broadcast(
+          UnsafeMutableRawBufferPointer(start: bytes, count: size), from: root, tag: tag)
       } else {
         try ranks.messages.broadcast(valueIn: buffer, from: root, tag: tag)
       }
@@ -44,7 +48,7 @@ extension Communicator {
   public func broadcast<T: RawCodable>(into buffer: UnsafeMutableBufferPointer<T>, from root: Int = 0) throws
   {
     try collective(.broadcast, [T].self, root: root, count: buffer.count) { ranks, tag in
-      try ranks.broadcast(UnsafeMutableRawBufferPointer(buffer), from: root, tag: tag)
+      try ranks.messages.broadcast(UnsafeMutableRawBufferPointer(buffer), from: root, tag: tag)
     }
   }
 
@@ -69,7 +73,7 @@ extension Communicator {
       let mine = ByteBuffer()
       if let length = WireType(T.self).rawSize {
         let piece = mine.room(for: length)
-        try ranks.scatter(pieces.buffer.bytes, into: piece, from: root, tag: tag)
+        try ranks.messages.scatter(pieces.buffer.bytes, into: piece, from: root, tag: tag)
       } else {
         try ranks.messages.scatter(valuesIn: pieces, appendingTo: mine, from: root, tag: tag)
       }
@@ -105,7 +109,8 @@ extension Communicator {
         return try ranks.messages.gather(valueIn: mine.bytes, to: root, tag: tag).map { try values($0) }
       }
       let all = ByteBuffer()
-      try ranks.gather(mine.bytes, into: all.room(for: rank == root ? length * size : 0), to: root, tag: tag)
+      try ranks.messages.gather(
+        mine.bytes, into: all.room(for: rank == root ? length * size : 0), to: root, tag: tag)
       return rank == root ? try values(all, length) : nil
     }
   }
@@ -161,7 +166,7 @@ extension Communicator {
         return try self.values(ranks.messages.allToAll(valuesIn: pieces, tag: tag))
       }
       let all = ByteBuffer()
-      try ranks.allToAll(pieces.buffer.bytes, into: all.room(for: length * size), tag: tag)
+      try ranks.messages.allToAll(pieces.buffer.bytes, into: all.room(for: length * size), tag: tag)
       return try self.values(all, length)
     }
   }
@@ -175,14 +180,23 @@ extension Communicator {
   @available(*, noasync, message: "await it instead")
   public func allToAll<T: RawCodable>(_ values: [T], into result: UnsafeMutableBufferPointer<T>) throws {
     try collective(.allToAll, [T].self, count: values.count) { ranks, tag in
-      guard values.count == result.count, values.count % size == 0 else {
-        throw MessageError(
+      func invalid() -> MessageError {
+        MessageError(
           .invalidArgument,
           "allToAll into memory takes as many elements in as out, and as many for each of \(size) ranks: "
             + "not \(values.count) and \(result.count)", rank: rank)
       }
-      try values.withUnsafeBytes {
-        try ranks.allToAll($0, into: UnsafeMutableRawBufferPointer(result), tag: tag)
+      guard values.count % size == 0 else { throw invalid() }
+      try values.withUnsafeBytes { outgoing in
+        if values.count == result.count {
+          return try ranks.allToAll(outgoing, into: UnsafeMutableRawBufferPointer(result), tag: tag)
+        }
+        // The others may be in the library's operation, and have a right to what is for them.
+        let room = UnsafeMutableRawBufferPointer.allocate(
+          byteCount: outgoing.count, alignment: scratchAlignment)
+        defer { room.deallocate() }
+        try ranks.allToAll(outgoing, into: room, tag: tag)
+        throw invalid()
       }
     }
   }

@@ -62,7 +62,8 @@ extension Communicator {
   {
     try collective(.reduce, T.self, root: root, operation: operation.standardNumber) { ranks, tag in
       let result = try replacing(value) {
-        try ranks.reduce(UnsafeRawBufferPointer($0), into: $0, operation.elementOperator, to: root, tag: tag)
+        try ranks.messages.reduce(
+          UnsafeRawBufferPointer($0), into: $0, operation.elementOperator, to: root, tag: tag)
       }
       return rank == root ? result : nil
     }
@@ -78,7 +79,7 @@ extension Communicator {
       var result = rank == root ? values : []
       try values.withUnsafeBytes { elements in
         try result.withUnsafeMutableBytes {
-          try ranks.reduce(elements, into: $0, operation.elementOperator, to: root, tag: tag)
+          try ranks.messages.reduce(elements, into: $0, operation.elementOperator, to: root, tag: tag)
         }
       }
       return rank == root ? result : nil
@@ -99,7 +100,7 @@ extension Communicator {
       let counts = try self.counts(counts, of: values.count)
       return try Array(unsafeUninitializedCapacity: counts[rank]) { buffer, count in
         try values.withUnsafeBytes {
-          try ranks.reduceScatter(
+          try ranks.messages.reduceScatter(
             $0, lengths: counts.map { $0 * unit },
             into: UnsafeMutableRawBufferPointer(
               rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(counts[rank] * unit)]),

@@ -16,13 +16,19 @@ extension Communicator {
       var canMakeNatives: Int
     }
     return try collective(.split, Int.self) { ranks, tag in
+      // Without a number rank 0 takes part all the same, and tells by that: the others may be in the library's operation.
+      let drawn = Result { rank == 0 ? try contexts.draw(transport.rank, of: transport.size) : 0 }
       let library = transport as? MPITransport
       let mine = Choice(
         hasColor: color == nil ? 0 : 1, color: color ?? 0, key: key,
-        context: rank == 0 ? try contexts.draw(transport.rank, of: transport.size) : 0,
+        context: (try? drawn.get()) ?? 0,
         canMakeNatives: library?.canMakeNatives == true ? 1 : 0)
       var choices = Array(repeating: mine, count: size)
       try choices.withUnsafeMutableBytes { try ranks.messages.allGather($0, tag: tag) }
+      _ = try drawn.get()
+      guard choices[0].context != 0 else {
+        throw MessageError(.noResources, "rank 0 has no numbers left for more communicators", rank: 0)
+      }
       // Groups that share no rank may share a number.
       guard let context = UInt32(exactly: choices[0].context), Contexts.isNumber(context) else {
         throw MessageError(.transport, "what rank 0 sent in a split can't be: it has run wild", rank: 0)

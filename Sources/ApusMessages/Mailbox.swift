@@ -44,10 +44,13 @@ final class Mailbox {
   /// Gives a message to the receive that waits for it, or keeps it.
   func settle(_ message: IncomingMessage, _ source: some MessageSource) {
     if let operation = claim(message.envelope) { return complete(operation, message, source) }
-    if let last = refused[message.envelope.context], !last.isBefore(message.envelope) {
-      return source.drop(message)
-    }
+    if refuses(message.envelope) { return source.drop(message) }
     messages.append(message)
+  }
+
+  /// Whether a message is for a collective operation that this rank gave up.
+  func refuses(_ envelope: Envelope) -> Bool {
+    refused[envelope.context].map { !$0.isBefore(envelope) } ?? false
   }
 
   /// Starts a receive: its message is there, or it waits for it.

@@ -117,6 +117,9 @@ package protocol Transport: AnyObject, Sendable, MessageSource {
   /// Does away with what came, and what still comes, for collective operations up to this one: the rank gave it up.
   func refuse(_ context: UInt32, upTo number: CollectiveNumber)
 
+  /// All ranks have called a later collective operation: nothing more comes for what this one gave up.
+  func endRefusing(_ context: UInt32)
+
   /// There is a communicator that has not all ranks; `nil`: there was.
   func form(_ context: UInt32, of members: [Int32]?)
 
@@ -129,6 +132,8 @@ package protocol Transport: AnyObject, Sendable, MessageSource {
 }
 
 extension Transport {
+  package func endRefusing(_ context: UInt32) {}
+
   package func sendIfRoom(
     _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int
   ) throws -> Bool { false }

@@ -2,6 +2,7 @@
 import ApusCore
 import CApus
 import Glibc
+import Synchronization
 import TestSupport
 import Testing
 
@@ -30,6 +31,29 @@ extension LaunchTests {
       #expect(failure.standardError == "I fail\n")
       #expect(outcome.ended == [0, 2] && outcome.failures == 3)
       #expect(outcome.exitCode == 3)
+    }
+
+    /// Peers reach into each other's memory by process numbers: none is free for another process before they are told.
+    @Test func aFailureIsToldBeforeTheProcessIsReaped() async throws {
+      let isThere = Locked(false)
+      _ = try await supervise([ranks, "exit", "0", "3"], count: 1) { event in
+        guard case .failed(let failure) = event else { return }
+        isThere.withLock { $0 = kill(failure.process, 0) == 0 }
+      }
+      #expect(isThere.withLock { $0 })
+    }
+
+    /// A rank behind a shell is reaped by that: from the end of its connection on nobody uses its number.
+    @Test func aLostConnectionIsToldAtOnce() async throws {
+      let (events, _) = try await supervise(["/bin/sh", "-c", "\(ranks) exit 0 3; sleep 0.2"], count: 1)
+      #expect(events.map(\.name) == ["started", "joined", "disconnected", "ended"])
+      let memory = try LocalMemory(LocalMemory.make(ranks: 2).number, ranks: 2)
+      memory.rank(1).process.pointee.store(UInt64(getpid()), ordering: .releasing)
+      memory.forgetProcess(rank: 1)
+      let process = Int32(truncatingIfNeeded: memory.rank(1).process.pointee.load(ordering: .acquiring))
+      var byte: UInt8 = 0
+      let address = withUnsafePointer(to: &byte) { UInt64(UInt(bitPattern: $0)) }
+      #expect(apus_memory_write_to(process, address, &byte, 1) == ESRCH)
     }
 
     /// Who joined is named, not the shell around it.
@@ -66,7 +90,8 @@ extension LaunchTests {
 
     /// Runs ranks with no output of theirs in ours.
     private func supervise(
-      _ arguments: [String], count: Int, grace: Duration = .seconds(100)
+      _ arguments: [String], count: Int, grace: Duration = .seconds(100),
+      _ see: @escaping @Sendable (RankEvent) -> Void = { _ in }
     ) async throws -> (events: [RankEvent], outcome: RankOutcome) {
       let memory = try LocalMemory.make(ranks: 2)
       var options = RankOptions()
@@ -77,7 +102,10 @@ extension LaunchTests {
         options: options)
       return try await onThread {
         var events: [RankEvent] = []
-        let outcome = try supervisor.run { events.append($0) }
+        let outcome = try supervisor.run {
+          see($0)
+          events.append($0)
+        }
         return (events, outcome)
       }
     }
@@ -101,6 +129,7 @@ extension RankEvent {
     case .joined: "joined"
     case .returned: "returned"
     case .finalized: "finalized"
+    case .disconnected: "disconnected"
     case .failed: "failed"
     case .ended: "ended"
     }
@@ -109,7 +138,7 @@ extension RankEvent {
   fileprivate var rank: Int {
     switch self {
     case .started(let rank, _), .joined(let rank, _), .returned(let rank, _), .finalized(let rank),
-      .ended(let rank, _):
+      .disconnected(let rank), .ended(let rank, _):
       rank
     case .failed(let failure): failure.rank
     }
@@ -119,7 +148,7 @@ extension RankEvent {
     switch self {
     case .started(_, let process), .joined(_, let process): process
     case .failed(let failure): failure.process
-    case .returned, .finalized, .ended: nil
+    case .returned, .finalized, .disconnected, .ended: nil
     }
   }
 }

@@ -46,6 +46,13 @@ import Testing
       #expect(through(run).count == ranks)
     }
 
+    /// What was given up after a deadlock is no message any more there either.
+    @Test func aDeadlockInPieces() async throws {
+      let run = try await launch(
+        2, "MessageScenarios", "deadlock of sends", environment: ["APUS_NO_PROCESS_READ=1"])
+      #expect(!run.timedOut && run.status == .exited(0) && through(run).count == 2, "\(run.errors)")
+    }
+
     /// Where a sender can't write to its receiver, that one copies the sender's part too.
     @Test func whatTheSenderCannotWrite() async throws {
       let run = try await launch(
@@ -56,7 +63,9 @@ import Testing
 
   @Test(
     arguments: [
-      ("failing collectives", [1, 2, 3, 4, 7]), ("turns", [3, 4]), ("members end", [4]), ("fork", [2]),
+      ("failing collectives", [1, 2, 3, 4, 7]), ("given up", [2, 3, 8]), ("given up, and waiting", [3, 4]),
+      ("given up at the end", [2, 3]), ("many started receives", [2]),
+      ("turns", [3, 4]), ("members end", [4]), ("fork", [2]),
       ("threads wake one another", [2]), ("tell at once", [2]), ("splits at the same time", [2, 3]),
       ("many long messages", [2]), ("copied together", [2, 3]),
     ])
@@ -242,6 +251,31 @@ import Testing
         #expect(job.status == .exited(0), "\(ranks) ranks: \(job.output)")
         for rank in 0..<ranks { #expect(job.output.contains("rank \(rank) is through"), "\(job.output)") }
       }
+    }
+
+    /// What one rank gives up, the others hear of, whatever of the library's they might be in; and all goes on.
+    @Test(
+      arguments: MPISetup.present,
+      [("given up", [2, 3, 4, 8]), ("given up, and waiting", [3, 4]), ("given up at the end", [2, 3])])
+    func givenUp(setup: MPISetup, case: (name: String, sizes: [Int])) async throws {
+      for ranks in `case`.sizes {
+        let job = try await setup.run(
+          ranks: ranks, command: [programFolder + "/MessageScenarios", `case`.name])
+        #expect(job.status == .exited(0), "\(ranks) ranks: \(job.output)")
+        for rank in 0..<ranks { #expect(job.output.contains("rank \(rank) is through"), "\(job.output)") }
+      }
+    }
+
+    /// With a small stack, and without the single copy with which a payload is there as soon as its header.
+    @Test(arguments: MPISetup.present)
+    func manyStartedReceives(setup: MPISetup) async throws {
+      let command = "ulimit -s 1024; exec \(programFolder)/MessageScenarios 'many started receives'"
+      let job = try await setup.run(
+        ranks: 2, command: ["/bin/sh", "-c", command],
+        environment: [
+          "OMPI_MCA_btl_vader_single_copy_mechanism=none", "OMPI_MCA_btl_sm_single_copy_mechanism=none",
+        ], seconds: 300)
+      #expect(job.status == .exited(0), "\(job.output)")
     }
 
     /// A rank that dies ends the job, as MPI has it; so does one that throws or ends with an error.

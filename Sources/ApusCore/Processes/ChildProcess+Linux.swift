@@ -102,6 +102,22 @@ package final class ChildProcess: Sendable {
     }
   }
 
+  /// How the child ended, if it has, and kills what it left in its group as `reap()` does. It is not reaped: until then
+  /// its number can't be another process's.
+  package func ended() -> ExitStatus? {
+    state.withLock { state in
+      if let status = state.status { return status }
+      if !isOurs { return .unknown }
+      var ended = apus_exit()
+      let error = apus_wait(pid, state.number, WEXITED | WNOHANG | WNOWAIT, &ended)
+      if error == 0 && ended.how == 0 { return nil }
+      if group == .endsWithChild && (error == 0 || state.number >= 0) {
+        _ = apus_signal_group(pid, state.number, SIGKILL)
+      }
+      return error == 0 ? ExitStatus(ended) : .unknown
+    }
+  }
+
   /// Blocks until the child has ended, and reaps it.
   package func wait() -> ExitStatus {
     while true {

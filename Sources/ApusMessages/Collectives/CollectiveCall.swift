@@ -52,10 +52,7 @@ extension Communicator {
       return try body(collectives, call.rawValue)
     } catch {
       let error = ofCollective(error)
-      // Else they hear of it by other ways.
-      if !((error as? MessageError)?.concernsAll ?? false) {
-        collectives.messages.giveUp(error, tag: call.rawValue)
-      }
+      collectives.messages.giveUp(error, tag: call.rawValue)
       throw error
     }
   }

@@ -10,6 +10,8 @@ final class CollectiveChannel: PointToPoint, Sendable {
   private let members: [Int32]?
   /// How many operations were called here, with the one that goes on.
   private let calls = Atomic<UInt64>(0)
+  /// The last one that this rank gave up, unless it has met all others since; else 0.
+  private let givenUp = Atomic<UInt64>(0)
 
   /// Up to so many bytes a send needs no receiver: the transports have room for that.
   private static let smallSize = 1024
@@ -68,6 +70,10 @@ final class CollectiveChannel: PointToPoint, Sendable {
   /// Tells all others that this rank can't go on, and why: whoever waits for it in this operation, and by and by for
   /// those who do, throws that.
   func giveUp(_ error: any Error, tag: Int32) {
+    // Of such an error all hear by other ways, or none can.
+    if (error as? MessageError)?.concernsAll ?? false { return }
+    let call = calls.load(ordering: .relaxed)
+    guard givenUp.exchange(call, ordering: .relaxed) != call else { return }
     transport.refuse(context, upTo: number)
     let notice = ByteBuffer()
     if let error = error as? MessageError, error.code == .collectiveFailed, let origin = error.rank {
@@ -85,6 +91,14 @@ final class CollectiveChannel: PointToPoint, Sendable {
       ) { _, _ in withExtendedLifetime(notice) {} }
       try? transport.start(operation)
     }
+  }
+
+  /// Every rank has called the operation that is over.
+  @inline(__always)
+  func allHaveCome() {
+    guard givenUp.load(ordering: .relaxed) != 0 else { return }
+    givenUp.store(0, ordering: .relaxed)
+    transport.endRefusing(context)
   }
 
   private func failure(_ message: IncomingMessage, _ source: Int) throws -> MessageError {
@@ -142,8 +156,17 @@ final class CollectiveChannel: PointToPoint, Sendable {
     guard let operation = try start(bytes, to: destination, tag) else { return try receive() }
     // The bytes are the caller's: they must not be read after this returns, whatever happens.
     defer { if !operation.isDone { try? transport.wait(for: operation) } }
-    try receive()
+    try tellingOthers(tag, receive)
     try transport.wait(for: operation)
+  }
+
+  /// Who fails with messages on their way tells the others, and refuses theirs, before it waits for those to be taken: one
+  /// that waits for this rank takes none.
+  private func tellingOthers(_ tag: Int32, _ body: () throws -> Void) throws {
+    do { try body() } catch {
+      giveUp(error, tag: tag)
+      throw error
+    }
   }
 
   func whileSendingToAll(
@@ -158,7 +181,7 @@ final class CollectiveChannel: PointToPoint, Sendable {
         operations.append(operation)
       }
     }
-    try receive()
+    try tellingOthers(tag, receive)
     for operation in operations { try transport.wait(for: operation) }
   }
 

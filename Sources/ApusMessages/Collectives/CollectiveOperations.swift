@@ -1,7 +1,10 @@
 /// What the ranks of a communicator do together with memory: by the MPI library where it is one of its own operations,
 /// on bytes or on its own types and operators, and else by our algorithms over messages.
 ///
-/// Which it is follows from what all ranks know, so it is the same on all.
+/// Which it is follows from what all ranks know, so it is the same on all. A rank can't leave the library's operation
+/// before all have taken part, nor hear meanwhile that one of them has given up. So these here are only those that no
+/// rank gives up. What one may not be able to do (it has no value, other counts, a root that can't be) goes by our
+/// messages: `messages`.
 struct CollectiveOperations: Sendable {
   let messages: CollectiveChannel
   let native: MPICollectives?
@@ -17,43 +20,6 @@ struct CollectiveOperations: Sendable {
   func barrier(tag: Int32) throws {
     if try natively(0, { (ranks) throws(MPIFailure) in try ranks.startBarrier() }) { return }
     try messages.barrier(tag: tag)
-  }
-
-  func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int, tag: Int32) throws {
-    if try natively(
-      bytes.count, { (ranks) throws(MPIFailure) in try ranks.startBroadcast(bytes, from: root) })
-    {
-      return
-    }
-    try messages.broadcast(bytes, from: root, tag: tag)
-  }
-
-  func scatter(
-    _ pieces: UnsafeRawBufferPointer, into piece: UnsafeMutableRawBufferPointer, from root: Int, tag: Int32
-  ) throws {
-    if try natively(
-      piece.count,
-      { (ranks) throws(MPIFailure) in
-        try ranks.startScatter(pieces.baseAddress, into: piece, from: root)
-      })
-    {
-      return
-    }
-    try messages.scatter(pieces, into: piece, from: root, tag: tag)
-  }
-
-  func gather(
-    _ piece: UnsafeRawBufferPointer, into pieces: UnsafeMutableRawBufferPointer, to root: Int, tag: Int32
-  ) throws {
-    if try natively(
-      piece.count,
-      { (ranks) throws(MPIFailure) in
-        try ranks.startGather(piece, into: pieces.baseAddress, to: root)
-      })
-    {
-      return
-    }
-    try messages.gather(piece, into: pieces, to: root, tag: tag)
   }
 
   func allGather(_ pieces: UnsafeMutableRawBufferPointer, tag: Int32) throws {
@@ -88,21 +54,6 @@ struct CollectiveOperations: Sendable {
     return try natively(length) { (ranks) throws(MPIFailure) in try start(ranks, reduction) }
   }
 
-  func reduce(
-    _ elements: UnsafeRawBufferPointer, into result: UnsafeMutableRawBufferPointer,
-    _ operation: ElementOperator, to root: Int, tag: Int32
-  ) throws {
-    if try natively(
-      operation, elements.count,
-      { (ranks, how) throws(MPIFailure) in
-        try ranks.startReduce(elements, into: result.baseAddress, how, to: root)
-      })
-    {
-      return
-    }
-    try messages.reduce(elements, into: result, operation, to: root, tag: tag)
-  }
-
   /// - Parameter result: As long as `elements`; other memory, or the same.
   func allReduce(
     _ elements: UnsafeRawBufferPointer, into result: UnsafeMutableRawBufferPointer,
@@ -118,23 +69,6 @@ struct CollectiveOperations: Sendable {
       }
     }
     try messages.allReduce(elements, into: result, operation, tag: tag)
-  }
-
-  /// - Parameter lengths: The length of each rank's block in bytes, the same on all ranks.
-  func reduceScatter(
-    _ elements: UnsafeRawBufferPointer, lengths: [Int], into result: UnsafeMutableRawBufferPointer,
-    _ operation: ElementOperator, tag: Int32
-  ) throws {
-    if lengths.allSatisfy({ $0 == result.count }),
-      try natively(
-        operation, elements.count,
-        { (ranks, how) throws(MPIFailure) in
-          try ranks.startReduceScatter(elements.baseAddress, into: result, how)
-        })
-    {
-      return
-    }
-    try messages.reduceScatter(elements, lengths: lengths, into: result, operation, tag: tag)
   }
 
   func scan(_ elements: UnsafeMutableRawBufferPointer, _ operation: ElementOperator, tag: Int32) throws {

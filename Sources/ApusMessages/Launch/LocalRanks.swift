@@ -20,7 +20,11 @@ package struct LocalRanks: Sendable {
   @available(*, noasync)
   package func run(_ report: @escaping (RankEvent) -> Void = { _ in }) throws(LaunchError) -> RankOutcome {
     try supervisor.run { event in
-      if case .failed(let failure) = event { memory.markFailed(rank: failure.rank) }
+      switch event {
+      case .failed(let failure): memory.markFailed(rank: failure.rank)
+      case .disconnected(let rank): memory.forgetProcess(rank: rank)
+      default: break
+      }
       report(event)
     }
   }

@@ -115,7 +115,7 @@ struct RankLedger: Sendable {
     case .started(let rank, let process), .joined(let rank, let process): processes[rank] = process
     case .returned(let rank, let parcel): parcels[rank] = parcels[rank] ?? parcel
     case .failed(let failure): failures[failure.rank] = failures[failure.rank] ?? failure
-    case .finalized, .ended: break
+    case .finalized, .disconnected, .ended: break
     }
   }
 

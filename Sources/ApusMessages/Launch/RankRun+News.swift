@@ -91,6 +91,8 @@ extension RankRun {
   private func hangUp(_ rank: RankProcess) {
     if let connection = rank.connection { poller.remove(connection.descriptor.number) }
     rank.connection = nil
+    // A descendant of what was started is reaped by its own parent, at any time from now on.
+    if !rank.hasFinalized { report(.disconnected(rank: rank.rank)) }
     // A process that ends closes its connection first, and a moment later it is known how it ended.
     if !rank.hasFinalized, !rank.hasEnded { rank.leavesAt = apus_now() + 1_000_000_000 }
   }
@@ -158,7 +160,7 @@ extension RankRun {
     // Out of the poll set before it is closed: a fork of this process may hold a copy that would tell for ever.
     if pidfd >= 0 { poller.remove(pidfd) }
     // This ends what it has left behind in its group, which may have its connection, too.
-    guard let status = rank.child.reap() else {
+    guard let status = rank.child.ended() else {
       if pidfd >= 0 { try? poller.add(pidfd, tag: Tag.death | UInt64(rank.rank)) }
       return
     }
@@ -174,6 +176,8 @@ extension RankRun {
     if let connection = rank.connection { poller.remove(connection.descriptor.number) }
     rank.connection = nil
     judge(rank, status)
+    // Not before its peers are told: they reach into its memory by its process number, which may then be another's.
+    _ = rank.child.reap()
     report(.ended(rank: rank.rank, status: status))
   }
 

@@ -155,15 +155,18 @@ extension LocalTransport {
     guard number != 0, !gate.isShared, let send = announced[number], send.operation === operation,
       !operation.isDone
     else { return }
-    let process = Int32(
-      truncatingIfNeeded: outgoing[destination].peer.process.pointee.load(ordering: .relaxed))
     let parts = CopyParts(of: bytes.count)
     while let part = words.take(number), part < parts.count {
       let range = parts.range(part)
       // Good until we say that we have finished the part.
       let address = words.address.pointee.load(ordering: .relaxed)
-      // In a job that fails the receiver may be gone, and its process number be another's.
+      // The receiver may be gone, and its process number be another's. Its supervisor marks the failure before it reaps
+      // the process, or takes the number back once the connection has ended, where another process may reap it. What is
+      // left is a number that is given out again between these two looks and the system call, which the kernel does only
+      // after it has given out all the others.
       let isRefused = Self.failsToWrite || memory.failed.pointee.load(ordering: .acquiring) != 0
+      let process = Int32(
+        truncatingIfNeeded: outgoing[destination].peer.process.pointee.load(ordering: .acquiring))
       let problem =
         isRefused
         ? EPERM

@@ -77,6 +77,11 @@ package final class LocalMemory: @unchecked Sendable {
     for peer in 0..<size { self.rank(peer).wakeThreads() }
   }
 
+  /// Nobody reaches into the memory of the rank any more: as process 0, which there is not, it is a lost one.
+  package func forgetProcess(rank: Int) {
+    self.rank(rank).process.pointee.store(0, ordering: .releasing)
+  }
+
   // MARK: A rank
 
   func rank(_ rank: Int) -> RankWords { RankWords(base: base + (1 + rank) * Self.pageSize) }
@@ -100,7 +105,7 @@ struct RankWords {
   /// Whether threads of it sleep or are about to, in the lowest bit; above it how often they were woken. Changed by
   /// everybody.
   private var sleeping: SharedWord { word(0) }
-  /// Its process; 0 before it has joined.
+  /// Its process; 0 before it has joined, and once the supervisor has lost it.
   var process: SharedWord { word(1) }
   /// 1 once it has ended its part in good order.
   var hasEnded: SharedWord { word(1, 1) }

@@ -79,19 +79,26 @@ extension LocalTransport {
       try checkJob(envelope.context)
       // What was read is older than this word, which a sender that gives up writes before it changes its memory.
       atomicMemoryFence(ordering: .acquiring)
-      if sender.withdrawn.pointee.load(ordering: .acquiring) >= rendezvous.number {
-        throw MessageError(
-          .transport, "rank \(peer) has given up the message that it was sending", rank: peer)
-      }
+      if isWithdrawn(rendezvous.number, by: sender) { throw Self.withdrawn(peer) }
       if problem == 0 { return answer(peer, rendezvous.number, Slot.Way.done) }
       // Yama, a container's filter, another user namespace: it will not get better.
       if problem != ESRCH { canReadOthers = false }
     }
+    // Its sender does not answer any more.
+    if isWithdrawn(rendezvous.number, by: sender) { throw Self.withdrawn(peer) }
     streams.append(
       IncomingStream(
         source: envelope.source, number: rendezvous.number, destination: destination, rest: envelope.count))
     answer(peer, rendezvous.number, Slot.Way.stream)
     try waitForPieces(of: envelope, rendezvous.number)
+  }
+
+  private func isWithdrawn(_ number: UInt64, by sender: RankWords) -> Bool {
+    sender.withdrawn.pointee.load(ordering: .acquiring) >= number
+  }
+
+  private static func withdrawn(_ peer: Int) -> MessageError {
+    MessageError(.transport, "rank \(peer) has given up the message that it was sending", rank: peer)
   }
 
   private func waitForPieces(of envelope: Envelope, _ number: UInt64) throws {
@@ -106,8 +113,12 @@ extension LocalTransport {
     }
     do {
       while streams.contains(where: isThis) {
+        // Asked before the look: pieces that were sent before the rest was given up may be all of them.
+        let isWithdrawn = isWithdrawn(number, by: (incoming + peer).pointee.peer)
         if (incoming + peer).pointee.hasNews {
           try dispatch(peer)
+        } else if isWithdrawn {
+          throw Self.withdrawn(peer)
         } else {
           try waiting.pause { !$0.streams.contains(where: isThis) }
         }

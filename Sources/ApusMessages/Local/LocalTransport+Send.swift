@@ -213,12 +213,15 @@ extension LocalTransport {
     streaming.removeAll { $0.operation === operation }
     // Announced: done, so that an answer is for nobody.
     finish(operation, error)
-    // After a deadlock its receiver may go on, and must not take what is no message any more.
-    guard (error as? MessageError)?.code == .deadlock else { return }
+    // Its receiver may go on, where neither it has ended nor the job has failed, and must not take what is no message any
+    // more.
+    guard let code = (error as? MessageError)?.code, code == .deadlock || code == .transport else { return }
     for send in announced.values where !send.operation.isDone { finish(send.operation, error) }
     own.withdrawn.pointee.store(nextNumber - 1, ordering: .releasing)
     // Before the caller changes the bytes.
     atomicMemoryFence(ordering: .sequentiallyConsistent)
+    // One that waits for pieces sees it when it looks again: after a period at the latest.
+    outgoing[peer].peer.wakeThreads()
   }
 
   /// Brings what was started to its end, as far as those it is for are there.

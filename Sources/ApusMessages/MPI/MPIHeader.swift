@@ -19,6 +19,14 @@ struct MPIHeader: BitwiseCopyable {
     (tag, source, self.payloadTag) = (envelope.tag, envelope.source, payloadTag)
   }
 
+  /// Whether such a header can have been sent by a rank that has not run wild.
+  @inline(__always)
+  func canBe(among ranks: Int, mostBytes: Int) -> Bool {
+    // What a short one says is held against its limit; the memory for a long one is allocated.
+    source >= 0 && source < ranks && count <= UInt64(mostBytes)
+      && (payloadTag < 0) == (count <= UInt64(MPITransport.shortLimit))
+  }
+
   @inline(__always)
   var envelope: Envelope {
     Envelope(context: context, source: source, tag: tag, type: type, count: Int(truncatingIfNeeded: count))

@@ -7,7 +7,7 @@ extension MPITransport {
     if mayBlock, mailbox.messages.isEmpty, selector.source != Int32(rank), size > 1 {
       let message = try receiveAny(selector)
       if message.envelope.fits(selector) { return message }
-      mailbox.settle(owned(message), MPIInside(self))
+      settle(owned(message))
     }
     return try waitForMessage(selector)
   }
@@ -22,7 +22,7 @@ extension MPITransport {
       try headers.receiveWithTag(into: landing, from: Int(selector.source))
     }
     if tag == expected { return landing.load(as: UInt64.self) }
-    mailbox.settle(owned(try read(tag, from: source)), MPIInside(self))
+    settle(owned(try read(tag, from: source)))
     return nil
   }
 
@@ -34,7 +34,7 @@ extension MPITransport {
       if mayBlock {
         let message = try receiveAny(selector)
         if message.envelope.fits(selector) { return message }
-        mailbox.settle(owned(message), MPIInside(self))
+        settle(owned(message))
       } else if try !collect() {
         advanceSends()
         try pause(&turns)
@@ -84,7 +84,7 @@ extension MPITransport {
       return try message.receive(into: landing)
     }
     guard let found else { return false }
-    mailbox.settle(owned(try read(found.tag, from: Int32(found.source))), MPIInside(self))
+    settle(owned(try read(found.tag, from: Int32(found.source))))
     return true
   }
 
@@ -92,6 +92,28 @@ extension MPITransport {
   func progressInside() throws {
     advanceSends()
     while try collect() {}
+    fetchClaimed()
+  }
+
+  /// Gives a message to the receive that was started for it, or keeps it.
+  private func settle(_ message: IncomingMessage) {
+    // Fetching takes in other messages meanwhile, some of which may fetch in turn, so that their bytes travel at the same
+    // time; but no more of them: the stack would grow with their number.
+    if fetching >= Self.mostFetches, case .remote = message.place {
+      if let operation = mailbox.claim(message.envelope) { return claimed.append((operation, message)) }
+      if mailbox.refuses(message.envelope) { return claimed.append((nil, message)) }
+    }
+    mailbox.settle(message, MPIInside(self))
+  }
+
+  /// Fetches, or does away with, what had to wait for that.
+  private func fetchClaimed() {
+    guard fetching < Self.mostFetches, !claimed.isEmpty, !isFetchingClaimed else { return }
+    isFetchingClaimed = true
+    defer { isFetchingClaimed = false }
+    while let (operation, message) = claimed.popFirst() {
+      if let operation { mailbox.complete(operation, message, MPIInside(self)) } else { dropInside(message) }
+    }
   }
 
   /// The message that lies in `landing`, whose bytes are copied: the next one will lie there too.
@@ -111,12 +133,9 @@ extension MPITransport {
 
   private func readHeader() throws -> IncomingMessage {
     let header = landing.load(as: MPIHeader.self)
+    guard header.canBe(among: size, mostBytes: mostBytes) else { throw Self.noHeader }
     let envelope = header.envelope
-    let isShort = header.payloadTag < 0
-    guard (0..<Int32(size)).contains(envelope.source), envelope.count >= 0,
-      isShort == (envelope.count <= Self.shortLimit)
-    else { throw Self.noHeader }
-    if !isShort {
+    if header.payloadTag >= 0 {
       let rendezvous = Rendezvous(address: 0, number: UInt64(header.payloadTag))
       return IncomingMessage(envelope: envelope, place: .remote(rendezvous))
     }
@@ -143,6 +162,21 @@ extension MPITransport {
     guard (try? enter()) != nil else { return }
     defer { leave() }
     mailbox.refuse(context, upTo: number, MPIInside(self))
+    // Who sends this rank something long for that operation waits until it is taken, and what this rank waits for next may
+    // come from one that waits for those. A receive of what nobody sends has all waiting done outside of the library, where
+    // whatever comes is taken.
+    if refusals[context]?.isDone != false {
+      let operation = Operation(
+        .receive(Selector(context: context, source: Int32(rank), tag: .max)))
+      refusals[context] = operation
+      mailbox.start(operation, Selector(context: context, source: Int32(rank), tag: .max), MPIInside(self))
+    }
+  }
+
+  func endRefusing(_ context: UInt32) {
+    guard (try? enter()) != nil else { return }
+    defer { leave() }
+    if let operation = refusals.removeValue(forKey: context) { _ = mailbox.cancel(operation) }
   }
 
   // The library has no word of ranks that have ended, for which it would be needed.
@@ -179,6 +213,12 @@ extension MPITransport {
       }
       var request = try calling { () throws(MPIFailure) in
         try payloads.startReceive(into: buffer, from: source, tag: tag)
+      }
+      fetching += 1
+      defer {
+        fetching -= 1
+        // Before anything waits inside the library: the senders wait for it.
+        if fetching == 0 { fetchClaimed() }
       }
       try wait(for: &request)
     }

@@ -33,6 +33,16 @@ final class MPITransport: Transport, @unchecked Sendable {
   let departure: UnsafeMutableRawPointer
   /// Communicators that nobody has any more.
   let abandoned = Locked<[MPICommunicator]>([])
+  /// No message is longer, whatever a rank that has run wild says: this system has not so much memory.
+  let mostBytes = Int(clamping: apus_memory_total())
+  /// How many long messages are being fetched, one within the other.
+  @exclusivity(unchecked) var fetching = 0
+  static let mostFetches = 8
+  /// Long messages that came meanwhile: for a receive, or for nobody.
+  @exclusivity(unchecked) var claimed = Queue<(operation: Operation?, message: IncomingMessage)>()
+  @exclusivity(unchecked) var isFetchingClaimed = false
+  /// Receives of nothing, by the context of what was given up; see `refuse`.
+  @exclusivity(unchecked) var refusals: [UInt32: Operation] = [:]
   private let gate: Gate
 
   /// Bytes that go along with the header.
@@ -66,8 +76,21 @@ final class MPITransport: Transport, @unchecked Sendable {
       try? progressInside()
       try pause(&turns)
     }
+    try waitForOthersAtEnd()
     gate.finish()
     try library.finish()
+  }
+
+  /// The library's end waits for all ranks, and takes nothing in meanwhile. One may still be sending something long that
+  /// this rank never received, such as a part of an operation that it gave up.
+  private func waitForOthersAtEnd() throws {
+    // Not on `natives`, where a rank that calls fewer operations than the others would meet one of theirs.
+    guard size > 1, library.isOurs, var request = try? headers.startBarrier() else { return }
+    var turns = 0
+    while try !calling({ () throws(MPIFailure) in try request.testBlindly() }) {
+      try? progressInside()
+      try pause(&turns)
+    }
   }
 
   func abort(_ status: Int32) -> Never {

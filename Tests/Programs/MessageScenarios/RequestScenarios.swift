@@ -41,6 +41,18 @@ enum RequestScenarios {
     try world.barrier()
   }
   /// Long messages for receives that were started: where they come in pieces, one must not be fetched inside another.
+  /// All headers come before the first payload has.
+  static func manyStartedReceives(_ world: Communicator) throws {
+    let (next, previous) = ((world.rank + 1) % world.size, (world.rank + world.size - 1) % world.size)
+    let receives = try (0..<1500).map { _ in try world.startReceive([Int].self, from: previous) }
+    let sends = try receives.indices.map { try world.startSend(Array(repeating: $0, count: 1000), to: next) }
+    for (index, receive) in receives.enumerated() {
+      demand(try receive.wait() == Array(repeating: index, count: 1000))
+    }
+    for send in sends { try send.wait() }
+    try world.barrier()
+  }
+
   static func manyLongMessages(_ world: Communicator) throws {
     let (next, previous) = ((world.rank + 1) % world.size, (world.rank + world.size - 1) % world.size)
     let count = 3000

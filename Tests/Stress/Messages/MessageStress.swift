@@ -1,6 +1,7 @@
 // The program that Scripts/stress runs as ranks: random programs, whose outcome every rank knows before.
 //
-//     APUS_SEED=7 apus launch -n 3 MessageStress scenario=programs seconds=5
+//     APUS_SEED=7 apus launch -n 3 MessageStress seconds=5
+//     APUS_SEED=7 apus launch -n 3 MessageStress race=given-up rounds=100
 //
 // What does not hold is printed for the script to judge.
 import Apus
@@ -21,7 +22,8 @@ struct MessageStress {
       hasJoined = true
       tell("JOINED \(world.rank) \(getpid())")
       if Settings.number("victim", default: -1) == world.rank { try Death.arm() }
-      try await play(world)
+      let race = Settings.text("race")
+      if race.isEmpty { try await play(world) } else { try play(world, race) }
     } catch let error as MessageError where error.code == .rankFailed {
       tell("TOLD \(error)")
       exit(3)
@@ -51,6 +53,12 @@ struct MessageStress {
       tell("FIGURE steps=\(number * stepsOfProgram)")
       tell("END")
     }
+  }
+
+  private static func play(_ world: Communicator, _ race: String) throws {
+    var races = Races(world, rounds: Settings.number("rounds", default: 100), try Watch(rank: world.rank))
+    try races.play(race)
+    if world.rank == 0 { tell("END") }
   }
 
   private static func goesOn(_ world: Communicator, _ decision: Bool) throws -> Bool {

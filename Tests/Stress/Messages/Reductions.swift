@@ -17,6 +17,17 @@ struct Operator<Value: Codable & SendableMetatype>: Sendable {
 /// What can be reduced as memory.
 protocol Reducible: Made, RawCodable {
   static var operators: [Operator<Self>] { get }
+  /// Combines arrays element by element. A requirement, so that each type has its own: code that does not know the type,
+  /// since that is picked at random, takes many times as long, and the other ranks wait.
+  static func combine(_ left: [Self], _ right: [Self], _ combine: (Self, Self) -> Self) -> [Self]
+}
+
+extension Reducible {
+  static func combine(_ left: [Self], _ right: [Self], _ combine: (Self, Self) -> Self) -> [Self] {
+    var result = left
+    for index in result.indices { result[index] = combine(left[index], right[index]) }
+    return result
+  }
 }
 
 extension Reducible where Self: FixedWidthInteger {
@@ -113,7 +124,7 @@ extension Group {
     )
     func play<T: Reducible>(_ type: T.Type) throws {
       let op = T.operators[Int(pick % UInt64(T.operators.count))]
-      let wanted = combined(ranks, elementwise(op.combine)) { made([T].self, $0, size: length) }
+      let wanted = combined(ranks, { T.combine($0, $1, op.combine) }) { made([T].self, $0, size: length) }
       let mine = made([T].self, rank, size: length)
       let got =
         isToAll
@@ -140,7 +151,7 @@ extension Group {
       let op = T.operators[Int(pick % UInt64(T.operators.count))]
       let counts = isEqual ? equalShares(of: length / T.unit) : unequal
       func all(_ rank: Int) -> [T] { made(rank, size: counts.reduce(0, +) * T.unit) }
-      let wanted = pieces(combined(ranks, elementwise(op.combine), all), counts)[rank]
+      let wanted = pieces(combined(ranks, { T.combine($0, $1, op.combine) }, all), counts)[rank]
       try expect(communicator.reduceScatter(all(rank), counts: isEqual ? nil : counts, op.operation), wanted)
     }
     try play(reducibles[random.below(reducibles.count)])
@@ -165,7 +176,7 @@ extension Group {
     func play<T: Reducible>(_ type: T.Type) throws {
       let op = T.operators[Int(pick % UInt64(T.operators.count))]
       func values(_ rank: Int) -> [T] { made(rank, size: length) }
-      let combine = elementwise(op.combine)
+      let combine: ([T], [T]) -> [T] = { T.combine($0, $1, op.combine) }
       if isExclusive {
         let wanted = rank == 0 ? nil : combined(0..<rank, combine, values)
         try expect(communicator.exclusiveScan(values(rank), op.operation), wanted)

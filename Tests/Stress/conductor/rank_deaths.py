@@ -11,7 +11,7 @@ from . import processes
 from .actor import Actor
 from .ranks import local
 
-HUNG = 60  # s: a wait that long is for ever; the others have 20 s before they are ended
+HUNG = 900  # s: a wait that long is for ever; the launcher ends the others before
 
 # How it dies, what the launcher's exit status is then, and how often of ten.
 WAYS = {
@@ -68,7 +68,7 @@ class Death:
     def strike(self, actor, chance):
         """Kills some rank at some moment, maybe while they still join. Returns its process."""
         least = chance.choice([1, self.ranks, self.ranks, self.ranks])
-        actor.wait_for(lambda: len(actor.found("PID")) >= least or actor.process.poll() is not None, 60)
+        actor.wait_for(lambda: len(actor.found("PID")) >= least or actor.process.poll() is not None, HUNG)
         time.sleep(chance.random() ** 2 * 0.08)
         if not actor.found("PID"):
             self.problems.append("no rank has started")

@@ -6,8 +6,10 @@ import time
 
 from .actor import Actor, judge
 
-# For hangs only: each rank ends itself if one step takes a minute.
-WATCHDOG = 180
+# For hangs only: each rank ends itself if one step takes ten minutes.
+WATCHDOG = 900
+# Of the others after a failure. They end by themselves, and a busy machine must not end them before.
+GRACE = 600
 
 # Open MPI refuses root, and more ranks than processors. MPICH spins, and with more ranks than processors takes
 # thousands of times as long.
@@ -20,7 +22,7 @@ MPI_LAUNCHERS = {"Open MPI": ["mpirun.openmpi", "--oversubscribe"], "MPICH": ["m
 
 
 def local(apus, ranks):
-    return [apus, "launch", "--grace", 20, "-n", ranks, "--"]
+    return [apus, "launch", "--grace", GRACE, "-n", ranks, "--"]
 
 
 def programs(apus, program, seed, seconds):
