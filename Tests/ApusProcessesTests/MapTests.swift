@@ -86,7 +86,7 @@ extension ProcessPoolTests {
     /// The inputs of a range are never all in memory: a parent that had made an array of these would grow by 32 MiB.
     @Test func aRangeIsNotMadeAnArray() async throws {
       let run = try await runScenario("range")
-      let words = run.output.split(separator: " ").compactMap { Int($0) }
+      let words = run.output.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
       try #require(words.count == 2, "\(run.errors)")
       #expect(words[0] == 4 << 20)
       #expect(words[1] < 20 << 10, "grew by \(words[1]) KiB")

@@ -36,11 +36,11 @@ enum Drawing {
   /// From an array's own storage: its iterator goes through a table of witnesses five times for each element.
   private static func draw<Input>(array: [Input]) -> InputDraw<Input> {
     let elements = ArrayElements(array)
-    let count = array.count
+    let (base, count) = (elements.base, array.count)
     var next = 0
     return { place in
       guard next < count else { return .end }
-      place.initialize(to: elements.base[next])
+      withExtendedLifetime(elements) { place.initialize(to: base[next]) }
       next += 1
       return .input
     }

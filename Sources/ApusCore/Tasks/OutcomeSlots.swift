@@ -26,13 +26,14 @@ final class OutcomeSlots<Output: Codable & Sendable> {
 
   /// The memory for the value at `index`; `settle` hears whether it was written.
   func place(_ index: Int) -> UnsafeMutablePointer<Output> {
+    if let plain { return plain.base.assumingMemoryBound(to: Output.self) + index }
     if index >= capacity { grow(to: max(index + 1, 2 * capacity)) }
     return base + index
   }
 
   /// The outcome at `index` is there: a value at its place, or an error.
   func settle(_ index: Int, _ error: TaskError?) {
-    if let error { failures[index] = error } else { isThere[index] = true }
+    if let error { failures[index] = error } else if plain == nil { isThere[index] = true }
   }
 
   /// Not as bytes: a value that holds a weak reference must be told of its new place.
