@@ -6,9 +6,9 @@ package struct FunctionName {
 
   /// Appends a body, and the types that it was compiled for.
   package static func append(
-    _ body: ClosureWords, _ types: [Any.Type], to buffer: ByteBuffer
+    _ body: ClosureWords, at place: CallPlace?, _ types: [Any.Type], to buffer: ByteBuffer
   ) throws(FunctionProblem) {
-    guard body.context == 0 else { throw .captures(body.context) }
+    guard body.context == 0 else { throw .captures(body.context, at: place) }
     guard let place = CodeReference(body.code) else { throw .notInProgram }
     place.append(to: buffer)
     for type in types {

@@ -31,18 +31,22 @@ extension ProcessPool {
   @inlinable
   public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Input? {
-    try await first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body))
+    try await first(
+      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body, fileID, line))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
   @inlinable
   public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Input? {
-    try await first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body))
+    try await first(
+      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body, fileID, line))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
@@ -53,10 +57,12 @@ extension ProcessPool {
     Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Input? {
     try await first(
-      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+      in: inputs, timeLimit: timeLimit, retries: retries,
+      where: RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
@@ -67,10 +73,12 @@ extension ProcessPool {
     Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Input? {
     try await first(
-      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+      in: inputs, timeLimit: timeLimit, retries: retries,
+      where: RemoteFunction(_with: context, making: body, fileID, line))
   }
 }
 
@@ -90,9 +98,11 @@ extension ProcessPool {
   @inlinable
   public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Input? {
-    try first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body))
+    try first(
+      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body, fileID, line))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
@@ -100,9 +110,11 @@ extension ProcessPool {
   @inlinable
   public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Input? {
-    try first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body))
+    try first(
+      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body, fileID, line))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
@@ -114,10 +126,12 @@ extension ProcessPool {
     Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Input? {
     try first(
-      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+      in: inputs, timeLimit: timeLimit, retries: retries,
+      where: RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
@@ -129,9 +143,11 @@ extension ProcessPool {
     Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Input? {
     try first(
-      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+      in: inputs, timeLimit: timeLimit, retries: retries,
+      where: RemoteFunction(_with: context, making: body, fileID, line))
   }
 }

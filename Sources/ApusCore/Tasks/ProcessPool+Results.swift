@@ -33,11 +33,12 @@ extension ProcessPool {
   public func results<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable>(
     of inputs: Inputs, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output> {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_making: body))
+      retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and hands out the results as they come.
@@ -45,11 +46,12 @@ extension ProcessPool {
   public func results<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable>(
     of inputs: Inputs, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output> {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_making: body))
+      retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and hands out the results as they come.
@@ -62,11 +64,12 @@ extension ProcessPool {
   >(
     of inputs: Inputs, with context: Context, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output> {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_with: context, making: body))
+      retries: retries, RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and hands out the results as they come.
@@ -79,11 +82,12 @@ extension ProcessPool {
   >(
     of inputs: Inputs, with context: Context, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output> {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_with: context, making: body))
+      retries: retries, RemoteFunction(_with: context, making: body, fileID, line))
   }
 }
 
@@ -113,12 +117,13 @@ extension ProcessPool {
   >(
     of inputs: Inputs, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output>
   where Inputs.Element == Input {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_making: body))
+      retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every element of an asynchronous sequence, and hands out the results as they come.
@@ -128,12 +133,13 @@ extension ProcessPool {
   >(
     of inputs: Inputs, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output>
   where Inputs.Element == Input {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_making: body))
+      retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every element of an asynchronous sequence, and hands out the results as they come.
@@ -146,12 +152,13 @@ extension ProcessPool {
   >(
     of inputs: Inputs, with context: Context, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output>
   where Inputs.Element == Input {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_with: context, making: body))
+      retries: retries, RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// Calls a body on every element of an asynchronous sequence, and hands out the results as they come.
@@ -164,11 +171,12 @@ extension ProcessPool {
   >(
     of inputs: Inputs, with context: Context, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output>
   where Inputs.Element == Input {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_with: context, making: body))
+      retries: retries, RemoteFunction(_with: context, making: body, fileID, line))
   }
 }

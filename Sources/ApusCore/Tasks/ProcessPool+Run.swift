@@ -13,18 +13,20 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable>(
     _ input: Input, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Output {
-    try await run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    try await run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body once, in a worker.
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable>(
     _ input: Input, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Output {
-    try await run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    try await run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body once, in a worker.
@@ -33,9 +35,12 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Output {
-    try await run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    try await run(
+      input, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// Calls a body once, in a worker.
@@ -44,9 +49,12 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Output {
-    try await run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    try await run(
+      input, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 }
 
@@ -68,9 +76,10 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable>(
     _ input: Input, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Output {
-    try run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    try run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body once, in a worker, and blocks until it has returned.
@@ -78,9 +87,10 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable>(
     _ input: Input, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Output {
-    try run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    try run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body once, in a worker, and blocks until it has returned.
@@ -90,9 +100,12 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Output {
-    try run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    try run(
+      input, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// Calls a body once, in a worker, and blocks until it has returned.
@@ -102,8 +115,11 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Output {
-    try run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    try run(
+      input, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 }
