@@ -15,17 +15,19 @@ package enum FunctionLayout {
   /// A closure is two words, its code and its context; without captures the code alone is the closure.
   private static var holdsForClosures: Bool {
     guard MemoryLayout<PlainBody<Int, Int>>.size == MemoryLayout<ClosureWords>.size else { return false }
-    func words(_ body: @autoclosure @escaping @Sendable () -> @Sendable (Int) throws -> Int) -> ClosureWords {
-      unsafeBitCast(PlainBody(body), to: ClosureWords.self)
-    }
-    let plain = words { 3 * $0 }
     let captured = capturable(7)
-    guard plain.context == 0, CodeReference(plain.code) != nil, words({ $0 + captured }).context != 0 else {
-      return false
-    }
+    let plain = words { (n: Int) in 3 * n }
+    guard plain.context == 0, CodeReference(plain.code) != nil,
+      words({ (n: Int) in n + captured }).context != 0
+    else { return false }
     let again = unsafeBitCast(ClosureWords(code: plain.code, context: 0), to: PlainBody<Int, Int>.self)
     return (try? again.make()(5)) == 15
   }
+
+  /// Generic, as the initialisers of functions are: where the types are known a closure of another kind would be made.
+  private static func words<Input, Output>(
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+  ) -> ClosureWords { unsafeBitCast(PlainBody(body), to: ClosureWords.self) }
 
   @inline(never)
   @_optimize(none)
