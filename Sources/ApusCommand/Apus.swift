@@ -11,6 +11,10 @@ struct Apus: ParsableCommand {
 
   static func main() {
     openClosedStreams()
+    let first = CommandLine.arguments.dropFirst().first
+    if let unknown = UnknownCommand(first, known: ["launch", "doctor", "help"]) {
+      exit(withError: ValidationError(unknown.text))
+    }
     main(nil)
   }
 

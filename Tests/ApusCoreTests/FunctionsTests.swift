@@ -11,6 +11,11 @@ private enum Choice: String, Codable, Sendable { case one }
 private struct Generic<T: Codable & Sendable>: Codable, Sendable { var x: T }
 private final class Reference: Codable, Sendable {}
 
+struct Pair<A, B> {
+  struct Inner<C> {}
+}
+struct PairOfFunctionsTests<T> {}
+
 /// Naming functions and types to another process that runs the same program. In debug and in release alike.
 @Suite struct FunctionsTests {
   private func definition<I, O>(_ function: RemoteFunction<I, O>) throws -> FunctionDefinition {
@@ -79,15 +84,15 @@ private final class Reference: Codable, Sendable {}
   /// A worker may name a type that the runtime finds at once, by its name or in the program's table; no other.
   @Test func aWorkersWordForATypeIsNotBelieved() throws {
     for type in [DecodingError.self, FailureReport.self, FailureReport.Phase.self] as [Any.Type] {
-      #expect(TypeReference.isPlain(try #require(_mangledTypeName(type))), "\(type)")
+      #expect(MangledName.isHarmless(try #require(_mangledTypeName(type))), "\(type)")
     }
     let intricate = [
-      "SaySaySiGG", "SDySSSiG",  // generic
-      "4test1AV" + String(repeating: "A", count: 8),  // refers back
-      "4test1AV_4testt", "x", "4test1AVy", "0", "99999test", "\u{664}testV",
+      "4test1AV" + String(repeating: "AA", count: 13), "4test1AVA13A",  // refers back
+      "4test1AV_4testt", "x", "So8NSObjectC", "0", "99999test", "\u{664}testV", "4te\u{1}tV", "5test", "0a",
+      "S99i", "A", "\u{1}\u{2}\u{3}\u{4}\u{5}",
       String(repeating: "1aV", count: 400),  // long
     ]
-    for name in intricate { #expect(!TypeReference.isPlain(name), "\(name)") }
+    for name in intricate { #expect(!MangledName.isHarmless(name), "\(name)") }
     func report(_ append: (ByteBuffer) -> Void) throws -> FailureReport {
       let bytes = ByteBuffer()
       bytes.append(FailureReport.Phase.call.rawValue)
@@ -111,6 +116,49 @@ private final class Reference: Codable, Sendable {}
       place.append(to: $0)
     }
     #expect(found.error == nil && found.text == "it broke")
+  }
+
+  /// Errors of generic types: by the names that the compiler gives them.
+  @Test func genericTypesAreNamed() throws {
+    let types: [Any.Type] = [
+      Pair<Int, String>.self, Pair<[Int], [String: Pair<Int?, Double>]>.self,
+      Pair<FunctionsTests, WireRecord>.self,
+      Pair<Pair<WireRecord, WireRecord>, WireRecord>.Inner<Set<UInt8>>.self, PairOfFunctionsTests<Int>.self,
+    ]
+    for type in types {
+      let name = try #require(_mangledTypeName(type))
+      #expect(MangledName.isHarmless(name), "\(name)")
+      #expect(_typeByName(name) == type)
+    }
+  }
+
+  /// Each level twice the one before: the name grows by two characters, the time to resolve it doubles.
+  @Test func aTypeThatTakesForEverIsNotAskedFor() throws {
+    func name<T>(_: T.Type, levels: Int) throws -> String {
+      levels == 0 ? try #require(_mangledTypeName(T.self)) : try name(Pair<T, T>.self, levels: levels - 1)
+    }
+    #expect(MangledName.isHarmless(try name(Int.self, levels: 3)))
+    #expect(!MangledName.isHarmless(try name(Int.self, levels: 20)))
+  }
+
+  /// Names that somebody spoilt: the runtime knows no such type, and comes to an end.
+  @Test func spoiltNamesOfTypes() throws {
+    let seed = try #require(
+      _mangledTypeName(Pair<Pair<WireRecord, [Int]>, PairOfFunctionsTests<String>>.self))
+    let characters = Array("0123456789AVCOSGyisa_bB".utf8)
+    for _ in 0..<3000 {
+      var bytes = Array(seed.utf8)
+      for _ in 0..<Int.random(in: 1...4) {
+        let place = bytes.indices.randomElement()!
+        switch Int.random(in: 0..<3) {
+        case 0: bytes[place] = characters.randomElement()!
+        case 1: bytes.insert(characters.randomElement()!, at: place)
+        default: bytes.remove(at: place)
+        }
+      }
+      let spoilt = String(decoding: bytes, as: UTF8.self)
+      if MangledName.isHarmless(spoilt) { _ = _typeByName(spoilt) }
+    }
   }
 
   @Test func aPlaceInAnotherBuildIsRefused() throws {

@@ -131,6 +131,19 @@ extension LaunchTests {
       #expect(run.output == "")
     }
 
+    @Test(arguments: [
+      ("lauch", "did you mean 'launch'?"), ("Launch", "did you mean 'launch'?"),
+      ("docter", "did you mean 'doctor'?"),
+      ("./program", "apus launch -n 4 ./program"),
+    ])
+    func aSlipInTheCommand(word: String, answer: String) async throws {
+      let apus = programFolder + "/apus"
+      let run = try await runProgram(apus, [apus, word, "-n", "4", "x"])
+      #expect(run.status == .exited(64))
+      #expect(run.errors.hasPrefix("Error: there is no command '\(word)'"))
+      #expect(run.errors.contains(answer))
+    }
+
     @Test func aProgramThatIsNotThere() async throws {
       let search = try await launch(
         "-n", "2", "no-such-program-at-all", environment: ["PATH=/usr/bin:/bin"])

@@ -58,6 +58,17 @@ struct WontDecode: Error, Codable {
   }
 }
 
+/// An error of a generic type.
+struct BadValue<Value: Codable & Equatable & Sendable>: Error, Codable, Equatable {
+  struct Wrapped: Error, Codable, Equatable { var inner: BadValue }
+  var value: Value
+  var all: [Value]
+
+  init(value: Value, of all: [Value]) { (self.value, self.all) = (value, all) }
+
+  var wrapped: Wrapped { Wrapped(inner: self) }
+}
+
 extension ProcessPoolTests {
   /// Values that can't be coded: an error of their own task.
   @Suite struct CodingFailureTests {
@@ -147,6 +158,28 @@ extension ProcessPoolTests {
           try await pool.run(7) { (_: Int) -> Int in throw CancellationError() }
         }
         #expect(cancellation?.code == .thrown)
+      }
+    }
+
+    @Test func genericErrorsComeBackAsThemselves() async throws {
+      try await withProcessPool(workers: 1) { (pool) async throws in
+        func error(_ call: () async throws -> Int) async -> (any Error)? {
+          do { _ = try await call() } catch { return (error as? TaskError)?.underlyingError }
+          return nil
+        }
+        let number = await error {
+          try await pool.run(3) { n -> Int in throw BadValue(value: n, of: [n, n]) }
+        }
+        #expect(number as? BadValue<Int> == BadValue(value: 3, of: [3, 3]))
+        let own = await error {
+          try await pool.run("x") { text -> Int in throw BadValue(value: Delicate(2), of: []) }
+        }
+        #expect(own as? BadValue<Delicate> == BadValue(value: Delicate(2), of: []))
+        let nested = await error {
+          try await pool.run(["a": 1]) { table -> Int in throw BadValue(value: table, of: [table]).wrapped }
+        }
+        #expect(
+          nested as? BadValue<[String: Int]>.Wrapped == BadValue(value: ["a": 1], of: [["a": 1]]).wrapped)
       }
     }
 

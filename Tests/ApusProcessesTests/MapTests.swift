@@ -1,4 +1,5 @@
 import Apus
+import Synchronization
 import Testing
 
 extension ProcessPoolTests {
@@ -42,6 +43,53 @@ extension ProcessPoolTests {
         let results = try await pool.map((0..<5000).lazy.filter { $0 % 3 == 0 }.map { "\($0)" }) { Int($0)! }
         #expect(results == stride(from: 0, to: 5000, by: 3).map { $0 })
       }
+    }
+
+    /// Their number is not asked for: that would call the user's code once more.
+    @Test func eachInputIsAskedForOnce() async throws {
+      try await withProcessPool(workers: 2) { (pool) async throws in
+        let calls = Atomic<Int>(0)
+        func calledFor(_ count: Int, _ call: () async throws -> Int) async throws {
+          calls.store(0, ordering: .relaxed)
+          #expect(try await call() == count)
+          #expect(calls.load(ordering: .relaxed) == 700)
+        }
+        let even = (0..<700).lazy.filter { n in
+          calls.add(1, ordering: .relaxed)
+          return n % 2 == 0
+        }
+        try await calledFor(350) { try await pool.map(even, double).count }
+        try await calledFor(350) { try await pool.map(even.map { "\($0)" }) { $0 + "!" }.count }
+        try await calledFor(350) { await pool.outcomes(of: even, halve).count }
+        let before = (0..<1000).lazy.prefix { n in
+          calls.add(1, ordering: .relaxed)
+          return n < 699
+        }
+        try await calledFor(699) { try await pool.map(before) { "\($0)" }.count }
+      }
+    }
+
+    /// Of results whose number is not known beforehand those that have come are moved as more come.
+    @Test func resultsThatTheirMemoryKnows() async throws {
+      try await withProcessPool(workers: 2) { (pool) async throws in
+        let links = try await pool.map((0..<3000).lazy.filter { $0 % 3 != 0 }) { Link(number: $0) }
+        #expect(links.map(\.number) == (0..<3000).filter { $0 % 3 != 0 })
+        #expect(links.allSatisfy { $0.owner === Link.owner })
+        let outcomes = await pool.outcomes(of: (0..<300).lazy.filter { $0 != 5 }.map { "\($0)" }) {
+          Link(number: try halve(Int($0)!))
+        }
+        #expect(outcomes.count == 299 && outcomes.compactMap { try? $0.get() }.count == 150)
+        #expect(outcomes.allSatisfy { (try? $0.get().owner === Link.owner) ?? true })
+      }
+    }
+
+    /// The inputs of a range are never all in memory: a parent that had made an array of these would grow by 32 MiB.
+    @Test func aRangeIsNotMadeAnArray() async throws {
+      let run = try await runScenario("range")
+      let words = run.output.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
+      try #require(words.count == 2, "\(run.errors)")
+      #expect(words[0] == 4 << 20)
+      #expect(words[1] < 20 << 10, "grew by \(words[1]) KiB")
     }
 
     @Test func anErrorIsThrownWithItsTasksIndex() async throws {
@@ -108,6 +156,26 @@ extension ProcessPoolTests {
             && outcomes.enumerated().allSatisfy { ($0 % 2 == 0) == ((try? $1.get()) != nil) })
       }
     }
+  }
+}
+
+/// A value that can't be moved as bytes.
+private struct Link: Codable, @unchecked Sendable {
+  final class Owner: Sendable {}
+  static let owner = Owner()
+
+  var number: Int
+  weak var owner: Owner?
+
+  init(number: Int) { (self.number, owner) = (number, Self.owner) }
+
+  init(from decoder: any Decoder) throws {
+    self.init(number: try decoder.singleValueContainer().decode(Int.self))
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(number)
   }
 }
 

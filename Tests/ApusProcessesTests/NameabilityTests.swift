@@ -49,6 +49,29 @@ extension ProcessPoolTests {
       }
     }
 
+    /// The call that is refused is named, also where the error comes out elsewhere.
+    @Test func theErrorNamesTheCall() async throws {
+      let factor = Int(getpid())
+      try await withProcessPool(workers: 1) { (pool) async throws in
+        func place(_ line: Int = #line) -> String { "\(#fileID):\(line + 1)" }
+        await expectRefused([place()]) {
+          _ = try await pool.map([1]) { $0 * factor }
+        }
+        await expectRefused([place()]) {
+          _ = try await pool.run(1, with: 2) { $0 * $1 * factor }
+        }
+        await expectRefused([place()]) {
+          _ = try await pool.submit(1, timeLimit: .seconds(9)) { (n: Int) async in n * factor }.value
+        }
+        await expectRefused([place()]) {
+          for try await _ in pool.results(of: [1], { $0 * factor }) {}
+        }
+        let line = place()
+        let function = RemoteFunction { (n: Int) in n * factor }
+        await expectRefused([line]) { _ = try await pool.run(1, function) }
+      }
+    }
+
     @Test func aFunctionThatWasHandedOnIsRefused() async throws {
       try await withProcessPool(workers: 1) { (pool) async throws in
         // In debug and in release; where the optimiser sees through the wrapper it may name it after all.

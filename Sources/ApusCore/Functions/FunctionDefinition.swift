@@ -118,11 +118,11 @@ package final class FunctionSource: Sendable {
   /// The source for a body. Making one costs microseconds, so each is made once: a body's code address and
   /// its types name it for as long as the program runs.
   static func of<Context: Codable, Input: Codable, Output: Codable>(
-    _ shape: BodyShape, _ body: ClosureWords, loop: ClosureWords,
+    _ shape: BodyShape, _ body: ClosureWords, loop: ClosureWords, at place: CallPlace,
     _ context: Context.Type, _ input: Input.Type, _ output: Output.Type
   ) -> FunctionSource {
     guard body.context == 0 else {
-      return FunctionSource(.failure(.captures(body.context)), FunctionCoders<Input, Output>())
+      return FunctionSource(.failure(.captures(body.context, at: place)), FunctionCoders<Input, Output>())
     }
     let key = Key(
       code: body.code, context: ObjectIdentifier(context), input: ObjectIdentifier(input),
@@ -144,7 +144,7 @@ package final class FunctionSource: Sendable {
     let bytes = ByteBuffer(capacity: 256)
     bytes.append(shape.rawValue)
     do {
-      try FunctionName.append(.init(code: code, context: 0), [context, input, output], to: bytes)
+      try FunctionName.append(.init(code: code, context: 0), at: nil, [context, input, output], to: bytes)
     } catch { return .failure(error) }
     // A loop with a context is one that the compiler could not specialise (a debug build): the worker then
     // runs its own, generic one.

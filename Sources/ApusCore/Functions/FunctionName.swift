@@ -6,9 +6,10 @@ package struct FunctionName {
 
   /// Appends a body, and the types that it was compiled for.
   package static func append(
-    _ body: ClosureWords, _ types: [Any.Type], to buffer: ByteBuffer
+    _ body: ClosureWords, at place: CallPlace?, _ types: [Any.Type], to buffer: ByteBuffer
   ) throws(FunctionProblem) {
-    guard body.context == 0 else { throw .captures(body.context) }
+    FunctionLayout.required
+    guard body.context == 0 else { throw .captures(body.context, at: place) }
     guard let place = CodeReference(body.code) else { throw .notInProgram }
     place.append(to: buffer)
     for type in types {
@@ -19,6 +20,7 @@ package struct FunctionName {
 
   /// Reads what `append` wrote with so many types. Only of a process that started this one: it can have any code run.
   package init(from reader: inout ByteReader, types count: Int) throws(WorkerProtocolError) {
+    FunctionLayout.required
     code = try CodeReference(from: &reader).resolve()
     var types: [Any.Type] = []
     for _ in 0..<count { types.append(try TypeReference(from: &reader, isTrusted: true).resolve()) }

@@ -10,7 +10,8 @@
 ///
 /// The body is any function of the program: a global or static function, a closure, a key path. It runs in
 /// another process, so it can't capture values of the code around it: pass them with `with:`, once to each
-/// worker. In a worker, `main` has not run. Global variables and `static let`s are there, evaluated anew,
+/// worker. (A constant that an optimising build has put into the body is no longer captured: what a debug build refuses
+/// may work in release. Don't count on it.) In a worker, `main` has not run. Global variables and `static let`s are there, evaluated anew,
 /// but variables at the top level of a `main.swift` are zero.
 ///
 /// A body that can't be named (it captures values, or its types are private *and* generic) makes each call
@@ -33,14 +34,20 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
 
   /// Names a function.
   @inlinable
-  public init(_ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output) {
-    self.init(_making: body)
+  public init(
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
+  ) {
+    self.init(_making: body, fileID, line)
   }
 
   /// Names an asynchronous function. A worker runs one call of it at a time, as of any other.
   @inlinable
-  public init(_ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output) {
-    self.init(_making: body)
+  public init(
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
+  ) {
+    self.init(_making: body, fileID, line)
   }
 
   /// Names a function that takes a context value as well, sent once to each worker.
@@ -50,18 +57,20 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
   @inlinable
   public init<Context: Codable & Sendable>(
     with context: Context,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) {
-    self.init(_with: context, making: body)
+    self.init(_with: context, making: body, fileID, line)
   }
 
   /// Names an asynchronous function that takes a context value as well, sent once to each worker.
   @inlinable
   public init<Context: Codable & Sendable>(
     with context: Context,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) {
-    self.init(_with: context, making: body)
+    self.init(_with: context, making: body, fileID, line)
   }
 
   // MARK: For interfaces that take a body and hand it on
@@ -70,7 +79,10 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
 
   /// Names a function from the closure behind an autoclosure parameter.
   @inlinable
-  public init(_making body: @escaping @Sendable () -> @Sendable (Input) throws -> Output) {
+  public init(
+    _making body: @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    _ fileID: StaticString = #fileID, _ line: UInt = #line
+  ) {
     let loop: @Sendable (_RawRun, UInt) throws -> Void = { run, code in
       let body = unsafeBitCast(ClosureWords(code: code, context: 0), to: PlainBody<Input, Output>.self)
       try run.forEach(body.make())
@@ -81,33 +93,43 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
     let ownWords = unsafeBitCast(RawLoop(own), to: ClosureWords.self)
     self.init(
       plain: body, words: unsafeBitCast(PlainBody(body), to: ClosureWords.self),
-      loop: ownWords.context == 0 ? ownWords : unsafeBitCast(RawLoop(loop), to: ClosureWords.self))
+      loop: ownWords.context == 0 ? ownWords : unsafeBitCast(RawLoop(loop), to: ClosureWords.self),
+      at: CallPlace(fileID, line))
   }
 
   /// Names an asynchronous function from the closure behind an autoclosure parameter.
   @inlinable
-  public init(_making body: @escaping @Sendable () -> @Sendable (Input) async throws -> Output) {
-    self.init(async: body, words: unsafeBitCast(AsyncBody(body), to: ClosureWords.self))
+  public init(
+    _making body: @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    _ fileID: StaticString = #fileID, _ line: UInt = #line
+  ) {
+    self.init(
+      async: body, words: unsafeBitCast(AsyncBody(body), to: ClosureWords.self),
+      at: CallPlace(fileID, line))
   }
 
   /// Names a function with a context from the closure behind an autoclosure parameter.
   @inlinable
   public init<Context: Codable & Sendable>(
     _with context: Context,
-    making body: @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    making body: @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    _ fileID: StaticString = #fileID, _ line: UInt = #line
   ) {
     self.init(
-      context: context, plain: body, words: unsafeBitCast(ContextBody(body), to: ClosureWords.self))
+      context: context, plain: body, words: unsafeBitCast(ContextBody(body), to: ClosureWords.self),
+      at: CallPlace(fileID, line))
   }
 
   /// Names a function with a context from the closure behind an autoclosure parameter.
   @inlinable
   public init<Context: Codable & Sendable>(
     _with context: Context,
-    making body: @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    making body: @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    _ fileID: StaticString = #fileID, _ line: UInt = #line
   ) {
     self.init(
-      context: context, async: body, words: unsafeBitCast(AsyncContextBody(body), to: ClosureWords.self))
+      context: context, async: body, words: unsafeBitCast(AsyncContextBody(body), to: ClosureWords.self),
+      at: CallPlace(fileID, line))
   }
 
   // MARK: What the initialisers above come to
@@ -115,25 +137,31 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
   @usableFromInline
   init(
     plain body: @escaping @Sendable () -> @Sendable (Input) throws -> Output, words: ClosureWords,
-    loop: ClosureWords
+    loop: ClosureWords, at place: CallPlace
   ) {
-    source = .of(.plain, words, loop: loop, NoContext.self, Input.self, Output.self)
+    source = .of(.plain, words, loop: loop, at: place, NoContext.self, Input.self, Output.self)
     local = .plain(body)
   }
 
   @usableFromInline
-  init(async body: @escaping @Sendable () -> @Sendable (Input) async throws -> Output, words: ClosureWords) {
-    source = .of(.async, words, loop: .init(code: 0, context: 0), NoContext.self, Input.self, Output.self)
+  init(
+    async body: @escaping @Sendable () -> @Sendable (Input) async throws -> Output, words: ClosureWords,
+    at place: CallPlace
+  ) {
+    source = .of(
+      .async, words, loop: .init(code: 0, context: 0), at: place, NoContext.self, Input.self, Output.self)
     local = .async(body)
   }
 
   @usableFromInline
   init<Context: Codable & Sendable>(
     context: Context, plain body: @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
-    words: ClosureWords
+    words: ClosureWords, at place: CallPlace
   ) {
-    source = .of(.context, words, loop: .init(code: 0, context: 0), Context.self, Input.self, Output.self)
-      .binding { try ValueCodec<Context>().encode(context, into: $0) }
+    source = .of(
+      .context, words, loop: .init(code: 0, context: 0), at: place, Context.self, Input.self, Output.self
+    )
+    .binding { try ValueCodec<Context>().encode(context, into: $0) }
     local = .plain {
       let function = body()
       return { try function(context, $0) }
@@ -143,10 +171,10 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
   @usableFromInline
   init<Context: Codable & Sendable>(
     context: Context, async body: @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
-    words: ClosureWords
+    words: ClosureWords, at place: CallPlace
   ) {
     source = .of(
-      .asyncContext, words, loop: .init(code: 0, context: 0), Context.self, Input.self, Output.self
+      .asyncContext, words, loop: .init(code: 0, context: 0), at: place, Context.self, Input.self, Output.self
     )
     .binding { try ValueCodec<Context>().encode(context, into: $0) }
     local = .async {

@@ -55,24 +55,6 @@ indirect enum TypeReference {
     }
   }
 
-  /// Whether a mangled name is that of a type without parameters, within modules and types written out. Names that
-  /// refer back to themselves can be short and still take the runtime exponentially long.
-  static func isPlain(_ name: String) -> Bool {
-    var rest = Substring(name)
-    while let character = rest.first {
-      if let length = character.wholeNumberValue {
-        let digits = rest.prefix { $0.isASCII && $0.isNumber }
-        guard length > 0, digits.count <= 3, let count = Int(digits) else { return false }
-        rest = rest.dropFirst(digits.count + count)
-      } else if "sVCO".contains(character) {
-        rest = rest.dropFirst()
-      } else {
-        return false
-      }
-    }
-    return name.utf8.count <= 1024
-  }
-
   func append(to buffer: ByteBuffer) {
     switch self {
     case .name(let name):
@@ -97,7 +79,7 @@ indirect enum TypeReference {
     switch try reader.value(UInt8.self) {
     case 0:
       let name = try reader.string()
-      guard isTrusted || Self.isPlain(name) else {
+      guard isTrusted || MangledName.isHarmless(name) else {
         throw WorkerProtocolError("a type's name is too intricate")
       }
       self = .name(name)

@@ -2,36 +2,7 @@
 struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   typealias Outcome = Result<Output, TaskError>
 
-  /// Where the outcomes of a call go, by index.
-  private final class Slots {
-    let plain: PlainArray<Output>?
-    var slots: [Outcome?] = []
-
-    init(plain: PlainArray<Output>?) { self.plain = plain }
-
-    func set(_ index: Int, _ outcome: Outcome) {
-      if index >= slots.count { slots.append(contentsOf: repeatElement(nil, count: index + 1 - slots.count)) }
-      slots[index] = outcome
-    }
-
-    /// All of them, those in the plain array as well.
-    func outcomes(_ count: Int) -> [Outcome] {
-      guard let values = plain?.take() else { return slots.map { $0! } }
-      return (0..<count).map { index in
-        if index < slots.count, let outcome = slots[index] { return outcome }
-        return .success(values[index])
-      }
-    }
-
-    /// - Parameter count: How many inputs there were: a collection that miscounts itself may have fewer.
-    func values(_ count: Int) throws(TaskError) -> [Output] {
-      if let plain { return count == plain.count ? plain.take() : Array(plain.take().prefix(count)) }
-      var values: [Output] = []
-      values.reserveCapacity(slots.count)
-      for slot in slots { values.append(try slot!.get()) }
-      return values
-    }
-  }
+  private typealias Slots = OutcomeSlots<Output>
 
   let pool: ProcessPool
   let function: RemoteFunction<Input, Output>
@@ -44,59 +15,37 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   private func begin(_ engine: PoolEngine, _ inputs: some Sequence<Input>) throws
     -> (TypedCall<Input, Output>, Slots)
   {
-    if let array = inputs as? [Input] ?? integers(inputs), let plain = PlainArray<Output>(count: array.count),
-      try TaskError.naming({ try function.source.definition() }).strides != nil
+    let isPlain = try TaskError.naming({ try function.source.definition() }).strides != nil
+    let count = Drawing.knownCount(inputs)
+    // Plain results of a known number go straight to their places.
+    let plain = isPlain ? count.flatMap { PlainArray<Output>(count: $0) } : nil
+    let slots = Slots(plain: plain, count: count ?? 0)
+    func call(draw: InputDraw<Input>? = nil, drawPlain: PlainDraw<Input>? = nil) throws
+      -> TypedCall<Input, Output>
     {
-      // Plain memory both ways: no coder is called, and the results go straight to their places.
-      let call = try TypedCall(
-        engine, function, options, defaults: pool.configuration,
-        plainResults: plain)
-      let elements = PlainElements(array)
-      call.give(plain: elements.bytes, owner: elements)
-      return (call, Slots(plain: plain))
+      try TypedCall(
+        engine, function, options, defaults: pool.configuration, plainResults: plain, draw: draw,
+        drawPlain: drawPlain)
     }
-    var iterator = inputs.makeIterator()
-    if let collection = inputs as? any Collection<Input>,
-      let plain = PlainArray<Output>(count: collection.count),
-      try TaskError.naming({ try function.source.definition() }).strides != nil
-    {
-      // The same, but the inputs are drawn as they are needed: many at a time, in one loop.
-      let limit = plain.count
-      var drawn = 0
-      let call = try TypedCall(
-        engine, function, options, defaults: pool.configuration, plainResults: plain,
-        drawPlain: { place, count in
-          var number = 0
-          while number < min(count, limit - drawn), let input = iterator.next() {
-            (place + number).initialize(to: input)
-            number += 1
-          }
-          drawn += number
-          return number
-        })
-      return (call, Slots(plain: plain))
+    guard isPlain else { return (try call(draw: Drawing.draw(inputs)), slots) }
+    // Plain memory both ways: no coder is called.
+    guard let array = inputs as? [Input] else {
+      return (try call(drawPlain: Drawing.drawPlain(inputs, limit: plain?.count ?? .max)), slots)
     }
-    let call = try TypedCall(
-      engine, function, options, defaults: pool.configuration,
-      draw: { Drawn(iterator.next()) })
-    return (call, Slots(plain: nil))
-  }
-
-  /// The integers of a range take less to make at once than to draw one by one, through a table of witnesses.
-  private func integers(_ inputs: some Sequence<Input>) -> [Input]? {
-    if let range = inputs as? Range<Int> { return Array(range) as? [Input] }
-    if let range = inputs as? ClosedRange<Int> { return Array(range) as? [Input] }
-    return nil
+    let whole = try call()
+    let elements = ArrayElements(array)
+    whole.give(plain: elements.bytes, owner: elements)
+    return (whole, slots)
   }
 
   /// One round of the caller's work. True when all is done.
   private func step(_ call: TypedCall<Input, Output>, _ slots: Slots, stopAtFailure: Bool) throws -> Bool {
-    func settle(_ index: Int, _ outcome: Outcome) throws {
-      if stopAtFailure, case .failure(let error) = outcome { throw error }
-      slots.set(index, outcome)
+    func failed(_ index: Int, _ error: TaskError) throws {
+      if stopAtFailure { throw error }
+      slots.settle(index, error)
     }
-    try call.collect(settle)
-    try call.refill(settle)
+    try call.collect(into: slots, failed)
+    try call.refill(failed)
     return call.isFinished
   }
 
@@ -114,7 +63,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
       try Task.checkCancellation()
     }
-    return try slots.values(call.drawn)
+    return slots.values(call.drawn)
   }
 
   func outcomes(_ inputs: some Sequence<Input>) async -> [Outcome] {
@@ -132,7 +81,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       let (call, slots) = try cancellable.begin(engine, inputs)
       while try !step(call, slots, stopAtFailure: false) {
         if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
-        if Task.isCancelled { return cancelled(call, slots, count: inputs.underestimatedCount) }
+        if Task.isCancelled { return cancelled(call, slots, count: Drawing.knownCount(inputs) ?? 0) }
       }
       return slots.outcomes(call.drawn)
     } catch { return failed(inputs, error) }
@@ -149,7 +98,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
     }
     let (call, slots) = try begin(engine, inputs)
     while try !step(call, slots, stopAtFailure: true) { engine.wait(for: call.job) }
-    return try slots.values(call.drawn)
+    return slots.values(call.drawn)
   }
 
   func blockingOutcomes(_ inputs: some Sequence<Input>) -> [Outcome] {
@@ -183,14 +132,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   /// The caller was cancelled: what is done counts, the rest was cancelled with it, inputs that were not drawn
   /// yet as well, as far as their number is known.
   private func cancelled(_ call: TypedCall<Input, Output>, _ slots: Slots, count: Int) -> [Outcome] {
-    call.collect { slots.set($0, $1) }
-    var outcomes: [Outcome] = (0..<max(count, call.drawn)).map { index in
-      if index < slots.slots.count, let outcome = slots.slots[index] { return outcome }
-      return .failure(TaskError(.stopped(.cancelled, limit: nil), task: index))
-    }
-    if let values = slots.plain?.take() {
-      for range in call.placed { for index in range { outcomes[index] = .success(values[index]) } }
-    }
-    return outcomes
+    call.collect(into: slots, slots.settle)
+    return slots.outcomes(max(count, call.drawn), placed: call.placed)
   }
 }

@@ -42,10 +42,11 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: Tr
     var iterator = inputs.makeIterator()
     return try TypedCall(
       engine, function, options, defaults: pool.configuration,
-      draw: {
-        let input = iterator.next()
-        if let input { search.drew(input) }
-        return Drawn(input)
+      draw: { place in
+        guard let input = iterator.next() else { return .end }
+        search.drew(input)
+        place.initialize(to: input)
+        return .input
       })
   }
 
@@ -54,7 +55,7 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: Tr
     if search.found != nil { return true }
     // Answers that wait for an earlier one count for the window: what is drawn stays bounded.
     call.held = search.held
-    try call.refill(search.settle)
+    try call.refill { try search.settle($0, .failure($1)) }
     return search.found != nil || call.isFinished
   }
 

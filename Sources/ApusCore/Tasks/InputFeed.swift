@@ -3,6 +3,14 @@
 /// Continuations are resumed with the lock free: resuming takes a lock of the task's that a cancellation holds while
 /// it comes to the lock here.
 final class InputFeed<Input: Sendable>: Sendable {
+  /// What taking an input came to.
+  enum Taken {
+    case input(Input)
+    /// There is none yet; `arrived` is called when there is.
+    case notYet
+    case end
+  }
+
   private struct State {
     var input: Result<Input, any Error>?
     var isOver = false
@@ -66,7 +74,7 @@ final class InputFeed<Input: Sendable>: Sendable {
   }
 
   /// The next input if it is there. Throws what the sequence threw.
-  func take() throws -> Drawn<Input> {
+  func take() throws -> Taken {
     let (input, isOver, feeder) = state.withLock { state in
       defer { state.input = nil }
       return (state.input, state.isOver, state.input == nil ? nil : state.takeFeeder())

@@ -21,12 +21,19 @@ final class PlainArray<Element: Codable & Sendable> {
   func take() -> [Element] { array }
 }
 
-/// The elements of an array of plain values, by address, and what keeps them there.
-final class PlainElements<Element: Codable & Sendable> {
+/// The elements of an array by address, and what keeps them there.
+final class ArrayElements<Element> {
   private let array: [Element]
 
   init(_ array: [Element]) { self.array = array }
 
   /// Valid for as long as the object lives: see `PlainArray`.
   var bytes: UnsafeRawBufferPointer { array.withUnsafeBytes { $0 } }
+
+  /// The first element, if there is one; valid as long.
+  var base: UnsafePointer<Element> {
+    array.withUnsafeBufferPointer {
+      $0.baseAddress ?? UnsafePointer(bitPattern: MemoryLayout<Element>.alignment)!
+    }
+  }
 }

@@ -31,18 +31,22 @@ extension ProcessPool {
   @inlinable
   public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Input? {
-    try await first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body))
+    try await first(
+      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body, fileID, line))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
   @inlinable
   public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Input? {
-    try await first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body))
+    try await first(
+      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body, fileID, line))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
@@ -54,10 +58,12 @@ extension ProcessPool {
     Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Input? {
     try await first(
-      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+      in: inputs, timeLimit: timeLimit, retries: retries,
+      where: RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
@@ -69,10 +75,12 @@ extension ProcessPool {
     Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Input? {
     try await first(
-      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+      in: inputs, timeLimit: timeLimit, retries: retries,
+      where: RemoteFunction(_with: context, making: body, fileID, line))
   }
 }
 
@@ -92,9 +100,11 @@ extension ProcessPool {
   @inlinable
   public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Input? {
-    try first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body))
+    try first(
+      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body, fileID, line))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
@@ -102,9 +112,11 @@ extension ProcessPool {
   @inlinable
   public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Input? {
-    try first(in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body))
+    try first(
+      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_making: body, fileID, line))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
@@ -117,10 +129,12 @@ extension ProcessPool {
     Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Input? {
     try first(
-      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+      in: inputs, timeLimit: timeLimit, retries: retries,
+      where: RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
@@ -133,9 +147,11 @@ extension ProcessPool {
     Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Answer
+    where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Answer,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Input? {
     try first(
-      in: inputs, timeLimit: timeLimit, retries: retries, where: RemoteFunction(_with: context, making: body))
+      in: inputs, timeLimit: timeLimit, retries: retries,
+      where: RemoteFunction(_with: context, making: body, fileID, line))
   }
 }

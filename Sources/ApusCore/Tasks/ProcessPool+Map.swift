@@ -29,10 +29,12 @@ extension ProcessPool {
   public func map<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable>(
     _ inputs: Inputs, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> [Output] {
     try await map(
-      inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+      inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and returns the results in the order of the inputs.
@@ -40,10 +42,12 @@ extension ProcessPool {
   public func map<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable>(
     _ inputs: Inputs, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> [Output] {
     try await map(
-      inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+      inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and returns the results in the order of the inputs.
@@ -57,11 +61,12 @@ extension ProcessPool {
   >(
     _ inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> [Output] {
     try await map(
       inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
-      RemoteFunction(_with: context, making: body))
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and returns the results in the order of the inputs.
@@ -75,11 +80,12 @@ extension ProcessPool {
   >(
     _ inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> [Output] {
     try await map(
       inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
-      RemoteFunction(_with: context, making: body))
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 }
 
@@ -108,9 +114,12 @@ extension ProcessPool {
   public func map<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable>(
     _ inputs: Inputs, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> [Output] {
-    try map(inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    try map(
+      inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and blocks until all results are there.
@@ -119,9 +128,12 @@ extension ProcessPool {
   public func map<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable>(
     _ inputs: Inputs, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> [Output] {
-    try map(inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    try map(
+      inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and blocks until all results are there.
@@ -136,11 +148,12 @@ extension ProcessPool {
   >(
     _ inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> [Output] {
     try map(
       inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
-      RemoteFunction(_with: context, making: body))
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and blocks until all results are there.
@@ -155,10 +168,11 @@ extension ProcessPool {
   >(
     _ inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> [Output] {
     try map(
       inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
-      RemoteFunction(_with: context, making: body))
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 }

@@ -21,10 +21,12 @@ extension ProcessPool {
   public func outcomes<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable>(
     of inputs: Inputs, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async -> [Result<Output, TaskError>] {
     await outcomes(
-      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and returns what became of each, in the order of the inputs.
@@ -32,10 +34,12 @@ extension ProcessPool {
   public func outcomes<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable>(
     of inputs: Inputs, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async -> [Result<Output, TaskError>] {
     await outcomes(
-      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and returns what became of each, in the order of the inputs.
@@ -49,11 +53,12 @@ extension ProcessPool {
   >(
     of inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async -> [Result<Output, TaskError>] {
     await outcomes(
       of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
-      RemoteFunction(_with: context, making: body))
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and returns what became of each, in the order of the inputs.
@@ -67,11 +72,12 @@ extension ProcessPool {
   >(
     of inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async -> [Result<Output, TaskError>] {
     await outcomes(
       of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
-      RemoteFunction(_with: context, making: body))
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 }
 
@@ -97,10 +103,12 @@ extension ProcessPool {
   public func outcomes<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable>(
     of inputs: Inputs, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> [Result<Output, TaskError>] {
     outcomes(
-      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and blocks until it is known what became of each.
@@ -109,10 +117,12 @@ extension ProcessPool {
   public func outcomes<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable>(
     of inputs: Inputs, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> [Result<Output, TaskError>] {
     outcomes(
-      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+      of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and blocks until it is known what became of each.
@@ -127,11 +137,12 @@ extension ProcessPool {
   >(
     of inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> [Result<Output, TaskError>] {
     outcomes(
       of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
-      RemoteFunction(_with: context, making: body))
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and blocks until it is known what became of each.
@@ -146,10 +157,11 @@ extension ProcessPool {
   >(
     of inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
     retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> [Result<Output, TaskError>] {
     outcomes(
       of: inputs, chunking: chunking, timeLimit: timeLimit, retries: retries,
-      RemoteFunction(_with: context, making: body))
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 }

@@ -36,11 +36,12 @@ extension ProcessPool {
   public func results<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable>(
     of inputs: Inputs, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output> {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_making: body))
+      retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and hands out the results as they come.
@@ -48,11 +49,12 @@ extension ProcessPool {
   public func results<Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable>(
     of inputs: Inputs, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output> {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_making: body))
+      retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and hands out the results as they come.
@@ -66,11 +68,12 @@ extension ProcessPool {
   >(
     of inputs: Inputs, with context: Context, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output> {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_with: context, making: body))
+      retries: retries, RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// Calls a body on every input, in the workers, and hands out the results as they come.
@@ -84,11 +87,12 @@ extension ProcessPool {
   >(
     of inputs: Inputs, with context: Context, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output> {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_with: context, making: body))
+      retries: retries, RemoteFunction(_with: context, making: body, fileID, line))
   }
 }
 
@@ -118,12 +122,13 @@ extension ProcessPool {
   >(
     of inputs: Inputs, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output>
   where Inputs.Element == Input {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_making: body))
+      retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every element of an asynchronous sequence, and hands out the results as they come.
@@ -133,12 +138,13 @@ extension ProcessPool {
   >(
     of inputs: Inputs, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output>
   where Inputs.Element == Input {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_making: body))
+      retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body on every element of an asynchronous sequence, and hands out the results as they come.
@@ -152,12 +158,13 @@ extension ProcessPool {
   >(
     of inputs: Inputs, with context: Context, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output>
   where Inputs.Element == Input {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_with: context, making: body))
+      retries: retries, RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// Calls a body on every element of an asynchronous sequence, and hands out the results as they come.
@@ -171,11 +178,12 @@ extension ProcessPool {
   >(
     of inputs: Inputs, with context: Context, order: ResultOrder = .input, window: Int? = nil,
     chunking: Chunking = .automatic, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskResults<Output>
   where Inputs.Element == Input {
     results(
       of: inputs, order: order, window: window, chunking: chunking, timeLimit: timeLimit,
-      retries: retries, RemoteFunction(_with: context, making: body))
+      retries: retries, RemoteFunction(_with: context, making: body, fileID, line))
   }
 }

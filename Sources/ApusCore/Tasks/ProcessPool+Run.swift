@@ -13,18 +13,20 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable>(
     _ input: Input, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Output {
-    try await run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    try await run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body once, in a worker.
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable>(
     _ input: Input, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Output {
-    try await run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    try await run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body once, in a worker.
@@ -34,9 +36,12 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Output {
-    try await run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    try await run(
+      input, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// Calls a body once, in a worker.
@@ -46,9 +51,12 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) async throws -> Output {
-    try await run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    try await run(
+      input, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 }
 
@@ -70,9 +78,10 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable>(
     _ input: Input, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Output {
-    try run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    try run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body once, in a worker, and blocks until it has returned.
@@ -80,9 +89,10 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable>(
     _ input: Input, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Output {
-    try run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    try run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Calls a body once, in a worker, and blocks until it has returned.
@@ -93,9 +103,12 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Output {
-    try run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    try run(
+      input, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// Calls a body once, in a worker, and blocks until it has returned.
@@ -106,8 +119,11 @@ extension ProcessPool {
   @inlinable
   public func run<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) throws -> Output {
-    try run(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    try run(
+      input, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 }

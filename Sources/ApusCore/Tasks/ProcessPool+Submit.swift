@@ -13,18 +13,20 @@ extension ProcessPool {
   @inlinable
   public func submit<Input: Codable & Sendable, Output: Codable & Sendable>(
     _ input: Input, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskHandle<Output> {
-    submit(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    submit(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Gives a body to the pool to call once, and returns at once.
   @inlinable
   public func submit<Input: Codable & Sendable, Output: Codable & Sendable>(
     _ input: Input, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskHandle<Output> {
-    submit(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body))
+    submit(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_making: body, fileID, line))
   }
 
   /// Gives a body to the pool to call once, and returns at once.
@@ -34,9 +36,12 @@ extension ProcessPool {
   @inlinable
   public func submit<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskHandle<Output> {
-    submit(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    submit(
+      input, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 
   /// Gives a body to the pool to call once, and returns at once.
@@ -46,8 +51,11 @@ extension ProcessPool {
   @inlinable
   public func submit<Input: Codable & Sendable, Output: Codable & Sendable, Context: Codable & Sendable>(
     _ input: Input, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) -> TaskHandle<Output> {
-    submit(input, timeLimit: timeLimit, retries: retries, RemoteFunction(_with: context, making: body))
+    submit(
+      input, timeLimit: timeLimit, retries: retries,
+      RemoteFunction(_with: context, making: body, fileID, line))
   }
 }

@@ -1,6 +1,6 @@
 /// Worker processes that run functions of this program.
 ///
-/// A worker is this program run again, so a task that traps, exits, leaks or hangs costs one task and not the
+/// A worker is this program run again, so a task that traps, exits or hangs costs one task and not the
 /// program: its error says how the worker ended, another worker takes its place, and all other tasks go on.
 ///
 /// ```swift

@@ -55,7 +55,8 @@ public struct TaskError: Error, Sendable {
   public internal(set) var status: ExitStatus?
   /// The end of what the worker wrote to standard error: Swift's message and backtrace after a trap.
   public internal(set) var standardError: String = ""
-  /// The error behind this one: what a body threw, if that is `Codable`, or what a coder threw.
+  /// The error behind this one: what a body threw, if that is `Codable`, or what a coder threw. A body's error whose type
+  /// is private and generic, or a private class, arrives as text alone.
   public internal(set) var underlyingError: (any Error)?
 
   package init(_ code: Code, _ message: String, task: Int? = nil, underlying: (any Error)? = nil) {

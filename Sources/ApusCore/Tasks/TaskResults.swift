@@ -24,13 +24,13 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
     inputs: Inputs
   ) {
     buffer = ResultBuffer(order)
-    var iterator = inputs.makeIterator()
     guard let engine = pool.engine else {
+      var iterator = inputs.makeIterator()
       let draw: () -> Result<Input, any Error>? = { iterator.next().map { .success($0) } }
       source = Self.inline(pool, function, options, draw: { draw() }, blockingDraw: draw)
       return
     }
-    source = Self.begin(pool, engine, function, options) { Drawn(iterator.next()) }
+    source = Self.begin(pool, engine, function, options, draw: Drawing.draw(inputs))
   }
 
   init<Inputs: AsyncSequence & Sendable, Input: Codable & Sendable>(
@@ -46,7 +46,14 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
       if case .inline = source { feeder = feed.start(inputs) {} }
       return
     }
-    source = Self.begin(pool, engine, function, options) { try feed.take() }
+    source = Self.begin(pool, engine, function, options) { place in
+      switch try feed.take() {
+      case .input(let input): place.initialize(to: input)
+      case .notYet: return .notYet
+      case .end: return .end
+      }
+      return .input
+    }
     if case .engine(_, let job, _) = source { feeder = feed.start(inputs) { engine.nudge(job) } }
   }
 
@@ -54,7 +61,7 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
 
   private static func begin<Input: Codable & Sendable>(
     _ pool: ProcessPool, _ engine: PoolEngine, _ function: RemoteFunction<Input, Output>,
-    _ options: CallOptions, draw: @escaping () throws -> Drawn<Input>
+    _ options: CallOptions, draw: @escaping InputDraw<Input>
   ) -> Source {
     var options = options
     options.window = options.window ?? 8 * engine.configuration.workers
@@ -65,7 +72,7 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
         withExtendedLifetime(pool) {
           call.collect(buffer.add)
           call.held = buffer.held
-          call.refill(buffer.add)
+          call.refill { buffer.add($0, .failure($1)) }
           return call.isFinished
         }
       }

@@ -37,16 +37,6 @@ extension TaskError {
   }
 }
 
-/// What drawing an input came to.
-enum Drawn<Input> {
-  case input(Input)
-  /// There is none yet; the engine is told when there is.
-  case notYet
-  case end
-
-  init(_ input: Input?) { self = input.map { .input($0) } ?? .end }
-}
-
 /// How a call differs from its pool's configuration.
 struct CallOptions: Sendable {
   var chunking = Chunking.automatic
@@ -71,9 +61,12 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   private let limit: Duration?
   private let inputs = ValueCodec<Input>()
   private let outputs = ValueCodec<Output>()
-  private var draw: (() throws -> Drawn<Input>)?
-  /// Draws inputs of plain memory to a place, so many at most; fewer at the end.
-  private var drawPlain: ((UnsafeMutablePointer<Input>, Int) -> Int)?
+  private var draw: InputDraw<Input>?
+  private var drawPlain: PlainDraw<Input>?
+  /// Where inputs are drawn to, one at a time.
+  private let input = UnsafeMutablePointer<Input>.allocate(capacity: 1)
+  /// Inputs of plain memory in the next batch, at least.
+  private var plainBatch = 16
   private var inbox = EngineJob.Inbox()
   private let window: Int?
   private let keepsPlaces: Bool
@@ -89,13 +82,12 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   var held = 0
 
   /// - Parameters:
-  ///   - draw: The next input, or nil after the last.
-  ///   - plain: All inputs at once, as plain memory, instead.
+  ///   - draw: How inputs are drawn.
+  ///   - drawPlain: The same for plain memory. Neither: all are given at once.
   init(
     _ engine: PoolEngine, _ function: RemoteFunction<Input, Output>, _ options: CallOptions,
     defaults: ProcessPool.Configuration, plainResults: PlainArray<Output>? = nil,
-    draw: (() throws -> Drawn<Input>)? = nil,
-    drawPlain: ((UnsafeMutablePointer<Input>, Int) -> Int)? = nil
+    draw: InputDraw<Input>? = nil, drawPlain: PlainDraw<Input>? = nil
   ) throws {
     limit = options.timeLimit ?? defaults.timeLimit
     job = try EngineJob(
@@ -108,7 +100,10 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
     engine.add(job)
   }
 
-  deinit { engine.remove(job) }
+  deinit {
+    engine.remove(job)
+    input.deallocate()
+  }
 
   /// Whether every outcome has been given to the sink.
   var isFinished: Bool { hasNoInputs && settled == drawn }
@@ -129,7 +124,7 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
 
   /// Draws and encodes as many inputs as the workers can use now. `failed` hears of those that can't be
   /// encoded.
-  func refill(_ failed: (Int, Outcome) throws -> Void) rethrows {
+  func refill(_ failed: (Int, TaskError) throws -> Void) rethrows {
     if hasNoInputs { return }
     var (wanted, chunk) = engine.wanted(by: job)
     if drawPlain != nil { return encodePlain(wanted, chunk) }
@@ -149,37 +144,34 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
     }
   }
 
-  /// As many as are wanted, in batches of at least a chunk.
+  /// As many as are wanted, in batches of at least a chunk. The first are small: the workers should not wait for
+  /// inputs that take long to draw.
   private func encodePlain(_ wanted: Int, _ chunk: Int) {
     let stride = MemoryLayout<Input>.stride
-    let size = min(max(chunk, 1024), max(1, (1 << 20) / stride))
     var wanted = wanted
-    while wanted > 0, let drawPlain {
+    while wanted > 0, let source = drawPlain {
+      let size = min(max(chunk, plainBatch), max(1, (1 << 20) / stride))
+      plainBatch = min(4 * plainBatch, source.batch)
       let buffer = ByteBuffer(capacity: size * stride)
       let place = buffer.uninitialized(count: size * stride).bindMemory(to: Input.self, capacity: size)
-      let count = drawPlain(place, size)
-      if count < size { self.drawPlain = nil }
+      let count = source.draw(place, size)
+      if count < size { drawPlain = nil }
       drawn += count
       wanted -= count
       if count == 0 { return engine.closeInput(of: job) }
       let batch = InputBatch(raw: buffer.baseAddress, stride: stride, count: count, owner: buffer)
-      engine.give(batch, base: drawn - count, to: job, isLast: self.drawPlain == nil)
+      engine.give(batch, base: drawn - count, to: job, isLast: drawPlain == nil)
     }
   }
 
-  private func encodeBatch(_ count: Int, _ failed: (Int, Outcome) throws -> Void) rethrows {
+  private func encodeBatch(_ count: Int, _ failed: (Int, TaskError) throws -> Void) rethrows {
     let base = drawn
     let buffer = ByteBuffer(capacity: 64)
     var ends: [Int] = []
     var failure: TaskError?
     while ends.count < count, buffer.count < 64 << 10 {
-      let input: Input
       do {
-        let next = try draw?() ?? .end
-        if case .end = next { draw = nil }
-        if case .notYet = next { isHeldUp = true } else { isHeldUp = false }
-        guard case .input(let value) = next else { break }
-        input = value
+        guard try drawInput() else { break }
       } catch {
         // The sequence is at fault, not an element of it: it counts as one, and ends there.
         draw = nil
@@ -187,14 +179,15 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
         failure = TaskError(drawing: error, task: drawn - 1)
         break
       }
+      defer { input.deinitialize(count: 1) }
       drawn += 1
-      if let large = LargeArgument(input, job.function) {
+      if job.function.takesRawArray, let large = LargeArgument(input.pointee, job.function) {
         send(buffer, ends, base: base)
         engine.give(large.batch, base: drawn - 1, to: job, isLast: false)
         return
       }
       do {
-        try inputs.encode(input, into: buffer)
+        try inputs.encode(input.pointee, into: buffer)
         if isPlain { buffer.pad(to: MemoryLayout<Input>.stride) }
         ends.append(buffer.count)
       } catch {
@@ -207,8 +200,16 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
     if var failure {
       failure.task = drawn - 1
       settled += 1
-      try failed(drawn - 1, .failure(failure))
+      try failed(drawn - 1, failure)
     }
+  }
+
+  /// Draws the next input to its place; false if there is none now.
+  private func drawInput() throws -> Bool {
+    let result = try draw?(input) ?? .end
+    isHeldUp = result == .notYet
+    if result == .end { draw = nil }
+    return result == .input
   }
 
   /// Whether elements travel as runs of plain memory.
@@ -229,18 +230,31 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
 
   // MARK: Results
 
-  /// Decodes what has come back and gives it to `sink`; `placed` hears how many values went to their place.
+  /// Decodes what has come back and gives it to `sink`.
   func collect(_ sink: (Int, Outcome) throws -> Void) rethrows {
     engine.collect(job, into: &inbox)
-    for delivery in inbox.deliveries {
-      if case .placed = delivery.content {
-        settled += delivery.count
-        if keepsPlaces { note(placed: delivery.index..<delivery.index + delivery.count) }
-        continue
-      }
-      settled += 1
-      try sink(delivery.index, outcome(delivery))
+    for delivery in inbox.deliveries where isNext(delivery) { try sink(delivery.index, outcome(delivery)) }
+  }
+
+  /// Decodes values that have come back to their places, and tells `failed` of the others.
+  func collect(into slots: OutcomeSlots<Output>, _ failed: (Int, TaskError) throws -> Void) rethrows {
+    engine.collect(job, into: &inbox)
+    for delivery in inbox.deliveries where isNext(delivery) {
+      let index = delivery.index
+      do throws(TaskError) {
+        let bytes = try delivery.value(in: inbox, limit: limit)
+        try decode(bytes, to: slots.place(index), index)
+        slots.settle(index, nil)
+      } catch { try failed(index, error) }
     }
+  }
+
+  /// Counts a delivery; false for values that the engine has put to their places.
+  private func isNext(_ delivery: Delivery) -> Bool {
+    settled += delivery.count
+    guard case .placed = delivery.content else { return true }
+    if keepsPlaces { note(placed: delivery.index..<delivery.index + delivery.count) }
+    return false
   }
 
   private func note(placed range: Range<Int>) {
@@ -260,10 +274,23 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   }
 
   private func decode(_ bytes: UnsafeRawBufferPointer, _ index: Int) throws(TaskError) -> Output {
-    // In a run a value takes its stride; the codec knows it by its size.
+    do { return try outputs.decode(valueBytes(bytes)) } catch {
+      throw TaskError(decoding: error, task: index)
+    }
+  }
+
+  private func decode(_ bytes: UnsafeRawBufferPointer, to place: UnsafeMutablePointer<Output>, _ index: Int)
+    throws(TaskError)
+  {
+    do { place.initialize(to: try outputs.decode(valueBytes(bytes))) } catch {
+      throw TaskError(decoding: error, task: index)
+    }
+  }
+
+  /// In a run a value takes its stride; the codec knows it by its size.
+  private func valueBytes(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
     let isRunValue = isPlain && bytes.count == MemoryLayout<Output>.stride
-    let value = isRunValue ? UnsafeRawBufferPointer(rebasing: bytes[..<MemoryLayout<Output>.size]) : bytes
-    do { return try outputs.decode(value) } catch { throw TaskError(decoding: error, task: index) }
+    return isRunValue ? UnsafeRawBufferPointer(rebasing: bytes[..<MemoryLayout<Output>.size]) : bytes
   }
 }
 

@@ -58,7 +58,16 @@ package enum BinaryDecoder {
 
   @inline(__always)
   private static func take() -> UnsafeMutablePointer<DecoderSession.State> {
-    sessions.take(.decoder)?.assumingMemoryBound(to: DecoderSession.State.self) ?? DecoderSession.makeState()
+    sessions.take(.decoder)?.assumingMemoryBound(to: DecoderSession.State.self) ?? makeState()
+  }
+
+  /// As `BinaryEncoder.makeSession`.
+  @inline(never)
+  private static func makeState() -> UnsafeMutablePointer<DecoderSession.State> {
+    let state = DecoderSession.makeState()
+    let values = LayoutProbe.message.withUnsafeBytes { try? decode([LayoutProbe].self, $0, state) }
+    SwiftLayout.require(values == LayoutProbe.values ? nil : "containers")
+    return state
   }
 }
 

@@ -55,7 +55,20 @@ package enum BinaryEncoder {
     sessions.take(.encoder).map {
       EncoderSession(state: $0.assumingMemoryBound(to: EncoderSession.State.self))
     }
-      ?? EncoderSession()
+      ?? makeSession()
+  }
+
+  /// A new session, after a look at whether containers can be lent.
+  @inline(never)
+  private static func makeSession() -> EncoderSession {
+    let session = EncoderSession()
+    let sink = session.root
+    try? write(LayoutProbe.values, session, sink)
+    let holds = sink.state.pointee.store.bytes.elementsEqual(LayoutProbe.message)
+    SwiftLayout.require(holds ? nil : "containers")
+    sink.state.pointee.store.reset(keeping: 1 << 16)
+    session.reset()
+    return session
   }
 }
 

@@ -122,15 +122,17 @@ struct ByteStore {
 }
 
 /// The sixteen bytes of a `String` itself. Equal bits are an equal string, as long as one of the two is alive.
-struct StringBits: Equatable {
-  let low: UInt64
-  let high: UInt64
+package struct StringBits: Equatable, BitwiseCopyable {
+  package let low: UInt64
+  package let high: UInt64
 
   @inline(__always)
-  init(_ string: String) {
+  package init(_ string: String) {
     let bits = unsafeBitCast(string, to: (UInt64, UInt64).self)
     (low, high) = (bits.0, bits.1)
   }
+
+  package init(low: UInt64, high: UInt64) { (self.low, self.high) = (low, high) }
 
   /// Text of up to 15 bytes lies in these bytes, from the lowest on: Swift's layout on all 64-bit platforms.
   @inline(__always)

@@ -13,74 +13,20 @@ extension DecoderSession {
   @inline(__always)
   func varint(at position: inout Int, end: Int) -> Int? { base.varint(at: &position, end: end) }
 
-  /// The position behind the value at `position`, or nil if there is no whole value before `end`. O(1), apart
-  /// from a row of `present`.
-  func skip(_ position: Int, end: Int) -> Int? {
-    var position = position
-    var tag: WireTag?
-    repeat {
-      guard position < end else { return nil }
-      let byte = byte(position)
-      position += 1
-      if byte >= WireTag.smallInteger { return position }
-      if byte >= WireTag.shortString { return advance(position, by: Int(byte & 0x3F), end: end) }
-      if byte >= WireTag.integer {
-        return byte < 0x20 ? advance(position, by: Int(byte & 7) + 1, end: end) : nil
-      }
-      tag = WireTag(rawValue: byte)
-    } while tag == .present
-    switch tag {
-    case .null, .false, .true, .empty: return position
-    case .float: return advance(position, by: 4, end: end)
-    case .double: return advance(position, by: 8, end: end)
-    case .wide, .wideNegative: return advance(position, by: 16, end: end)
-    case .string, .raw:
-      guard let length = varint(at: &position, end: end) else { return nil }
-      return advance(position, by: length, end: end)
-    case .rawArray:
-      guard let header = rawArrayHeader(&position, end: end) else { return nil }
-      return position + header.byteCount
-    case .keyed, .unkeyed, .longKeyed, .longUnkeyed:
-      guard let length = containerLength(tag!, &position, end: end) else { return nil }
-      return position + length
-    case .present, nil: return nil
-    }
-  }
-
+  /// The position behind the value at `position`, or nil if there is no whole value before `end`.
   @inline(__always)
-  private func advance(_ position: Int, by length: Int, end: Int) -> Int? {
-    length <= end - position ? position + length : nil
-  }
+  func skip(_ position: Int, end: Int) -> Int? { base.skipValue(position, end: end) }
 
   /// The length of the container whose tag stands before `position`; checked against `end`.
+  @inline(__always)
   func containerLength(_ tag: WireTag, _ position: inout Int, end: Int) -> Int? {
-    let isLong = tag == .longKeyed || tag == .longUnkeyed
-    let width = isLong ? 8 : 4
-    guard end - position >= width else { return nil }
-    let length =
-      isLong
-      ? Int(exactly: UInt64(littleEndian: load(position, as: UInt64.self)))
-      : Int(UInt32(littleEndian: load(position, as: UInt32.self)))
-    position += width
-    guard let length, length <= end - position else { return nil }
-    return length
-  }
-
-  struct RawArrayHeader {
-    let code: ElementCode
-    let stride: Int
-    let byteCount: Int
+    base.containerLength(tag, &position, end: end)
   }
 
   /// What stands between the tag of a raw array and its bytes; all of it is checked.
+  @inline(__always)
   func rawArrayHeader(_ position: inout Int, end: Int) -> RawArrayHeader? {
-    guard position < end, let code = ElementCode(rawValue: byte(position)) else { return nil }
-    position += 1
-    guard let stride = varint(at: &position, end: end), stride > 0, code.stride ?? stride == stride,
-      let byteCount = varint(at: &position, end: end), byteCount <= end - position,
-      byteCount % stride == 0
-    else { return nil }
-    return RawArrayHeader(code: code, stride: stride, byteCount: byteCount)
+    base.rawArrayHeader(&position, end: end)
   }
 
   @inline(__always)

@@ -21,6 +21,7 @@ struct EncoderSession {
     var sinks: [EncoderSink] = []
     var freeSinks: [EncoderSink] = []
     let containers = LentContainers<WireEncoder>()
+    var seenKeys = SeenKeys()
   }
 
   let state: UnsafeMutablePointer<State>
@@ -91,6 +92,7 @@ struct EncoderSession {
   /// Ends a message: the session is ready for the next.
   @inline(__always)
   func reset() {
+    if state.pointee.keyTable.count > 1024 { state.pointee.seenKeys = SeenKeys() }
     state.pointee.keyTable.reset()
     pop(to: 1)
     state.pointee.nodes.shrink()

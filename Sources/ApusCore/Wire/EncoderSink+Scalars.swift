@@ -102,6 +102,7 @@ extension EncoderSink {
     try check(serial)
     let number = session.state.pointee.keyTable.number(of: key)
     write(varint: number)
+    state.pointee.scope.lastKey = number > state.pointee.scope.lastKey ? number : .max
     return number
   }
 }

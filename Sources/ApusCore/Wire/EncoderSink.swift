@@ -19,6 +19,8 @@ struct EncoderSink {
     var node = 0
     var count = 0
     var firstHole = 0
+    /// The greatest key number so far, `.max` once one came that was not greater: only then can a key have come twice.
+    var lastKey = -1
   }
 
   struct Hole {
@@ -165,7 +167,10 @@ struct EncoderSink {
     switch state.pointee.scope.kind {
     case .none: write(tag: .empty)
     case .single: break
-    case .keyed, .unkeyed: patchLength()
+    case .keyed:
+      if state.pointee.scope.lastKey == .max { try dropRepeatedKeys() }
+      patchLength()
+    case .unkeyed: patchLength()
     }
   }
 

@@ -63,6 +63,8 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
   func decodeIfPresent<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T? {
     guard let position = try present(key) else { return nil }
+    // What `encodeIfPresent` writes for an optional of an optional.
+    if TypeFacts.of(type).pointee.kind == .optional { return try value(T?.self, position) }
     return try value(type, position)
   }
 

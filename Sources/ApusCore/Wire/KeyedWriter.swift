@@ -38,6 +38,17 @@ struct KeyedWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
     }
   }
 
+  /// What a property of type `T?` is written with. If `T` is an optional too, the whole is written, for `.some(nil)` not
+  /// to look like nil.
+  func encodeIfPresent<T: Encodable>(_ value: T?, forKey key: Key) throws {
+    guard let present = value else { return }
+    if TypeFacts.of(T.self).pointee.kind == .optional {
+      try encode(value, forKey: key)
+    } else {
+      try encode(present, forKey: key)
+    }
+  }
+
   func nestedContainer<NestedKey: CodingKey>(
     keyedBy keyType: NestedKey.Type, forKey key: Key
   ) -> KeyedEncodingContainer<NestedKey> {

@@ -144,6 +144,7 @@ struct TypeFacts {
   }
 
   private static func make<T>(_ type: T.Type) -> UnsafeMutablePointer<TypeFacts> {
+    SwiftLayout.required
     let record = UnsafeMutablePointer<TypeFacts>.allocate(capacity: 1)
     record.initialize(to: TypeFacts(type))
     return record

@@ -1,7 +1,7 @@
 /// An unkeyed container being read: the values of one that was written as such, or of an array that travelled
 /// as raw memory.
 struct UnkeyedReader: UnkeyedDecodingContainer {
-  typealias RawHeader = DecoderSession.RawArrayHeader
+  typealias RawHeader = RawArrayHeader
 
   let session: DecoderSession
   let node: Int

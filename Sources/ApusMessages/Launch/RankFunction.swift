@@ -17,66 +17,81 @@ public struct RankFunction<Output: Sendable>: Sendable {
   private let encodeContext: (@Sendable (ByteBuffer) throws -> Void)?
 
   /// Names a function.
-  public init(_ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) throws -> Output) {
-    self.init(making: body)
+  public init(
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
+  ) {
+    self.init(making: body, CallPlace(fileID, line))
   }
 
   /// Names an asynchronous function.
-  public init(_ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) async throws -> Output)
-  {
-    self.init(making: body)
+  public init(
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
+  ) {
+    self.init(making: body, CallPlace(fileID, line))
   }
 
   /// Names a function that takes a value as well, sent once to each rank.
   public init<Context: Codable & Sendable>(
     with context: Context,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) {
-    self.init(with: context, making: body)
+    self.init(with: context, making: body, CallPlace(fileID, line))
   }
 
   /// Names an asynchronous function that takes a value as well, sent once to each rank.
   public init<Context: Codable & Sendable>(
     with context: Context,
-    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) async throws -> Output
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) async throws -> Output,
+    fileID: StaticString = #fileID, line: UInt = #line
   ) {
-    self.init(with: context, making: body)
+    self.init(with: context, making: body, CallPlace(fileID, line))
   }
 
   // MARK: From the closure behind an autoclosure, which must be handed on as it is
 
-  init(making body: @escaping @Sendable () -> @Sendable (Communicator) throws -> Output) {
-    self.init(.plain, unsafeBitCast(RankBody(make: body), to: ClosureWords.self), [])
+  init(
+    making body: @escaping @Sendable () -> @Sendable (Communicator) throws -> Output, _ place: CallPlace
+  ) {
+    self.init(.plain, unsafeBitCast(RankBody(make: body), to: ClosureWords.self), place, [])
   }
 
-  init(making body: @escaping @Sendable () -> @Sendable (Communicator) async throws -> Output) {
-    self.init(.async, unsafeBitCast(AsyncRankBody(make: body), to: ClosureWords.self), [])
+  init(
+    making body: @escaping @Sendable () -> @Sendable (Communicator) async throws -> Output, _ place: CallPlace
+  ) {
+    self.init(.async, unsafeBitCast(AsyncRankBody(make: body), to: ClosureWords.self), place, [])
   }
 
   init<Context: Codable & Sendable>(
     with context: Context,
-    making body: @escaping @Sendable () -> @Sendable (Context, Communicator) throws -> Output
+    making body: @escaping @Sendable () -> @Sendable (Context, Communicator) throws -> Output,
+    _ place: CallPlace
   ) {
     let words = unsafeBitCast(ContextRankBody(make: body), to: ClosureWords.self)
-    self.init(.context, words, [Context.self]) { try ValueCodec<Context>().encode(context, into: $0) }
+    self.init(.context, words, place, [Context.self]) { try ValueCodec<Context>().encode(context, into: $0) }
   }
 
   init<Context: Codable & Sendable>(
     with context: Context,
-    making body: @escaping @Sendable () -> @Sendable (Context, Communicator) async throws -> Output
+    making body: @escaping @Sendable () -> @Sendable (Context, Communicator) async throws -> Output,
+    _ place: CallPlace
   ) {
     let words = unsafeBitCast(AsyncContextRankBody(make: body), to: ClosureWords.self)
-    self.init(.asyncContext, words, [Context.self]) { try ValueCodec<Context>().encode(context, into: $0) }
+    self.init(.asyncContext, words, place, [Context.self]) {
+      try ValueCodec<Context>().encode(context, into: $0)
+    }
   }
 
   private init(
-    _ shape: RankShape, _ body: ClosureWords, _ context: [Any.Type],
+    _ shape: RankShape, _ body: ClosureWords, _ place: CallPlace, _ context: [Any.Type],
     _ encodeContext: (@Sendable (ByteBuffer) throws -> Void)? = nil
   ) {
     name = Result { () throws(FunctionProblem) in
       let bytes = ByteBuffer(capacity: 256)
       bytes.append(shape.rawValue)
-      try FunctionName.append(body, [Output.self] + context, to: bytes)
+      try FunctionName.append(body, at: place, [Output.self] + context, to: bytes)
       return bytes
     }
     self.encodeContext = encodeContext

@@ -1,3 +1,5 @@
+import ApusCore
+
 /// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
 ///
 /// A rank is this program run again, in a process of its own, as one of `count` that talk through shared memory:
@@ -33,9 +35,10 @@ public func withRanks<Output: Sendable>(
 /// The form that takes a ``RankFunction`` says more.
 public func withRanks<Output: Sendable>(
   _ count: Int,
-  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) throws -> Output
+  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) throws -> Output,
+  fileID: StaticString = #fileID, line: UInt = #line
 ) async throws -> [Result<Output, MessageError>] {
-  try await withRanks(count, RankFunction(making: body))
+  try await withRanks(count, RankFunction(making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
@@ -43,9 +46,10 @@ public func withRanks<Output: Sendable>(
 /// The form that takes a ``RankFunction`` says more.
 public func withRanks<Output: Sendable>(
   _ count: Int,
-  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) async throws -> Output
+  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) async throws -> Output,
+  fileID: StaticString = #fileID, line: UInt = #line
 ) async throws -> [Result<Output, MessageError>] {
-  try await withRanks(count, RankFunction(making: body))
+  try await withRanks(count, RankFunction(making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
@@ -55,9 +59,10 @@ public func withRanks<Output: Sendable>(
 /// `context` is sent once to each rank and handed to the body.
 public func withRanks<Output: Sendable, Context: Codable & Sendable>(
   _ count: Int, with context: Context,
-  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) throws -> Output
+  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) throws -> Output,
+  fileID: StaticString = #fileID, line: UInt = #line
 ) async throws -> [Result<Output, MessageError>] {
-  try await withRanks(count, RankFunction(with: context, making: body))
+  try await withRanks(count, RankFunction(with: context, making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
@@ -67,9 +72,10 @@ public func withRanks<Output: Sendable, Context: Codable & Sendable>(
 /// `context` is sent once to each rank and handed to the body.
 public func withRanks<Output: Sendable, Context: Codable & Sendable>(
   _ count: Int, with context: Context,
-  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) async throws -> Output
+  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) async throws -> Output,
+  fileID: StaticString = #fileID, line: UInt = #line
 ) async throws -> [Result<Output, MessageError>] {
-  try await withRanks(count, RankFunction(with: context, making: body))
+  try await withRanks(count, RankFunction(with: context, making: body, CallPlace(fileID, line)))
 }
 
 // MARK: The blocking forms
@@ -86,18 +92,20 @@ public func withRanks<Output: Sendable>(
 @available(*, noasync, message: "await the asynchronous form")
 public func withRanks<Output: Sendable>(
   _ count: Int,
-  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) throws -> Output
+  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) throws -> Output,
+  fileID: StaticString = #fileID, line: UInt = #line
 ) throws -> [Result<Output, MessageError>] {
-  try withRanks(count, RankFunction(making: body))
+  try withRanks(count, RankFunction(making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:_:)`.
 @available(*, noasync, message: "await the asynchronous form")
 public func withRanks<Output: Sendable>(
   _ count: Int,
-  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) async throws -> Output
+  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) async throws -> Output,
+  fileID: StaticString = #fileID, line: UInt = #line
 ) throws -> [Result<Output, MessageError>] {
-  try withRanks(count, RankFunction(making: body))
+  try withRanks(count, RankFunction(making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:_:)`.
@@ -106,9 +114,10 @@ public func withRanks<Output: Sendable>(
 @available(*, noasync, message: "await the asynchronous form")
 public func withRanks<Output: Sendable, Context: Codable & Sendable>(
   _ count: Int, with context: Context,
-  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) throws -> Output
+  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) throws -> Output,
+  fileID: StaticString = #fileID, line: UInt = #line
 ) throws -> [Result<Output, MessageError>] {
-  try withRanks(count, RankFunction(with: context, making: body))
+  try withRanks(count, RankFunction(with: context, making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:_:)`.
@@ -117,7 +126,8 @@ public func withRanks<Output: Sendable, Context: Codable & Sendable>(
 @available(*, noasync, message: "await the asynchronous form")
 public func withRanks<Output: Sendable, Context: Codable & Sendable>(
   _ count: Int, with context: Context,
-  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) async throws -> Output
+  _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) async throws -> Output,
+  fileID: StaticString = #fileID, line: UInt = #line
 ) throws -> [Result<Output, MessageError>] {
-  try withRanks(count, RankFunction(with: context, making: body))
+  try withRanks(count, RankFunction(with: context, making: body, CallPlace(fileID, line)))
 }

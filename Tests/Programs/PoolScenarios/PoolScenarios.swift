@@ -47,6 +47,7 @@ enum PoolScenarios {
     "sabotage": { try await Sabotage.play($0[0], chunk: Int($0[1])!) },
     "rounds": { _ in try await Rounds.play() },
     "failing maps": { _ in try await FailingMaps.play() },
+    "range": { _ in try await RangeMemory.play() },
     "processor time": { try await ProcessorTime.play($0[0]) },
   ]
 
