@@ -11,6 +11,8 @@ struct Apus: ParsableCommand {
 
   static func main() {
     openClosedStreams()
+    // Ignored, as by many a daemon's child, it would take the ranks' statuses away; and they would inherit that.
+    signal(SIGCHLD, SIG_DFL)
     main(nil)
   }
 
