@@ -177,7 +177,9 @@ final class RankServer {
     _ = apus_barrier_all()
     if try !look() {
       var tags: [UInt64] = []
-      poller.wait(nil) { tags.append($0) }
+      guard poller.wait(nil, { tags.append($0) }) else {
+        throw MessageError(.transport, "a task has closed descriptors of this rank that are not its own")
+      }
       doorbell.silence()
       for tag in tags { try handle(tag) }
     }
