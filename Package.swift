@@ -83,13 +83,16 @@ let package = Package(
       swiftSettings: settings),
     // Programs that tests run as children, since what they show can't be shown in the test's own process.
     .target(name: "TestSupport", dependencies: ["ApusCore"], path: "Tests/Support", swiftSettings: settings),
+    .executableTarget(name: "Oddly", path: "Tests/Programs/Oddly"),
     .executableTarget(
       name: "RankScenarios", dependencies: ["ApusMessages", "ApusCore", "CApus"],
       path: "Tests/Programs/RankScenarios",
       swiftSettings: settings),
     .testTarget(
       name: "ApusLaunchTests",
-      dependencies: ["ApusMessages", "ApusCore", "CApus", "ApusCommand", "RankScenarios", "TestSupport"],
+      dependencies: [
+        "ApusMessages", "ApusCore", "CApus", "ApusCommand", "RankScenarios", "Oddly", "TestSupport",
+      ],
       swiftSettings: settings),
     .executableTarget(
       name: "PoolScenarios", dependencies: ["Apus", "ApusCore"], path: "Tests/Programs/PoolScenarios",
@@ -104,7 +107,7 @@ let package = Package(
     .testTarget(
       name: "ApusProcessesTests",
       dependencies: [
-        "Apus", "ApusCore", "PoolScenarios", "TopLevelVariables", "StaticInitialiser", "TestSupport",
+        "Apus", "ApusCore", "PoolScenarios", "TopLevelVariables", "StaticInitialiser", "Oddly", "TestSupport",
       ],
       swiftSettings: settings),
   ]

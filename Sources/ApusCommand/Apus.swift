@@ -11,6 +11,8 @@ struct Apus: ParsableCommand {
 
   static func main() {
     openClosedStreams()
+    // Ignored, as by many a daemon's child, it would take the ranks' statuses away; and they would inherit that.
+    signal(SIGCHLD, SIG_DFL)
     let first = CommandLine.arguments.dropFirst().first
     if let unknown = UnknownCommand(first, known: ["launch", "doctor", "help"]) {
       exit(withError: ValidationError(unknown.text))

@@ -39,7 +39,7 @@ extension Launch {
       return ProcessError(errno: EINVAL, doing: "starting \(path), whose arguments hold a NUL")
     }
     execve(path, arguments.pointers, environment.pointers)
-    return ProcessError(errno: errno, doing: "starting \(path)")
+    return ProcessError(errno: errno, doing: "starting \(path)", isOfProgram: true)
   }
 }
 

@@ -129,8 +129,12 @@ struct Launch: ParsableCommand {
     let options = options(count)
     do {
       let outcome = try launch(count, processors: processors, options, signals)
+      if outcome.left.isEmpty { options.watchdog?.stop() }
       finish(outcome, ranks: count, signals)
-    } catch { try fail(error) }
+    } catch {
+      options.watchdog?.stop()
+      try fail(error)
+    }
   }
 
   private func startMPI(_ wanted: String) throws {

@@ -44,6 +44,8 @@ extension Communicator {
   private static let shared = Locked<Communicator?>(nil)
 
   private static func join(_ threads: ThreadLevel) throws -> Communicator {
+    // Before an MPI library opens anything.
+    apus_reserve_standard_streams()
     do {
       if let joined = try JoinedRank.join() {
         let memory = try LocalMemory(joined.memory.number, ranks: joined.size)

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "apus_memory.h"
 
+#include "apus_descriptor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -19,6 +21,7 @@ int apus_memory_create(const char *name, size_t size) {
   // Past RLIMIT_FSIZE, ftruncate does not fail: it raises SIGXFSZ, which would end the program.
   struct rlimit limit;
   if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < size) return -EFBIG;
+  apus_reserve_standard_streams();
   int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (descriptor < 0) return -errno;
   // fallocate, not ftruncate alone: memory that is not there must be an error here, not SIGBUS later.
@@ -70,6 +73,7 @@ void apus_memory_will_fill(void *start, size_t size) {
 }
 
 int apus_unnamed_file(const char *folder) {
+  apus_reserve_standard_streams();
   int descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   // Some file systems can't do it; the folder may be missing, or not be ours to write to.
   if (descriptor < 0) descriptor = memfd_create("apus-file", MFD_CLOEXEC);

@@ -1,13 +1,16 @@
 #include "apus_poll.h"
 
+#include "apus_descriptor.h"
+
 #include <errno.h>
 #include <sys/epoll.h>
 
 enum { most_at_once = 32 };
 
 int apus_poll_create(void) {
+  apus_reserve_standard_streams();
   int poller = epoll_create1(EPOLL_CLOEXEC);
-  return poller < 0 ? -errno : poller;
+  return poller < 0 ? -errno : apus_move_high(poller);
 }
 
 int apus_poll_add(int poller, int descriptor, uint64_t tag) {
@@ -21,5 +24,5 @@ int apus_poll_wait(int poller, uint64_t *tags, int count, int milliseconds) {
   struct epoll_event events[most_at_once];
   int ready = epoll_wait(poller, events, count < most_at_once ? count : most_at_once, milliseconds);
   for (int i = 0; i < ready; i++) tags[i] = events[i].data.u64;
-  return ready < 0 ? 0 : ready;
+  return ready >= 0 ? ready : errno == EINTR ? 0 : -errno;
 }

@@ -12,7 +12,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -29,6 +29,34 @@ char **apus_environment(void) { return environ; }
 #define PIDFD_SIGNAL_PROCESS_GROUP 4
 #endif
 
+// From Linux 6.15 on a pidfd tells how its process ended, also when somebody else has reaped it. The first version of
+// the kernel's struct: what we need is in it.
+struct pidfd_info {
+  uint64_t mask, cgroup;
+  uint32_t numbers[11];
+  int32_t exit_code;
+};
+#define PIDFD_GET_INFO _IOWR(0xFF, 11, struct pidfd_info)
+#define PIDFD_INFO_EXIT (1u << 3)
+
+/// How a child ended that we did not reap ourselves: SIGCHLD is ignored, or another part of the program waits for any
+/// child. False where that can't be known any more.
+static int ask_pidfd(int pidfd, struct apus_exit *result) {
+  for (int look = 0; look < 10000; look++) {
+    struct pidfd_info info = {.mask = PIDFD_INFO_EXIT};
+    if (ioctl(pidfd, PIDFD_GET_INFO, &info) != 0) return 0;
+    if (info.mask & PIDFD_INFO_EXIT) {
+      int status = info.exit_code;
+      result->how = WIFEXITED(status) ? CLD_EXITED : WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
+      result->value = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+      return 1;
+    }
+    // The kernel is just letting it go: we were told of its end a moment before it is written down.
+    sched_yield();
+  }
+  return 0;
+}
+
 int apus_wait(pid_t pid, int pidfd, int options, struct apus_exit *result) {
   // The number, since glibc before 2.36 has no P_PIDFD.
   const idtype_t by_pidfd = (idtype_t)3;
@@ -42,7 +70,10 @@ int apus_wait(pid_t pid, int pidfd, int options, struct apus_exit *result) {
   } while (failed && errno == EINTR);
   result->how = 0;
   result->value = 0;
-  if (failed) return errno;
+  if (failed) {
+    int error = errno;
+    return error == ECHILD && pidfd >= 0 && ask_pidfd(pidfd, result) ? 0 : error;
+  }
   if (info.si_pid != 0) {
     result->how = info.si_code;
     result->value = info.si_status;
@@ -53,7 +84,9 @@ int apus_wait(pid_t pid, int pidfd, int options, struct apus_exit *result) {
 int apus_signal(pid_t pid, int pidfd, int signal) {
   if (pidfd >= 0) {
     if (syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0) return 0;
-    if (errno != ENOSYS) return errno;
+    // Not a pidfd, but what another part of the program has put in its place: the child is not reaped, so its number is
+    // its own.
+    if (errno != ENOSYS && errno != EBADF && errno != EINVAL) return errno;
   }
   return kill(pid, signal) == 0 ? 0 : errno;
 }
@@ -67,13 +100,6 @@ int apus_signal_group(pid_t pid, int pidfd, int signal) {
     if (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) != 0 && errno == ESRCH) return ESRCH;
   }
   return kill(-pid, signal) == 0 ? 0 : errno;
-}
-
-int apus_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno; }
-
-int apus_eventfd(unsigned initial_value) {
-  int number = eventfd(initial_value, EFD_CLOEXEC | EFD_NONBLOCK);
-  return number >= 0 ? number : -errno;
 }
 
 int apus_allowed_processors(void) {

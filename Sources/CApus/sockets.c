@@ -8,6 +8,8 @@
 
 #include "apus_socket.h"
 
+#include "apus_descriptor.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -34,6 +36,7 @@ int apus_socket_listen(const char *name) {
   struct sockaddr_un address;
   socklen_t length = make_address(name, &address);
   if (length == 0) return -EINVAL;
+  apus_reserve_standard_streams();
   int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (listener < 0) return -errno;
   if (bind(listener, (struct sockaddr *)&address, length) != 0) return close_with(listener, errno);
@@ -45,6 +48,7 @@ int apus_socket_connect(const char *name) {
   struct sockaddr_un address;
   socklen_t length = make_address(name, &address);
   if (length == 0) return -EINVAL;
+  apus_reserve_standard_streams();
   int connection = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (connection < 0) return -errno;
   // Interrupted while the queue is full, a Unix socket has not begun to connect: it is simply done again.
@@ -56,6 +60,7 @@ int apus_socket_connect(const char *name) {
 
 int apus_socket_accept(int listener) {
   int connection;
+  apus_reserve_standard_streams();
   do connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
   while (connection < 0 && (errno == EINTR || errno == ECONNABORTED));
   return connection < 0 ? -errno : connection;
@@ -103,6 +108,7 @@ ssize_t apus_socket_receive(int connection, void *bytes, size_t count, int *desc
   } control;
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
   ssize_t length;
+  apus_reserve_standard_streams();  // for one that is handed over
   do {
     message.msg_control = control.bytes;
     message.msg_controllen = sizeof control.bytes;

@@ -19,6 +19,8 @@
 
 #include "apus_spawn.h"
 
+#include "apus_descriptor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -233,6 +235,7 @@ int apus_spawn(const struct apus_spawn_request *request, pid_t *pid, int *pidfd)
   // raw call blocks glibc's internal signals too; pthread_sigmask would leave them out.
   uint64_t all = ~(uint64_t)0, before = 0;
   int cancellation = 0;
+  apus_reserve_standard_streams();  // for the pidfd
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, KERNEL_SIGSET_BYTES);
   int error = start(&launch, memory + page + STACK_BYTES, pid, pidfd);

@@ -8,12 +8,15 @@
 
 #include "apus_spawn.h"
 
+#include "apus_descriptor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef SYS_close_range
@@ -42,21 +45,27 @@ static void watch(int lifeline, volatile int32_t *groups, size_t count) {
   _exit(0);
 }
 
-int32_t *apus_watchdog_start(size_t count) {
+int32_t *apus_watchdog_start(size_t count, pid_t *watchdog) {
   int32_t *groups =
       mmap(NULL, count * sizeof *groups, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (groups == MAP_FAILED) return NULL;
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) == 0) {
+  if (apus_pipe(ends) == 0) {
     pid_t child = fork();
     if (child == 0) watch(ends[0], groups, count);
     close(ends[0]);
     // The writing end stays open until this process ends, however it ends.
+    *watchdog = child;
     if (child > 0) return groups;
     close(ends[1]);
   }
   munmap(groups, count * sizeof *groups);
   return NULL;
+}
+
+void apus_watchdog_stop(pid_t watchdog) {
+  kill(watchdog, SIGKILL);
+  while (waitpid(watchdog, NULL, 0) < 0 && errno == EINTR) continue;
 }
 
 #endif

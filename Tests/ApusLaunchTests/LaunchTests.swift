@@ -28,6 +28,10 @@ struct LaunchRun {
 /// unless said, so that a test which passes did not need it.
 func launch(_ arguments: String..., input: String = "", environment: [String] = []) async throws -> LaunchRun
 {
+  try await launch(arguments: arguments, input: input, environment: environment)
+}
+
+func launch(arguments: [String], input: String = "", environment: [String] = []) async throws -> LaunchRun {
   let mark = Mark()
   let program = programFolder + "/apus"
   let grace = arguments.contains("--grace") ? [] : ["--grace", "100"]

@@ -18,7 +18,7 @@ package final class ThreadWorker: WorkerProcess, Sendable {
     try NativeThread.start(name: "apus-worker", stackBytes: WorkerEntry.mainStackSize()) { [self] in
       do { try loop.serveInThisProcess() } catch { WorkerEntry.fail(error) }
       hasEnded.store(true, ordering: .releasing)
-      withExtendedLifetime(doorbell) { end.ring() }
+      withExtendedLifetime(doorbell) { _ = end.ring() }
     }
   }
 

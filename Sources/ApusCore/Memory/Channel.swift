@@ -127,6 +127,18 @@ package final class Channel: @unchecked Sendable {
     if try !hasWork() { apus_futex_wait(sleeping, 1, -1) }
     sleeping.pointee.store(0, ordering: .relaxed)
   }
+
+  // MARK: Forks
+
+  /// For a worker's loop: gives what is forked from it a copy of the channel, in which the child may finish what it is
+  /// at, and where it then looks up (`WorkerLoop.notify`): its gate is shut, and somebody asks for attention.
+  ///
+  /// - Parameter ofAnyThread: Whether it is the channel of the whole process, and not of the calling thread alone.
+  func detachInForks(ofAnyThread: Bool) {
+    func offset(_ word: SharedWord) -> Int { UnsafeRawPointer(word) - UnsafeRawPointer(base) }
+    apus_fork_detaches(
+      base, Self.headSize, Self.ringSize, offset(gate), offset(attention), ofAnyThread)
+  }
 }
 
 extension Channel {

@@ -1,3 +1,4 @@
+import CApus
 import Glibc
 
 /// A mutual exclusion lock whose holder may leave and come back in the middle of a function.
@@ -22,6 +23,45 @@ package final class Lock: @unchecked Sendable {
     lock()
     defer { unlock() }
     return try body()
+  }
+}
+
+/// A lock that a fork of this process finds free, and what it guards whole; and that then tells so.
+final class ForkLock: @unchecked Sendable {
+  // Sound: as `Lock`; the rest is used with the mutex held.
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private var forks = apus_fork_count()
+  /// Called in a fork, with the lock, by the first who takes it.
+  var inFork: (() -> Void)?
+
+  init() {
+    pthread_mutex_init(mutex, nil)
+    apus_fork_guard_mutex(mutex)
+  }
+
+  deinit {
+    apus_fork_forget_mutex(mutex)
+    pthread_mutex_destroy(mutex)
+    mutex.deallocate()
+  }
+
+  @inline(__always) func lock() {
+    pthread_mutex_lock(mutex)
+    if forks != apus_fork_count() { noticeFork() }
+  }
+
+  @inline(__always) func unlock() { pthread_mutex_unlock(mutex) }
+
+  func withLock<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    lock()
+    defer { unlock() }
+    return try body()
+  }
+
+  @inline(never)
+  private func noticeFork() {
+    forks = apus_fork_count()
+    inFork?()
   }
 }
 

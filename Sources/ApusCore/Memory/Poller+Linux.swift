@@ -18,13 +18,15 @@ package final class Poller: Sendable {
 
   package func remove(_ number: Int32) { apus_poll_remove(descriptor.number, number) }
 
-  /// Calls `body` with the tags of what is ready, after at most `timeout` nanoseconds (nil: for ever).
-  package func wait(_ timeout: UInt64?, _ body: (UInt64) -> Void) {
+  /// Calls `body` with the tags of what is ready, after at most `timeout` nanoseconds (nil: for ever). False if there is
+  /// nothing to wait on: another part of the program has closed the descriptor.
+  package func wait(_ timeout: UInt64?, _ body: (UInt64) -> Void) -> Bool {
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 32) { tags in
       // Rounded up: a deadline that is not reached yet would be waited for again and again.
       let milliseconds = timeout.map { Int32(clamping: $0 / 1_000_000 + ($0 % 1_000_000 == 0 ? 0 : 1)) } ?? -1
       let count = apus_poll_wait(descriptor.number, tags.baseAddress!, 32, milliseconds)
-      for index in 0..<Int(count) { body(tags[index]) }
+      for index in 0..<max(0, Int(count)) { body(tags[index]) }
+      return count >= 0
     }
   }
 }
@@ -34,13 +36,14 @@ package final class Bell: Sendable {
   package let descriptor: OwnedDescriptor
 
   package init() throws(ProcessError) {
-    descriptor = try .eventCounter()
-    try descriptor.setNonBlocking()
+    descriptor = OwnedDescriptor(apus_move_high(try OwnedDescriptor.eventCounter().take()))
   }
 
-  package func ring() {
+  /// False if another part of the program has closed the descriptor.
+  @discardableResult
+  package func ring() -> Bool {
     var one: UInt64 = 1
-    _ = write(descriptor.number, &one, 8)
+    return write(descriptor.number, &one, 8) >= 0 || errno == EAGAIN
   }
 
   package func silence() {

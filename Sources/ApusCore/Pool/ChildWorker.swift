@@ -53,6 +53,14 @@ package final class ChildWorker: WorkerProcess {
     }
   }
 
+  /// Uses none of its descriptors any more, and closes none: other files may have their numbers.
+  func abandonDescriptors() {
+    process.abandonDescriptor()
+    _ = control.take()
+    output.abandon()
+    errors.abandon()
+  }
+
   package var pid: Int32 { process.pid }
   package var place: String? { nil }
   package var standardError: String { errors.tail }
@@ -89,9 +97,7 @@ private struct WorkerParts {
     output = try OwnedDescriptor.pipe()
     errors = try OwnedDescriptor.pipe()
     // Standard input is at its end: a worker must not eat what the terminal or a pipe holds for the parent.
-    let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
-    guard null >= 0 else { throw ProcessError(errno: errno, doing: "open /dev/null") }
-    nothing = OwnedDescriptor(null)
+    nothing = try OwnedDescriptor.nothing()
   }
 
   func descriptors(doorbell: Int32) -> [(source: Int32, target: Int32)] {

@@ -61,4 +61,8 @@ package enum PoolProblem: Error, Sendable {
   case restartsExhausted(Int, WorkerLoss)
   /// Those that were elsewhere can't be reached any more.
   case lost(any Error)
+  /// The pool is that of the process which this one is a fork of.
+  case forked
+  /// Another part of the program has closed the pool's descriptors.
+  case descriptorsClosed
 }

@@ -35,7 +35,7 @@ extension PoolEngine {
         job.waiter = .continuation(continuation)
         suspended += 1
         callEngineThread()
-        lock.unlock()
+        unlockAndTell()
       }
     } onCancel: {
       cancel(job)
@@ -176,8 +176,8 @@ extension PoolEngine {
     let isSure = armWorkers()
     if pump(isLast: true) { return disarmWorkers() }
     sleepers += 1
-    var timeout = nextDeadline(now: apus_now())
-    if !isSure { timeout = min(timeout ?? .max, Channel.unsureSleep) }
+    let longest = isSure ? Self.longestSleep : Channel.unsureSleep
+    let timeout = min(nextDeadline(now: apus_now()) ?? .max, longest)
     if isEngineThread { isEngineThreadAsleep = true }
     waitUnlocked(on: busy, timeout)
     if isEngineThread { wakeUp() }
@@ -214,14 +214,15 @@ extension PoolEngine {
   func waitUnlocked(on poller: Poller, _ timeout: UInt64?) {
     unlockAndTell()
     var tags: [UInt64] = []
-    poller.wait(timeout) { tags.append($0) }
+    let isThere = poller.wait(timeout) { tags.append($0) }
     lock.lock()
+    if !isThere { loseDescriptors() }
     for tag in tags { handle(tag) }
   }
 
   func look(at poller: Poller, timeout: UInt64?) {
     var tags: [UInt64] = []
-    poller.wait(timeout) { tags.append($0) }
+    if !poller.wait(timeout, { tags.append($0) }) { loseDescriptors() }
     for tag in tags { handle(tag) }
   }
 
@@ -269,7 +270,7 @@ extension PoolEngine {
   func callEngineThread() {
     guard isEngineThreadAsleep else { return }
     isEngineThreadAsleep = false
-    poke.ring()
+    if !poke.ring() { loseDescriptors() }
   }
 
   private func wakeUp() {

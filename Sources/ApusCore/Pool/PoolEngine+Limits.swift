@@ -137,6 +137,7 @@ extension PoolEngine {
   /// the shortest limit counts, and all wait.
   package func shutDown(within limit: UInt64) {
     lock.lock()
+    if isStale { return lock.unlock() }
     let end = apus_now().addingReportingOverflow(limit)
     let closesBefore = closesAt
     closesAt = min(closesBefore ?? .max, end.overflow ? .max : end.partialValue)
@@ -150,7 +151,8 @@ extension PoolEngine {
       $0.map { pthread_equal($0, pthread_self()) != 0 } ?? false
     }
     unlockAndTell()
-    if isOurs { return }
+    // With its descriptors lost the thread may sleep for ever.
+    if isOurs || hasLostDescriptors { return }
     engineThreadEnded.wait()
     engineThreadEnded.signal()  // for the next one that waits
   }

@@ -12,7 +12,7 @@ package final class PoolEngine: @unchecked Sendable {
   // Sound: everything mutable is guarded by `lock`. Hence no run-time check of exclusivity (see `EngineWorker`).
 
   package let configuration: EngineConfiguration
-  let lock = Lock()
+  let lock = ForkLock()
   let eventSource: Event.Source
 
   // MARK: Workers
@@ -34,6 +34,10 @@ package final class PoolEngine: @unchecked Sendable {
   @exclusivity(unchecked) var closesAt: UInt64?
   var isClosing: Bool { closesAt != nil }
   @exclusivity(unchecked) var isClosed = false
+  /// This process is a fork of the one whose pool it is.
+  @exclusivity(unchecked) var isStale = false
+  /// Another part of the program has closed descriptors of ours.
+  @exclusivity(unchecked) var hasLostDescriptors = false
 
   // MARK: Jobs
 
@@ -113,6 +117,7 @@ package final class PoolEngine: @unchecked Sendable {
     try busy.add(doorbell.descriptor.number, tag: Tag.doorbell)
     // Who drives takes what has come. The engine thread of an idle pool would take it and not go on with it.
     if let distant { try busy.add(distant.notice, tag: Tag.distant) }
+    lock.inFork = { [unowned self] in becomeStale() }
     try startAll()
     do {
       try NativeThread.start(name: "apus-engine") { [self] in serve() }

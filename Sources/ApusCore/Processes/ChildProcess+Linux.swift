@@ -47,6 +47,15 @@ package final class ChildProcess: Sendable {
   /// once the child is reaped: then it is closed, so take it out of your poll set before `reap()`.
   package var pidfd: Int32 { state.withLock { $0.number } }
 
+  /// Goes on without the pidfd, and does not close it: another file may have its number. Until the child is reaped, its
+  /// own number does.
+  func abandonDescriptor() {
+    state.withLock { state in
+      _ = state.descriptor?.take()
+      state.descriptor = nil
+    }
+  }
+
   /// How the child ended, if it has been reaped.
   package var status: ExitStatus? { state.withLock { $0.status } }
 

@@ -5,7 +5,7 @@ public enum ExitStatus: Sendable, Hashable, Codable {
   /// A signal ended it.
   case signalled(Int32, coreDumped: Bool)
   /// It has ended, and another part of this program took the status from the kernel first, with a `wait` for
-  /// any child, or with SIGCHLD ignored.
+  /// any child, or with SIGCHLD ignored. From Linux 6.15 on the kernel still tells it then.
   case unknown
 
   /// Whether it exited with the code 0.

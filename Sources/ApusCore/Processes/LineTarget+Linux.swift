@@ -141,9 +141,10 @@ package final class LineTarget: Sendable {
     let (written, error) = systemWrite(bytes)
     if written >= 0 { return written }
     if error == EINTR || error == EAGAIN { return 0 }
-    // Other errors (ENOSPC, EIO) may pass: they cost this piece alone.
-    isBroken = error == EPIPE || error == EBADF
-    if !isBroken { noteLoss(error) }
+    // Other errors (ENOSPC, EIO) may pass: they cost this piece alone. What is printed to a closed stream is meant to
+    // be lost, and that stream may be opened again.
+    isBroken = error == EPIPE
+    if !isBroken, error != EBADF { noteLoss(error) }
     return bytes.count
   }
 

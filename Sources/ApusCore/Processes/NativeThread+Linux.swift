@@ -36,8 +36,20 @@ package enum NativeThread {
     }
     if result != 0 {
       start.release()
+      if result == EAGAIN, !hasAddresses(stackBytes) { result = ENOMEM }
       throw ProcessError(errno: result, doing: "starting the thread \(name)")
     }
+  }
+
+  /// Whether there is room for a stack. Without, the system says the same as with too many threads.
+  private static func hasAddresses(_ stackBytes: Int?) -> Bool {
+    var limit = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_STACK.rawValue), &limit)
+    let size = stackBytes ?? (limit.rlim_cur == rlim_t.max ? 8 << 20 : Int(limit.rlim_cur))
+    let stack = mmap(nil, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    guard let stack, stack != MAP_FAILED else { return false }
+    munmap(stack, size)
+    return true
   }
 
   /// Runs what blocks on a thread of its own, while the caller suspends.

@@ -4,7 +4,7 @@ import Glibc
 /// `close` under a name that the method of the same name does not hide.
 func closeDescriptor(_ number: Int32) -> Int32 { close(number) }
 
-// All are close-on-exec from the start: set later, a program that another thread starts in between would
+// All are made where no standard stream is closed; see `apus_reserve_standard_streams`. All are close-on-exec from the start: set later, a program that another thread starts in between would
 // inherit them, and an inherited end of a pipe or socket delays the end-of-file that announces a death.
 extension OwnedDescriptor {
   /// A pipe. Both ends block.
@@ -15,14 +15,20 @@ extension OwnedDescriptor {
 
   /// A connected pair of sockets that keeps the borders between messages. Both block.
   package static func socketPair() throws(ProcessError) -> (OwnedDescriptor, OwnedDescriptor) {
-    let kind = Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-    return try pair("making a pair of sockets") { socketpair(AF_UNIX, kind, 0, $0) == 0 ? 0 : errno }
+    try pair("making a pair of sockets") { apus_socket_pair($0) }
   }
 
   /// An eventfd, non-blocking.
   package static func eventCounter(_ initial: UInt32 = 0) throws(ProcessError) -> OwnedDescriptor {
     let number = apus_eventfd(initial)
     if number < 0 { throw ProcessError(errno: -number, doing: "making an eventfd") }
+    return OwnedDescriptor(number)
+  }
+
+  /// What is always at its end: the input of whoever must not read ours.
+  package static func nothing() throws(ProcessError) -> OwnedDescriptor {
+    let number = apus_nothing()
+    if number < 0 { throw ProcessError(errno: -number, doing: "opening /dev/null") }
     return OwnedDescriptor(number)
   }
 

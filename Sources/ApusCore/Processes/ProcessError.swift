@@ -14,6 +14,8 @@ package struct ProcessError: Error, Sendable, Hashable, CustomStringConvertible 
     package static let notFound = Code(name: "notFound")
     /// The program exists and cannot be run: not executable, a folder, no known format.
     package static let notExecutable = Code(name: "notExecutable")
+    /// The system has it, and does not let this process.
+    package static let refused = Code(name: "refused")
     package static let other = Code(name: "other")
   }
 
@@ -22,8 +24,10 @@ package struct ProcessError: Error, Sendable, Hashable, CustomStringConvertible 
   /// What was being done, as in "starting /bin/sh".
   package let doing: String
 
-  package init(errno: Int32, doing: String) {
-    self.code = Code(errno)
+  /// - Parameter isOfProgram: Whether the program, or its working directory, is to blame: the same errors of other calls
+  ///   mean other things.
+  package init(errno: Int32, doing: String, isOfProgram: Bool = false) {
+    self.code = isOfProgram ? Code(ofProgram: errno) : Code(errno)
     self.errno = errno
     self.doing = doing
   }
@@ -41,9 +45,17 @@ extension ProcessError.Code {
       case EMFILE, ENFILE: .noDescriptors
       case EAGAIN: .noProcesses
       case ENOMEM: .noMemory
+      case EPERM, EACCES: .refused
+      default: .other
+      }
+  }
+
+  init(ofProgram errno: Int32) {
+    self =
+      switch errno {
       case ENOENT, ENOTDIR: .notFound
       case EACCES, ENOEXEC, EPERM, EISDIR, ELIBBAD, ETXTBSY: .notExecutable
-      default: .other
+      default: Self(errno)
       }
   }
 
@@ -54,7 +66,9 @@ extension ProcessError.Code {
     case .noProcesses:
       "Raise the limit on processes (ulimit -u, or pids.max of the control group), or run fewer at a time."
     case .noMemory:
-      "Free memory, raise the control group's limit, or run fewer processes at a time."
+      "Free memory, raise the limit (of the control group, or ulimit -v), or run fewer processes at a time."
+    case .refused:
+      "A sandbox (seccomp), a security module or the container's settings forbid it: allow it there."
     case .notFound:
       "Check the path, the interpreter that a script's first line names, and the working directory."
     case .notExecutable:

@@ -131,7 +131,9 @@ private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, Proce
     }
   }
   if error != 0 {
-    return .failure(ProcessError(errno: error, doing: doing + detail(of: Int(step), in: directory)))
+    let isOfProgram = [Int(APUS_SPAWN_STEP_EXEC), Int(APUS_SPAWN_STEP_DIRECTORY)].contains(Int(step))
+    return .failure(
+      ProcessError(errno: error, doing: doing + detail(of: Int(step), in: directory), isOfProgram: isOfProgram))
   }
   let ownGroup: ChildProcess.Group = request.groupEndsWithChild ? .endsWithChild : .own
   let group = request.newProcessGroup ? ownGroup : .shared

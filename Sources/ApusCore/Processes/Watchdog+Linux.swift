@@ -7,12 +7,14 @@ package final class Watchdog: @unchecked Sendable {
   // Sound: a place is written by the child that starts, before it runs anything, and from then on by one thread of this
   // process at a time; the watchdog alone reads it.
   private let groups: UnsafeMutablePointer<Int32>
+  private let process: Int32
 
   /// - Parameter count: How many groups there will be at most.
   /// - Returns: Nil if the system has no process or memory for it. Must be made before there is a second thread.
   package init?(groups count: Int) {
-    guard let groups = apus_watchdog_start(count) else { return nil }
-    self.groups = groups
+    var process: pid_t = 0
+    guard let groups = apus_watchdog_start(count, &process) else { return nil }
+    (self.groups, self.process) = (groups, process)
   }
 
   /// Where a child that is started notes its group by itself, so that it is in care before it runs anything.
@@ -20,4 +22,7 @@ package final class Watchdog: @unchecked Sendable {
 
   /// Puts a group in its care; 0 takes it out again, once nobody is left in it.
   package func watch(_ index: Int, group: Int32) { groups[index] = group }
+
+  /// Ends it, when nobody is left whom it would have to end.
+  package func stop() { apus_watchdog_stop(process) }
 }

@@ -1,4 +1,5 @@
 import CApus
+import Glibc
 
 /// How a worker, or a rank, of this very program is started.
 package enum WorkerCommand {
@@ -24,6 +25,13 @@ package enum WorkerCommand {
         description: """
           this program was not started in a way that lets it be run again as a worker: it loaded Apus as a \
           plug-in, or is linked fully statically. Use a Swift executable that links Apus.
+          """)
+    }
+    guard access("/proc/self/exe", F_OK) == 0 else {
+      throw Problem(
+        description: """
+          /proc is not mounted, and by /proc/self/exe this program is found to run it again as a worker. Mount it \
+          (mount -t proc proc /proc), or give the sandbox or chroot one.
           """)
     }
     guard apus_image_is_executable() else {

@@ -160,6 +160,16 @@ extension TaskError {
         "the pool has replaced \(limit) workers, as many as it may; the last one ended with "
           + "\(loss.status)", task: task)
       (process, status, standardError) = (loss.process, loss.status, loss.standardError)
+    case .forked:
+      self.init(
+        .poolClosed,
+        "this process is a fork of the one whose pool this is, and has no part in it: make a pool of its own here",
+        task: task)
+    case .descriptorsClosed:
+      self.init(
+        .poolClosed,
+        "another part of this program has closed the pool's descriptors (with `closefrom`, or in a loop?), so the "
+          + "pool has ended: close none that are not your own, or before you make the pool", task: task)
     case .lost(let error):
       self.init(
         .workerDied, "the ranks of the pool are lost: \(error)", task: task, underlying: error)

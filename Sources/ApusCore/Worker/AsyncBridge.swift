@@ -27,12 +27,14 @@ enum AsyncBridge {
       do { outcome.value = .success(try await body()) } catch { outcome.value = .failure(error) }
     }
     let isDone = outcome.isDone
+    let loop = WorkerLoop.current!
     let task = Task.detached {
       await work.body()
+      // The loop that waits for it is not there in a fork.
+      loop.endIfForked()
       isDone.pointee.store(1, ordering: .sequentiallyConsistent)
       apus_futex_wake(isDone, 1)
     }
-    let loop = WorkerLoop.current!
     loop.onCancel { task.cancel() }
     defer { loop.onCancel(nil) }
     var backoff = Backoff()

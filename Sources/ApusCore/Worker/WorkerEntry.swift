@@ -31,6 +31,7 @@ package enum WorkerEntry {
     close(channelMemory)
     let loop = WorkerLoop(channel: channel, doorbell: doorbell, makeRunner: makeRunner)
     loop.becomeCurrent()
+    channel.detachInForks(ofAnyThread: true)
     // Before there is a second thread: for one alone the kernel need not wait for all processors, some 5 ms.
     if !apus_barrier_register() { channel.needsFences.pointee.store(1, ordering: .relaxed) }
     try Lifeline.watch(socket: control) { _ in loop.cancelAsyncTask() }
@@ -63,12 +64,10 @@ package enum WorkerEntry {
 
   /// Moves a descriptor out of the way of bodies that count on small numbers, and of programs they start.
   private static func adopt(_ number: Int32) throws -> Int32 {
-    var moved = fcntl(number, F_DUPFD_CLOEXEC, 64)
-    if moved < 0 { moved = fcntl(number, F_DUPFD_CLOEXEC, 6) }  // a low limit on descriptors
-    guard moved >= 0 else {
+    let moved = apus_move_high(number)
+    guard moved != number || fcntl(number, F_SETFD, FD_CLOEXEC) == 0 else {
       throw ProcessError(errno: errno, doing: "take over the worker's descriptor \(number)")
     }
-    close(number)
     return moved
   }
 

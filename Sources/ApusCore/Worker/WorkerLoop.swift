@@ -29,6 +29,7 @@ package final class WorkerLoop: @unchecked Sendable {
   @exclusivity(unchecked) var tasks: RingReader
   @exclusivity(unchecked) var results: RingWriter
   private let doorbell: Int32
+  private let forks = apus_fork_count()
   private let makeRunner: MakeRunner
   @exclusivity(unchecked) private var functions: [UInt64: Result<any ElementRunner, any Error>] = [:]
   /// Elements before this one were taken back by the parent.
@@ -138,7 +139,7 @@ package final class WorkerLoop: @unchecked Sendable {
 
   /// The gate is shut: the parent sleeps and wants to be woken, or takes elements back.
   func mayStart(_ sequence: UInt64) -> Bool {
-    notify()
+    notify(before: sequence)
     var backoff = Backoff()
     while channel.revocation.pointee.load(ordering: .acquiring) == Revocation.deciding {
       _ = backoff.pause()
@@ -161,6 +162,8 @@ package final class WorkerLoop: @unchecked Sendable {
   /// Serves the channel as a worker process would, on this thread, until told to stop or abandoned.
   package func serveInThisProcess() throws {
     if !apus_barrier_register() { channel.needsFences.pointee.store(1, ordering: .relaxed) }
+    channel.detachInForks(ofAnyThread: false)
+    defer { apus_fork_detaches(nil, 0, 0, 0, 0, false) }
     WorkerEntry.publishIdentity(channel)
     channel.ready.pointee.store(Channel.magic, ordering: .releasing)
     notify()
@@ -204,7 +207,9 @@ package final class WorkerLoop: @unchecked Sendable {
   // MARK: Waiting
 
   /// Rings the doorbell if the parent asked for it, after anything that it may be waiting for.
-  func notify() {
+  ///
+  /// - Parameter next: The element that is claimed and not begun.
+  func notify(before next: UInt64? = nil) {
     if channel.needsFences.pointee.load(ordering: .relaxed) != 0 {
       atomicMemoryFence(ordering: .sequentiallyConsistent)
     }
@@ -212,8 +217,29 @@ package final class WorkerLoop: @unchecked Sendable {
     guard channel.attention.pointee.load(ordering: .sequentiallyConsistent) != 0,
       channel.attention.pointee.exchange(0, ordering: .relaxed) != 0
     else { return }
+    endIfForked()
     var one: UInt64 = 1
-    _ = Glibc.write(doorbell, &one, 8)
+    if Glibc.write(doorbell, &one, 8) < 0, errno != EAGAIN, errno != EINTR { loseDoorbell(before: next) }
+  }
+
+  /// A body has closed descriptors that were not its own, and the parent can't be woken: but by our end.
+  private func loseDoorbell(before next: UInt64?) -> Never {
+    // Whose fault it was is over, and its result is there. The next one is innocent.
+    if let next { channel.progress.pointee.store(next &* 2, ordering: .releasing) }
+    WorkerEntry.fail(
+      WorkerProtocolError(
+        "a body has closed a descriptor that is not its own (with `closefrom`, or in a loop?), and the worker can't "
+          + "go on without it"))
+  }
+
+  /// Ends what a body has forked and let return: the work is its parent's, and the channel here is a copy that nobody
+  /// else sees (`Channel.detachInForks`), so nothing has come of it.
+  func endIfForked() {
+    guard apus_fork_count() != forks else { return }
+    WorkerEntry.fail(
+      WorkerProtocolError(
+        "process \(getpid()) was forked by a body and came back from it: it ends here, and what it returned is "
+          + "dropped. End such a child with `_exit`."), as: "child")
   }
 
   func waitForTasks(_ count: Int) throws {
@@ -230,6 +256,7 @@ package final class WorkerLoop: @unchecked Sendable {
     while try !isReady() {
       if backoff.pause() { continue }
       if isAbandoned.load(ordering: .acquiring) { throw CancellationError() }
+      endIfForked()  // nobody would wake it
       try channel.sleepAsWorker { try isReady() || isAbandoned.load(ordering: .acquiring) }
       backoff = Backoff()
     }

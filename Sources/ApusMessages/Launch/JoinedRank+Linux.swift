@@ -16,6 +16,8 @@ package final class JoinedRank: Sendable {
 
   private let connection: RankConnection
   private let process = getpid()
+  /// Not so in what was forked from the rank.
+  var isThisProcess: Bool { getpid() == process }
   private let hasFinalized = Atomic(false)
 
   private init(rank: Int, size: Int, memory: OwnedDescriptor, connection: RankConnection) {
@@ -39,7 +41,7 @@ package final class JoinedRank: Sendable {
   /// the status 0, for a failure that its peers must hear of.
   package func finalized() {
     // A fork has the connection too, and has nothing to say on it.
-    guard getpid() == process, !hasFinalized.exchange(true, ordering: .relaxed) else { return }
+    guard isThisProcess, !hasFinalized.exchange(true, ordering: .relaxed) else { return }
     try? connection.send(.finalized)
   }
 

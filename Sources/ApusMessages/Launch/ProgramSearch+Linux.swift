@@ -39,7 +39,7 @@ package enum ProgramSearch {
   }
 
   private static func problem(_ errno: Int32, _ text: String) -> LaunchError {
-    LaunchError(ProcessError(errno: errno, doing: "looking for a program"), text)
+    LaunchError(ProcessError(errno: errno, doing: "looking for a program", isOfProgram: true), text)
   }
 
   private static func isFile(_ path: String) -> Bool {

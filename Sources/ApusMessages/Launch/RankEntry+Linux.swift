@@ -51,6 +51,13 @@ enum RankEntry {
 
   /// A body that threw is a failure of the rank: its peers may wait for it, and hear of it by the status.
   private static func end(_ rank: JoinedRank, _ result: Result<ByteBuffer, any Error>) -> Never {
+    guard rank.isThisProcess else {
+      WorkerEntry.fail(
+        LaunchError(
+          .refused,
+          "process \(getpid()) was forked by a rank's body and came back from it: it ends here, and what it returned "
+            + "is dropped. End such a child with `_exit`."), as: "child")
+    }
     apus_stdout_flush()
     do {
       switch result {

@@ -182,7 +182,10 @@ extension RankRun {
   }
 
   private func judge(_ rank: RankProcess, _ status: ExitStatus) {
-    if !status.isSuccess {
+    // A status that nobody knows (another part of the program has taken it) is no failure of one that has said that it
+    // ends in good order.
+    let isUnknownGood = status == .unknown && rank.hasFinalized && !rank.hasAborted
+    if !status.isSuccess && !isUnknownGood {
       fail(rank, .status(status))
     } else if rank.hasJoined && !rank.hasFinalized {
       fail(rank, .unfinalized)

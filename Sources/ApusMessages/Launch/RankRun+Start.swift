@@ -5,9 +5,7 @@ import Glibc
 extension RankRun {
   /// Starts all ranks, some at a time: each takes four descriptors more while it is started.
   func startAll() throws(ProcessError) {
-    let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
-    guard null >= 0 else { throw ProcessError(errno: errno, doing: "opening /dev/null") }
-    let nothing = OwnedDescriptor(null)
+    let nothing = try OwnedDescriptor.nothing()
     for first in stride(from: 0, to: size, by: 32) {
       // Whoever asked for the end before all are started does not want the others.
       try start(first..<min(first + 32, size), nothing)

@@ -80,10 +80,16 @@ final class RankRun {
     }
   }
 
-  func untilTheEnd() -> RankOutcome {
+  func untilTheEnd() throws(LaunchError) -> RankOutcome {
     for rank in ranks { report(.started(rank: rank.rank, process: rank.child.pid)) }
     while !isOver {
-      poller.wait(timeout(now: apus_now())) { handle($0) }
+      guard poller.wait(timeout(now: apus_now()), { handle($0) }) else {
+        abandonAll()
+        throw LaunchError(
+          .system,
+          "another part of this program has closed the descriptors by which the ranks are looked after (with "
+            + "`closefrom`, or in a loop?), so they were ended: close none that are not your own")
+      }
       heedRequests()
       meetDeadlines(now: apus_now())
       resumeCongested()
@@ -114,7 +120,7 @@ final class RankRun {
         end = end ?? apus_now() + 200_000_000
         if apus_now() >= end! { break }
       }
-      poller.wait(5_000_000) { if $0 == Tag.bell { supervisor.bell.silence() } }
+      _ = poller.wait(5_000_000) { if $0 == Tag.bell { supervisor.bell.silence() } }
     }
     outcome.isOutputClosed = LineTarget.standardOutput.isBroken
     outcome.outputLoss = targets.map(\.loss).first { $0 != 0 } ?? 0
@@ -134,6 +140,8 @@ final class RankRun {
       // Without pidfds (an old kernel) nothing tells of a death.
       if !rank.hasEnded, rank.child.pidfd < 0 { consider(now + 20_000_000) }
     }
+    // Inside of a program other code may close what we wait on, and nothing tells of that.
+    if options.watchdog == nil { consider(now + 1_000_000_000) }
     if !congested.isEmpty || !printKept() { consider(now + 5_000_000) }
     return next.map { $0 > now ? $0 - now : 0 }
   }

@@ -183,7 +183,9 @@ final class RankServer {
     let isSure = Channel.order { workers.allSatisfy { $0?.fences ?? true } }
     if try !look() {
       var tags: [UInt64] = []
-      poller.wait(isSure ? nil : Channel.unsureSleep) { tags.append($0) }
+      guard poller.wait(isSure ? nil : Channel.unsureSleep, { tags.append($0) }) else {
+        throw MessageError(.transport, "a task has closed descriptors of this rank that are not its own")
+      }
       doorbell.silence()
       for tag in tags { try handle(tag) }
     }

@@ -3,7 +3,9 @@
 #define CAPUS_H
 
 #include "apus_closure.h"
+#include "apus_descriptor.h"
 #include "apus_entry.h"
+#include "apus_fork.h"
 #include "apus_futex.h"
 #include "apus_image.h"
 #include "apus_memory.h"

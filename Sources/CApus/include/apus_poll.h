@@ -13,7 +13,7 @@ int apus_poll_add(int poller, int descriptor, uint64_t tag);
 void apus_poll_remove(int poller, int descriptor);
 
 /// The tags of at most `count` ready descriptors, after at most `milliseconds` (negative: for ever).
-/// Returns how many; 0 also after a signal.
+/// Returns how many; 0 also after a signal; -errno if the set is gone, because another part of the program has closed it.
 int apus_poll_wait(int poller, uint64_t *tags, int count, int milliseconds);
 
 #endif

@@ -65,7 +65,8 @@ struct apus_exit {
   int value;
 };
 
-/// `waitid` for one child, by its pidfd where there is one. Returns 0 or an errno.
+/// `waitid` for one child, by its pidfd where there is one. Returns 0 or an errno: ECHILD if somebody else has reaped it
+/// and how it ended can't be known (before Linux 6.15).
 int apus_wait(pid_t pid, int pidfd, int options, struct apus_exit *result);
 
 /// Signals one child, by its pidfd where there is one. Returns 0 or an errno.
@@ -73,12 +74,6 @@ int apus_signal(pid_t pid, int pidfd, int signal);
 
 /// Signals the process group that the child leads. Returns 0 or an errno.
 int apus_signal_group(pid_t pid, int pidfd, int signal);
-
-/// A close-on-exec pipe. Returns 0 or an errno.
-int apus_pipe(int ends[2]);
-
-/// A close-on-exec, non-blocking eventfd. Returns the descriptor, or minus an errno.
-int apus_eventfd(unsigned initial_value);
 
 /// How many processors the affinity mask allows this thread; 0 if that cannot be known.
 int apus_allowed_processors(void);
@@ -89,7 +84,10 @@ void apus_set_parent_death_signal(int signal);
 
 /// Starts a process that kills the process groups in the table once this process has ended, however it ended, and then
 /// ends itself. Returns the table, all zeros (none), or null. Only for a process with one thread: it forks.
-int32_t *apus_watchdog_start(size_t count);
+int32_t *apus_watchdog_start(size_t count, pid_t *watchdog);
+
+/// Ends the watchdog, and reaps it: where process 1 reaps nobody, it would stay as a zombie.
+void apus_watchdog_stop(pid_t watchdog);
 
 /// Names the calling thread for debuggers and `top`. Linux keeps 15 bytes.
 void apus_name_thread(const char *name);

@@ -43,6 +43,12 @@ enum PoolScenarios {
     "waitpid": { _ in try await Surroundings.reapingEverything() },
     "stopped parent": { _ in try await Surroundings.stopped() },
     "worker's child": { _ in try await Surroundings.childOfAWorker() },
+    "surrounded": { _ in try await Surrounded.play() },
+    "address space": { try await Surrounded.addressSpace(Int($0[0])!) },
+    "closing body": { try await Descriptors.body(Int32($0[0])!) },
+    "closing parent": { try await Descriptors.parent($0[0]) },
+    "forking body": { try await Forks.body($0[0]) },
+    "forked parent": { _ in try Forks.parent() },
     "trapping context": { _ in try await TrappingContext.play() },
     "sabotage": { try await Sabotage.play($0[0], chunk: Int($0[1])!) },
     "rounds": { _ in try await Rounds.play() },
@@ -53,10 +59,12 @@ enum PoolScenarios {
 
   static func main() async throws {
     setvbuf(stdout, nil, _IOLBF, 0)
-    guard CommandLine.arguments.count > 1, let scenario = all[CommandLine.arguments[1]] else {
+    // Without /proc Swift finds no arguments.
+    let words = getenv("APUS_TEST_SCENARIO").map { ["", String(cString: $0)] } ?? CommandLine.arguments
+    guard words.count > 1, let scenario = all[words[1]] else {
       print("scenarios:", all.keys.sorted().joined(separator: ", "))
       exit(2)
     }
-    try await scenario(Array(CommandLine.arguments.dropFirst(2)))
+    try await scenario(Array(words.dropFirst(2)))
   }
 }

@@ -22,6 +22,14 @@ enum OwnRanks {
             path: "/bin/sleep", arguments: ["sleep", "1000"], newProcessGroup: false, diesWithParent: false))
         waitForEver()
       }
+    case "surrounded": try Surrounded.play()
+    case "ignored SIGCHLD":
+      signal(SIGCHLD, SIG_IGN)
+      try Reaping.play()
+    case "waitpid":
+      Reaping.reapEverything()
+      try Reaping.play()
+    case "fork": try Reaping.fork()
     default: exit(2)
     }
   }

@@ -129,6 +129,7 @@ enum RankScenarios {
       rank.finalized()
     },
     "nonsense": { _ in nonsense() },
+    "surrounded": { _ in try Surrounded.rank(try Communicator.world()) },
     "with ranks": { arguments in try OwnRanks.play(arguments[0]) },
   ]
 

@@ -1,0 +1,51 @@
+import CApus
+import Glibc
+
+// A pool whose workers can't be looked after any more, though nothing is wrong with them.
+extension PoolEngine {
+  // MARK: Forks
+
+  /// In a fork of the process whose pool it is: the workers are that process's, and so are the descriptors, which both
+  /// share. Nothing is told to any of them; whatever is asked of the pool here fails.
+  func becomeStale() {
+    isStale = true
+    // Those who waited are threads of the other process.
+    (driver, followers, sleepers, suspended) = (nil, [], 0, 0)
+    isEngineThreadAsleep = false
+    for job in active { job.waiter = .none }
+    problem = .forked
+    failEverything(.forked)
+    workers = Array(repeating: nil, count: workers.count)
+    (vacancies, congested, news, resumable, ended) = ([], [], [], [], [])
+  }
+
+  // MARK: Descriptors
+
+  /// How long whoever waits for workers may not notice that there is nothing left to wait on. In nanoseconds.
+  static var longestSleep: UInt64 { 1_000_000_000 }
+
+  /// Another part of the program has closed descriptors that are not its own. No worker can be heard of any more, and
+  /// those that are left of our numbers may be other files by now: none is used again, or closed.
+  func loseDescriptors() {
+    guard !hasLostDescriptors else { return }
+    hasLostDescriptors = true
+    for descriptor in [quiet.descriptor, busy.descriptor, doorbell.descriptor, poke.descriptor] {
+      _ = descriptor.take()
+    }
+    for case let worker? in workers { worker.child?.abandonDescriptors() }
+    congested = []
+    killAll()
+    breakDown(.descriptorsClosed)
+    // Nothing tells of their ends. A kill takes a moment; one that takes longer leaves a zombie.
+    let end = apus_now() &+ 2_000_000_000
+    while apus_now() < end {
+      for case let worker? in workers where worker.child == nil || worker.process.reap() != nil {
+        workers[worker.slot] = nil
+      }
+      if workers.allSatisfy({ $0 == nil }) { break }
+      usleep(1000)
+    }
+    workers = Array(repeating: nil, count: workers.count)
+    isClosed = true
+  }
+}

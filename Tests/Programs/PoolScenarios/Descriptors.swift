@@ -1,0 +1,62 @@
+import Apus
+import ApusCore
+import Glibc
+
+/// Code that closes descriptors which are not its own, as daemons and careless libraries do.
+enum Descriptors {
+  static func close(from first: Int32) { for number in first..<4096 { _ = Glibc.close(number) } }
+
+  /// One body of several does it in its worker, when nobody but that could wake this program.
+  static func body(_ first: Int32) async throws {
+    for workers in 1...2 {
+      try await withProcessPool(workers: workers) { pool in
+        let outcomes = await pool.outcomes(of: 0..<12, with: first, chunking: .fixed(3)) {
+          (first, n: Int) -> String in
+          if n == 7 { close(from: first) }
+          if n % 4 == 3 { usleep(50_000) }
+          return "\(n)"
+        }
+        for (index, outcome) in outcomes.enumerated() {
+          switch outcome {
+          case .success(let text): if text != "\(index)" { print("wrong", index, text) }
+          // Nobody else's task.
+          case .failure(let error): if index != 7 || error.code != .workerDied { print(index, error) }
+          }
+        }
+        print(try await pool.map(0..<100, double).reduce(0, +))
+      }
+    }
+  }
+
+  /// This program does it, between two calls or during one.
+  static func parent(_ when: String) async throws {
+    let pool = try ProcessPool(workers: 2)
+    guard try await pool.map([1, 2], double) == [2, 4] else { return print("wrong") }
+    if when == "before" || when == "before async" { close(from: 3) }
+    if when.hasPrefix("during") { closeSoon() }
+    if when.hasSuffix("async") { await suspending(pool) } else { blocking(pool) }
+    try await Limits.again()
+    await pool.shutdown()
+    try await Limits.again()
+  }
+
+  private static func closeSoon() {
+    try? NativeThread.start(name: "careless") {
+      usleep(300_000)
+      close(from: 3)
+    }
+  }
+
+  private static func suspending(_ pool: ProcessPool) async {
+    do { print(try await pool.map(0..<4, slowly)) } catch { print((error as! TaskError).code, error) }
+  }
+
+  private static func blocking(_ pool: ProcessPool) {
+    do { print(try pool.map(0..<4, slowly)) } catch { print((error as! TaskError).code, error) }
+  }
+
+  static func slowly(_ n: Int) -> Int {
+    usleep(300_000)
+    return n
+  }
+}
