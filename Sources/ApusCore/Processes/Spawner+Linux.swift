@@ -133,7 +133,8 @@ private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, Proce
   if error != 0 {
     let isOfProgram = [Int(APUS_SPAWN_STEP_EXEC), Int(APUS_SPAWN_STEP_DIRECTORY)].contains(Int(step))
     return .failure(
-      ProcessError(errno: error, doing: doing + detail(of: Int(step), in: directory), isOfProgram: isOfProgram))
+      ProcessError(
+        errno: error, doing: doing + detail(of: Int(step), in: directory), isOfProgram: isOfProgram))
   }
   let ownGroup: ChildProcess.Group = request.groupEndsWithChild ? .endsWithChild : .own
   let group = request.newProcessGroup ? ownGroup : .shared
