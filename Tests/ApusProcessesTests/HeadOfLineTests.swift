@@ -55,6 +55,30 @@ extension ProcessPoolTests {
       }
     }
 
+    /// Nobody is stopped: whoever moves the context on lets the others in.
+    @Test func shortCallsBesideALargeContext() async throws {
+      try await withProcessPool(workers: 3) { (pool) async throws in
+        for worker in pool.processIdentifiers { #expect(await eventually { isIn(worker, pool) }) }
+        let table = [Int](repeating: 3, count: 16 << 20)  // 128 MiB
+        let lookUp = RemoteFunction<Int, Int>(with: table) {
+          if $1 < 0 { usleep(300_000) }
+          return $0[abs($1)]
+        }
+        // Encoded once, and the first worker is busy: all that the second call takes is to tell the next worker.
+        #expect(try await pool.run(0, lookUp) == 3)
+        let busy = pool.submit(-1, lookUp)
+        let told = pool.submit(77, lookUp)
+        var calls = 0
+        while told.state != .finished {
+          _ = try await pool.run(calls, double)
+          calls += 1
+        }
+        #expect(calls >= 5)
+        #expect(try await busy.value == 3)
+        #expect(try await told.value == 3)
+      }
+    }
+
     @Test func aLargeArgumentOnItsWay() async throws {
       try await withAStoppedWorker { (pool) async throws in
         let numbers = [Int](repeating: 3, count: 1_000_000)

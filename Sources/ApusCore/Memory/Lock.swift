@@ -17,6 +17,7 @@ package final class Lock: @unchecked Sendable {
   }
 
   @inline(__always) package func lock() { pthread_mutex_lock(mutex) }
+  @inline(__always) package func tryLock() -> Bool { pthread_mutex_trylock(mutex) == 0 }
   @inline(__always) package func unlock() { pthread_mutex_unlock(mutex) }
 
   package func withLock<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {

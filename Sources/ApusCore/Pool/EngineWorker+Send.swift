@@ -137,12 +137,15 @@ extension EngineWorker {
     return true
   }
 
+  /// No more than so much is moved on at a time, however fast the worker reads: others have to be looked after too.
+  private static let atATime = 2 * Channel.ringSize
+
   /// Moves on what is being streamed. True if anything moved.
   func pushOutgoing() throws(ChannelCorruption) -> Bool {
     guard let (bytes, owner) = outgoing else { return false }
     var rest = bytes
     var moved = false
-    while !rest.isEmpty {
+    while !rest.isEmpty, bytes.count - rest.count < Self.atATime {
       let count = min(rest.count, ChannelLimit.piece)
       guard try tasks.space(atLeast: recordSize(count)) >= recordSize(count) else { break }
       tasks.place().copyMemory(from: rest.baseAddress!, byteCount: count)

@@ -10,9 +10,7 @@ extension PoolEngine {
   package func call(
     _ function: FunctionDefinition, _ bytes: ByteBuffer, _ options: EngineJob.Options
   ) -> EngineJob? {
-    arrivals.add(1, ordering: .relaxed)
-    lock.lock()
-    arrivals.subtract(1, ordering: .relaxed)
+    enter()
     var sender: EngineWorker?
     if options.timeLimit == nil, let worker = directWorker(for: function) {
       if let sent = try? worker.sendDirectly(function, bytes.bytes), sent {

@@ -5,7 +5,7 @@ import Synchronization
 extension PoolEngine {
   /// Blocks until the job's caller has something to do: results, arguments to encode, or the end.
   package func wait(for job: EngineJob) {
-    lock.lock()
+    enter()
     job.waiter = .blocking
     while !job.isSignalled {
       if driver == nil {
@@ -27,7 +27,7 @@ extension PoolEngine {
     if Task.isCancelled { return cancel(job) }
     await withTaskCancellationHandler {
       await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
-        lock.lock()
+        enter()
         if job.isSignalled {
           lock.unlock()
           return continuation.resume()
@@ -46,7 +46,7 @@ extension PoolEngine {
   /// over sooner than two changes of thread, to the engine's and back, would take. Not longer, because this may be
   /// a thread of the cooperative pool.
   package func isSoon(_ job: EngineJob) -> Bool {
-    lock.lock()
+    enter()
     if driver == nil {
       driver = job
       drive(yieldingFor: 10_000, thenSleep: false) { job.isSignalled }
@@ -67,6 +67,7 @@ extension PoolEngine {
     while !isDone() {
       if pump() {
         backoff = Backoff()
+        letIn()
         continue
       }
       unlockAndTell()

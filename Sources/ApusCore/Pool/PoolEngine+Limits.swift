@@ -57,7 +57,7 @@ extension PoolEngine {
 
   /// The task at the head is past its limit, unless its result is there and nobody has looked.
   private func enforceLimit(_ worker: EngineWorker, now: UInt64) {
-    guard worker.state == .ready else { return }
+    guard worker.state == .ready, !worker.isDead else { return }
     let late = worker.expected
     var finished = 0
     do {
@@ -77,6 +77,7 @@ extension PoolEngine {
 
   /// Kills a worker whose task was asked to stop in time, unless its result is there and nobody has looked.
   private func killUnlessOver(_ worker: EngineWorker, _ reason: StopReason, now: UInt64) {
+    guard !worker.isDead else { return }
     let finished: Int
     do { finished = try worker.receive(now: now) } catch { return condemn(worker, error) }
     // Nothing waits behind the task (`stopHead`), so nothing is begun if it ends before the kill reaches it.
@@ -136,7 +137,7 @@ extension PoolEngine {
   /// Returns when no process is left; in bounded time after `limit`, whatever the workers do. Of several at a time
   /// the shortest limit counts, and all wait.
   package func shutDown(within limit: UInt64) {
-    lock.lock()
+    enter()
     if isStale { return lock.unlock() }
     let end = apus_now().addingReportingOverflow(limit)
     let closesBefore = closesAt

@@ -129,25 +129,21 @@ package final class PoolEngine: @unchecked Sendable {
 
   /// The processes of the workers that live.
   package var processIdentifiers: [Int32] {
-    lock.withLock { workers.compactMap { $0?.process.pid }.filter { $0 != 0 } }
+    entered { workers.compactMap { $0?.process.pid }.filter { $0 != 0 } }
   }
 
   // MARK: Submitting
 
   /// Takes a job on.
   package func add(_ job: EngineJob) {
-    arrivals.add(1, ordering: .relaxed)
-    lock.lock()
-    arrivals.subtract(1, ordering: .relaxed)
+    enter()
     activate(job)
     unlockAndTell()
   }
 
   /// Takes on a job of one task.
   package func add(_ job: EngineJob, only batch: InputBatch) {
-    arrivals.add(1, ordering: .relaxed)
-    lock.lock()
-    arrivals.subtract(1, ordering: .relaxed)
+    enter()
     activate(job)
     receive(batch, base: 0, job, isLast: true)
     unlockAndTell()
@@ -161,7 +157,7 @@ package final class PoolEngine: @unchecked Sendable {
 
   /// Gives a job more tasks: a batch whose first has the index `base`.
   package func give(_ batch: InputBatch, base: Int, to job: EngineJob, isLast: Bool) {
-    lock.lock()
+    enter()
     receive(batch, base: base, job, isLast: isLast)
     unlockAndTell()
   }
@@ -183,7 +179,7 @@ package final class PoolEngine: @unchecked Sendable {
 
   /// Has the job's caller look again, whatever it waits for.
   package func nudge(_ job: EngineJob) {
-    lock.lock()
+    enter()
     job.isNudged = true
     touched.add(job)
     announce()
@@ -192,7 +188,7 @@ package final class PoolEngine: @unchecked Sendable {
 
   /// No more tasks will come.
   package func closeInput(of job: EngineJob) {
-    lock.lock()
+    enter()
     job.isInputClosed = true
     touched.add(job)
     announce()
@@ -201,7 +197,7 @@ package final class PoolEngine: @unchecked Sendable {
 
   /// How many more tasks the caller should encode now for the workers to be busy, and how many make a chunk.
   package func wanted(by job: EngineJob) -> (tasks: Int, chunk: Int) {
-    lock.withLock {
+    entered {
       let chunk = chunkSize(job, limit: .max)
       // Two chunks a worker lie ready behind those that are in the rings.
       let ahead = 2 * min(chunk, 1 << 40) * max(1, configuration.workers)
@@ -212,14 +208,14 @@ package final class PoolEngine: @unchecked Sendable {
 
   /// The caller has no more tasks to give until something comes back, or it is nudged.
   package func pauseInput(of job: EngineJob) {
-    lock.withLock { job.refillBelow = 0 }
+    entered { job.refillBelow = 0 }
   }
 
   /// What has come back since the last time. The caller gives the emptied inbox back for reuse.
   package func collect(_ job: EngineJob, into inbox: inout EngineJob.Inbox) {
     inbox.deliveries.removeAll(keepingCapacity: true)
     inbox.bytes.removeAll(keepingCapacity: inbox.bytes.count < 1 << 20)
-    lock.withLock {
+    entered {
       swap(&inbox, &job.inbox)
       job.hasBadNews = false
       job.isNudged = false
@@ -236,13 +232,13 @@ package final class PoolEngine: @unchecked Sendable {
   /// What has come back to a job that is complete: nothing is added after that.
   package func inbox(of job: EngineJob) -> EngineJob.Inbox {
     settleOutput()
-    return lock.withLock { job.inbox }
+    return entered { job.inbox }
   }
 
   /// Has `body` called when the job is complete or cancelled, by whichever thread finds out; not if it is already:
   /// then the answer is false. For a job that nobody else waits for.
   package func whenOver(_ job: EngineJob, _ body: @escaping @Sendable () -> Void) -> Bool {
-    lock.lock()
+    enter()
     defer { unlockAndTell() }
     if job.isComplete || job.isCancelled { return false }
     job.waiter = .callback(body)
@@ -255,7 +251,7 @@ package final class PoolEngine: @unchecked Sendable {
 
   /// How far a job of one task is. A task that waits in a worker's ring is not begun.
   package func stage(of job: EngineJob) -> Stage {
-    lock.withLock {
+    entered {
       if job.isComplete || job.isCancelled { return .over }
       guard job.inFlight > 0 else { return .queued }
       let isBegun = workers.contains { worker in
@@ -265,17 +261,17 @@ package final class PoolEngine: @unchecked Sendable {
     }
   }
 
-  package func isCancelled(_ job: EngineJob) -> Bool { lock.withLock { job.isCancelled } }
+  package func isCancelled(_ job: EngineJob) -> Bool { entered { job.isCancelled } }
 
   /// Whether nothing more will come.
   package func isComplete(_ job: EngineJob) -> Bool {
-    lock.withLock { (job.isComplete || job.isCancelled) && job.inbox.deliveries.isEmpty }
+    entered { (job.isComplete || job.isCancelled) && job.inbox.deliveries.isEmpty }
   }
 
   /// The caller needs no more results. Tasks that wait are dropped, those that run are asked to stop, and
   /// their workers killed if they do not within the job's grace.
   package func cancel(_ job: EngineJob) {
-    lock.lock()
+    enter()
     drop(job)
     leaveToEngineThread()
   }
@@ -306,7 +302,7 @@ package final class PoolEngine: @unchecked Sendable {
 
   /// Forgets a job whose caller is through with it.
   package func remove(_ job: EngineJob) {
-    lock.lock()
+    enter()
     drop(job)
     if let index = job.activeIndex {
       job.activeIndex = nil
@@ -323,30 +319,5 @@ package final class PoolEngine: @unchecked Sendable {
     guard !job.isListed, job.queued > 0 else { return }
     job.isListed = true
     queue.append(job)
-  }
-
-  // MARK: Telling
-
-  func note(_ event: @autoclosure () -> Event) {
-    if configuration.events.isObserved { news.append(event()) }
-  }
-
-  /// Leaves the lock, and has the engine thread tell what there is to be told. A cancellation comes here with locks of the
-  /// tasks above it held, and another one may hold that of a task which would be resumed, and want one of those.
-  private func leaveToEngineThread() {
-    if isClosed { return unlockAndTell() }  // the thread may be gone, and nothing is under way
-    if !(resumable.isEmpty && ended.isEmpty && news.isEmpty) { callEngineThread() }
-    lock.unlock()
-  }
-
-  /// Leaves the lock, and tells callers and observers what happened under it.
-  func unlockAndTell() {
-    if resumable.isEmpty, ended.isEmpty, news.isEmpty { return lock.unlock() }
-    let (continuations, callbacks, told) = (resumable, ended, news)
-    (resumable, ended, news) = ([], [], [])
-    lock.unlock()
-    for continuation in continuations { continuation.resume() }
-    for callback in callbacks { callback() }
-    for event in told { configuration.events.publish(event) }
   }
 }

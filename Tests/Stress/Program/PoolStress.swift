@@ -18,6 +18,7 @@ struct PoolStress {
     // The other sections.
     "victim": Victim.self, "kills": Kills.self, "laziness": Laziness.self, "memory": FlatMemory.self,
     "descriptors": Descriptors.self, "concurrency": Concurrency.self,
+    "races": Races.self,
   ]
 
   static func main() async {

@@ -24,6 +24,12 @@ def laziness(program, seed, long):
     ) + one(program, seed, f"memory over {inputs:,} inputs", 900 if long else 180, scenario="memory", inputs=inputs)
 
 
+def races(program, seed, long, rounds=None):
+    rounds = rounds or (3000 if long else 200)
+    return one(
+        program, seed, "moments that come by chance", 120 + rounds // 5, scenario="races", rounds=rounds)
+
+
 def descriptors(program, seed, long):
     return one(
         program, seed, "pools made and ended", 300, scenario="descriptors", pools=1000 if long else 200)
