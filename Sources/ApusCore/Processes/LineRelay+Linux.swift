@@ -97,7 +97,7 @@ package final class LineRelay: Sendable {
   }
 
   /// Reads no more, and does not close the source, whose number another file may have.
-  func abandon() { _ = source.take() }
+  package func abandon() { _ = source.take() }
 
   private func accept(_ count: Int, _ state: inout State) {
     let new = UnsafeRawBufferPointer(rebasing: state.pointer[state.filled..<(state.filled + count)])

@@ -84,6 +84,11 @@ final class RankRun {
     for rank in ranks { report(.started(rank: rank.rank, process: rank.child.pid)) }
     while !isOver {
       guard poller.wait(timeout(now: apus_now()), { handle($0) }) else {
+        for rank in ranks {
+          // Other files may have their numbers by now.
+          rank.child.abandonDescriptor()
+          for stream in [rank.output, rank.errors] { stream.relay.abandon() }
+        }
         abandonAll()
         throw LaunchError(
           .system,
