@@ -14,7 +14,7 @@ typealias InputDraw<Input> = (UnsafeMutablePointer<Input>) throws -> Drawn
 
 /// Draws inputs of plain memory to a place, many at a time.
 struct PlainDraw<Input> {
-  /// As many at least, if the tasks take no longer than the drawing: a batch has its price.
+  /// So many at least in a batch, once the call has got going: each batch takes the engine's lock.
   let batch: Int
   /// So many at most; fewer at the end.
   let draw: (UnsafeMutablePointer<Input>, Int) -> Int
