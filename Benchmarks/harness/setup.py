@@ -67,14 +67,14 @@ def check_compilers(sides):
         _, compiler, header, packages = COMPILERS[suffix]
         try:
             test = subprocess.run([*compiler, "-E", "-include", header, "-x", "c", "/dev/null"], capture_output=True)
-            found = test.returncode == 0
+            problem = f"{compiler[0]} finds no {header}" if test.returncode else None
         except FileNotFoundError:
-            found = False
-        if not found:
-            print(f"bench: there is no {compiler[0]}, or it finds no {header}", file=sys.stderr)
+            problem = f"there is no {compiler[0]}"
+        if problem:
+            print(f"bench: {problem}", file=sys.stderr)
             missing += packages
     if missing:
-        raise BenchError(f"Debian's packages for that: apt-get install {' '.join(missing)}")
+        raise BenchError(f"what is missing is in Debian's packages: apt-get install {' '.join(missing)}")
 
 
 def build(sides):

@@ -5,7 +5,7 @@ import StressSupport
 protocol Made: Codable, Equatable, Sendable {
   /// Of how many bytes an array has one: more than it has where it takes long to encode.
   static var unit: Int { get }
-  /// - Parameter size: About how many bytes, where that varies.
+  /// One of about `size` bytes, where that varies.
   static func make(_ random: inout Random, size: Int) -> Self
   static func many(_ random: inout Random, count: Int) -> [Self]
 }

@@ -61,9 +61,7 @@ struct Program: Sendable {
   private var number: Int
   private(set) var families: [Family]
 
-  /// - Parameters:
-  ///   - awaits: Whether asynchronous calls are among the steps.
-  ///   - number: The first step's.
+  /// Asynchronous calls are among the steps if `awaits`; `number` is the first step's.
   init(seed: UInt64, size: Int, awaits: Bool, from number: Int) {
     (random, self.awaits, self.number) = (Random(seed), awaits, number)
     families = [Family(groups: [Array(0..<size)])]
