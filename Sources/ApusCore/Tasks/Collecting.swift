@@ -110,10 +110,16 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       return values
     }
     let (call, slots) = try begin(engine, inputs)
-    while try !step(call, slots, stopAtFailure: true) {
-      if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
-      try Task.checkCancellation()
+    do {
+      while try !step(call, slots, stopAtFailure: true) {
+        if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
+        try Task.checkCancellation()
+      }
+    } catch {
+      await engine.outputIsSettled()
+      throw error
     }
+    await engine.outputIsSettled()
     return try slots.values(call.drawn)
   }
 
@@ -134,6 +140,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
         if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
         if Task.isCancelled { return cancelled(call, slots, count: inputs.underestimatedCount) }
       }
+      await engine.outputIsSettled()
       return slots.outcomes(call.drawn)
     } catch { return failed(inputs, error) }
   }
@@ -148,6 +155,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       return values
     }
     let (call, slots) = try begin(engine, inputs)
+    defer { engine.settleOutput() }
     while try !step(call, slots, stopAtFailure: true) { engine.wait(for: call.job) }
     return try slots.values(call.drawn)
   }
@@ -163,6 +171,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
     }
     do {
       let (call, slots) = try begin(engine, inputs)
+      defer { engine.settleOutput() }
       while try !step(call, slots, stopAtFailure: false) { engine.wait(for: call.job) }
       return slots.outcomes(call.drawn)
     } catch { return failed(inputs, error) }
