@@ -14,7 +14,9 @@ package final class ThreadWorker: WorkerProcess, Sendable {
     end = try Bell()
     loop = WorkerLoop(
       channel: channel, doorbell: doorbell.descriptor.number, makeRunner: SwiftFunctions.makeRunner)
-    try NativeThread.start(name: "apus-worker", stackBytes: WorkerEntry.mainStackSize()) { [self] in
+    try NativeThread.start(
+      name: "apus-worker", stackBytes: WorkerEntry.mainStackSize(), signals: .likeCaller
+    ) { [self] in
       do { try loop.serveInThisProcess() } catch { WorkerEntry.fail(error) }
       hasEnded.store(true, ordering: .releasing)
       withExtendedLifetime(doorbell) { end.ring() }
