@@ -89,8 +89,9 @@ let package = Package(
       dependencies: ["ApusMessages", "ApusCore", "CApus", "ApusCommand", "RankScenarios", "TestSupport"],
       swiftSettings: settings),
     .executableTarget(
-      name: "PoolScenarios", dependencies: ["Apus", "ApusCore"], path: "Tests/Programs/PoolScenarios",
-      swiftSettings: settings),
+      name: "PoolScenarios", dependencies: ["Apus", "ApusCore", "Interposed"],
+      path: "Tests/Programs/PoolScenarios", swiftSettings: settings),
+    .target(name: "Interposed", path: "Tests/Programs/Interposed"),
     .executableTarget(
       name: "TopLevelVariables", dependencies: ["Apus"], path: "Tests/Programs/TopLevelVariables",
       swiftSettings: settings),

@@ -55,7 +55,9 @@ extension PoolEngine {
     let late = worker.expected
     do { _ = try worker.receive(now: now) } catch { return condemn(worker, error) }
     if worker.expected == late, let job = worker.chunks.first?.job, !worker.isKilled {
-      if worker.hasBegunHead {
+      if worker.hasCrashed {
+        worker.kill(nil)  // its backtrace comes to no end
+      } else if worker.hasBegunHead {
         worker.askToStop(.timeLimit, killAt: now &+ job.options.grace)
       } else {
         worker.kill(nil)  // it does not even begin; another one will
@@ -98,6 +100,9 @@ extension PoolEngine {
     engineThreadEnded.wait()
     engineThreadEnded.signal()  // for the next one that waits
   }
+
+  /// Whether it was shut down, and no worker is left.
+  package var hasEnded: Bool { lock.withLock { isClosed } }
 
   private func close(isGraceful: Bool) {
     if isGraceful {

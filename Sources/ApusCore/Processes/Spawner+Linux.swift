@@ -99,7 +99,7 @@ private final class SpawnerThread: Sendable {
 private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, ProcessError> {
   let doing = "starting \(request.path)"
   guard
-    let strings = CStringArray([request.path, request.workingDirectory ?? ""]),
+    let strings = CStringArray([request.path, ByteString(request.workingDirectory ?? "")]),
     let arguments = CStringArray(request.arguments),
     let environment = CStringArray(request.environment)
   else {

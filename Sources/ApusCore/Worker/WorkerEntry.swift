@@ -29,6 +29,9 @@ package enum WorkerEntry {
     }
     let channel = try Channel(mapping: channelMemory)
     close(channelMemory)
+    // Before any body can change a handler.
+    apus_note_crashes(channel.crashed, doorbell)
+    AsyncBridge.opensSignals.store(true, ordering: .relaxed)
     let loop = WorkerLoop(channel: channel, doorbell: doorbell, makeRunner: makeRunner)
     // Before there is a second thread: for one alone the kernel need not wait for all processors, some 5 ms.
     if !apus_barrier_register() { channel.needsFences.pointee.store(1, ordering: .relaxed) }
@@ -41,7 +44,7 @@ package enum WorkerEntry {
     guard AsyncBridge.isNeeded.load(ordering: .relaxed) else { end() }
     // An asynchronous body may need the main actor, so the main thread is given to it, and the loop goes on
     // on a thread with as much stack as the main thread has.
-    try NativeThread.start(name: "apus-worker", stackBytes: mainStackSize()) {
+    try NativeThread.start(name: "apus-worker", stackBytes: mainStackSize(), signals: .likeCaller) {
       do {
         try loop.run { false }
         end()

@@ -21,6 +21,8 @@ package final class WorkerLoop: @unchecked Sendable {
   private let doorbell: Int32
   private let makeRunner: MakeRunner
   @exclusivity(unchecked) private var functions: [UInt32: Result<any ElementRunner, any Error>] = [:]
+  /// The function whose place is shown in the channel.
+  @exclusivity(unchecked) private var shown: UInt32?
   /// Elements before this one were taken back by the parent.
   @exclusivity(unchecked) var skipTo: UInt64 = 0
   /// The element that the run in hand stopped before because it was taken back.
@@ -77,10 +79,18 @@ package final class WorkerLoop: @unchecked Sendable {
       throw FailureReport(.function, WorkerProtocolError("the worker was not told of the function"))
     }
     do {
-      return try runner.get()
+      let runner = try runner.get()
+      if shown != header.function { show(runner.code, header.function) }
+      return runner
     } catch {
       throw FailureReport(.function, error)
     }
+  }
+
+  /// For the message about this process's end.
+  private func show(_ code: FunctionCode, _ function: UInt32) {
+    shown = function
+    channel.functionCode = code
   }
 
   // MARK: Elements

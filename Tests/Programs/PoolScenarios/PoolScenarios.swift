@@ -46,6 +46,10 @@ enum PoolScenarios {
     "sabotage": { try await Sabotage.play($0[0], chunk: Int($0[1])!) },
     "rounds": { _ in try await Rounds.play() },
     "failing maps": { _ in try await FailingMaps.play() },
+    "identity": { _ in try await Identity.play() },
+    "dispositions": { _ in try await Dispositions.play() },
+    "clock set back": { _ in try await Output.clockSetBack() },
+    "filled pipe": { _ in try await Output.filledPipe() },
     "processor time": { try await ProcessorTime.play($0[0]) },
   ]
 
