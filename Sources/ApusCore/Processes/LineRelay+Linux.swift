@@ -86,8 +86,8 @@ package final class LineRelay: Sendable {
     }
   }
 
-  /// Whether there is the beginning of a line that waits for its end.
-  package var hasOpenLine: Bool { state.withLock { $0.filled > 0 } }
+  /// Whether there is the beginning of a line that waits for its end, and not too long for a question.
+  package var mayBeAsking: Bool { state.withLock { 1...1024 ~= $0.filled } }
 
   /// Forwards the beginning of a line: it may be a question, and the line's end come after the answer.
   package func forwardOpenLine() { state.withLock { state in forward(state.filled, &state) } }
