@@ -95,8 +95,9 @@ let package = Package(
       ],
       swiftSettings: settings),
     .executableTarget(
-      name: "PoolScenarios", dependencies: ["Apus", "ApusCore"], path: "Tests/Programs/PoolScenarios",
-      swiftSettings: settings),
+      name: "PoolScenarios", dependencies: ["Apus", "ApusCore", "Interposed"],
+      path: "Tests/Programs/PoolScenarios", swiftSettings: settings),
+    .target(name: "Interposed", path: "Tests/Programs/Interposed"),
     .executableTarget(
       name: "TopLevelVariables", dependencies: ["Apus"], path: "Tests/Programs/TopLevelVariables",
       swiftSettings: settings),

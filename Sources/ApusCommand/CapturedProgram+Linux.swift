@@ -11,7 +11,7 @@ struct CapturedProgram {
   ///
   /// - Throws: `ProcessError` if it can't be started.
   static func run(
-    _ path: String, _ arguments: [String], environment: [String] = SpawnRequest.ownEnvironment,
+    _ path: String, _ arguments: [String], environment: [ByteString] = SpawnRequest.ownEnvironment,
     seconds: Int = 10
   ) throws(ProcessError) -> CapturedProgram {
     let (reading, writing) = try OwnedDescriptor.pipe()

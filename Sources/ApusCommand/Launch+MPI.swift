@@ -7,10 +7,11 @@ extension Launch {
   func becomeMPILauncher(_ wanted: String, ranks: Int) throws -> Never {
     let starter = try MPIStarter.find(wanted)
     try checkLibrary(starter)
-    let program = try ProgramSearch.find(command[0])
+    let program = try programRequest()
     let settings = MPISettings(starter, ranks: ranks)
     let arguments =
-      [starter.path, "-n", "\(ranks)"] + settings.options + mpiOptions + [program] + command.dropFirst()
+      ([starter.path, "-n", "\(ranks)"] + settings.options).map { ByteString($0) } + mpiOptionsAsTheyCame
+      + [program.path] + program.arguments.dropFirst()
     if !settings.options.isEmpty {
       complain(
         "\(starter.path) (\(starter.version)) gets \(settings.options.joined(separator: " ")) "
@@ -34,7 +35,9 @@ extension Launch {
   }
 
   /// What to throw, if there is something to throw.
-  private func replaceProcess(_ path: String, _ arguments: [String], _ environment: [String]) -> any Error {
+  private func replaceProcess(_ path: String, _ arguments: [ByteString], _ environment: [ByteString])
+    -> any Error
+  {
     guard let arguments = CStringArray(arguments), let environment = CStringArray(environment) else {
       return ProcessError(errno: EINVAL, doing: "starting \(path), whose arguments hold a NUL")
     }

@@ -155,10 +155,10 @@ struct Launch: ParsableCommand {
   private func launch(
     _ count: Int, processors: Int, _ options: RankOptions, _ signals: EndingSignals
   ) throws -> RankOutcome {
-    var request = SpawnRequest(path: try ProgramSearch.find(command[0]), arguments: command)
+    var request = try programRequest()
     let share = Processors.environmentName + "="
     request.environment.removeAll { $0.hasPrefix(share) }
-    request.environment.append(share + "\(max(1, processors / count))")
+    request.environment.append(ByteString(share + "\(max(1, processors / count))"))
     allowDescriptors(5 * count + 64)
     let ranks = try LocalRanks(request, count: count, options: options)
     try signals.pass(to: ranks.supervisor)
@@ -178,6 +178,7 @@ struct Launch: ParsableCommand {
     }
     (options.output, options.errors) = (mode(of: 1), mode(of: 2))
     options.forwardsInput = !noInput
+    options.holdsLines = count > 1
     options.failure = keepGoing ? .spares : .endsOthers
     options.grace = .seconds(grace)
     options.watchdog = Watchdog(groups: count)

@@ -14,10 +14,11 @@ struct MPILibraryProbe {
   /// The library with that path, or that name for the loader.
   static func of(_ name: String) throws -> MPILibraryProbe {
     let variable = MPIFinder.variable + "="
-    return try inChild(SpawnRequest.ownEnvironment.filter { !$0.hasPrefix(variable) } + [variable + name])
+    return try inChild(
+      SpawnRequest.ownEnvironment.filter { !$0.hasPrefix(variable) } + [ByteString(variable + name)])
   }
 
-  private static func inChild(_ environment: [String]) throws -> MPILibraryProbe {
+  private static func inChild(_ environment: [ByteString]) throws -> MPILibraryProbe {
     let run = try CapturedProgram.run(
       "/proc/self/exe", ["doctor", "--mpi-library"], environment: environment)
     guard run.status != nil else { throw CommandProblem("it took more than ten seconds to load") }

@@ -20,8 +20,9 @@ extension ProcessPool {
     }
     let settings = try TaskError.starting {
       EngineConfiguration(
-        workers: workers, command: try WorkerCommand.ofThisProgram(share: max(1, width / workers)),
-        configuration)
+        workers: workers,
+        command: try WorkerCommand.ofThisProgram(
+          share: max(1, width / workers), backtraces: configuration.backtraces.setting), configuration)
     }
     self.init(try TaskError.starting { try PoolEngine(settings) }, configuration)
     MainVariables.warnOnce()  // now, while the workers start

@@ -2,13 +2,20 @@
 #include "apus_entry.h"
 
 #include <dlfcn.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 // Defined in ApusCore and ApusMessages, in Swift. Weak, so that CApus links alone.
 extern int apus_worker_main(int argc, char **argv, char **envp) __attribute__((weak));
 extern int apus_rank_main(int argc, char **argv, char **envp) __attribute__((weak));
+
+// Of Swift's runtime: what `CommandLine` is to hold. Weak, too.
+extern void _swift_stdlib_overrideUnsafeArgvArgc(char **argv, int argc) __attribute__((weak));
 
 typedef int (*main_function)(int, char **, char **);
 typedef int (*start_function)(main_function, int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
@@ -16,6 +23,24 @@ typedef int (*start_function)(main_function, int, char **, void (*)(void), void 
 static bool installed = false;
 
 bool apus_entry_is_installed(void) { return installed; }
+
+static char **arguments;
+
+char **apus_program_arguments(void) { return arguments; }
+
+static uint64_t ignored;
+
+bool apus_was_ignored_at_start(int number) { return ignored >> (number - 1) & 1; }
+
+static void note_ignored_signals(void) {
+  for (int number = 1; number <= 64; number++) {
+    // See `reset_signals` in spawn.c for what this relies on.
+    uintptr_t action[8] = {0};
+    if (syscall(SYS_rt_sigaction, number, NULL, action, 8) == 0 && action[0] == (uintptr_t)SIG_IGN) {
+      ignored |= (uint64_t)1 << (number - 1);
+    }
+  }
+}
 
 static void (*exit_call)(int);
 static pid_t exit_process;
@@ -41,14 +66,23 @@ static bool is_started_as(const char *role, int argc, char **argv) {
   return false;
 }
 
-static int worker(int argc, char **argv, char **envp) {
+static void settle_in(int argc, char **argv) {
   // At once: what a worker starts must not become a worker.
   unsetenv(APUS_WORKER_VARIABLE);
+  // Swift would read the kernel's copy of the arguments, in which the mark is still there.
+  if (_swift_stdlib_overrideUnsafeArgvArgc) _swift_stdlib_overrideUnsafeArgvArgc(argv, argc);
+  // The kernel named it after /proc/self/exe.
+  const char *slash = strrchr(argv[0], '/');
+  prctl(PR_SET_NAME, slash ? slash + 1 : argv[0]);
+}
+
+static int worker(int argc, char **argv, char **envp) {
+  settle_in(argc, argv);
   return apus_worker_main(argc, argv, envp);
 }
 
 static int rank(int argc, char **argv, char **envp) {
-  unsetenv(APUS_WORKER_VARIABLE);
+  settle_in(argc, argv);
   return apus_rank_main(argc, argv, envp);
 }
 
@@ -65,7 +99,15 @@ __attribute__((visibility("default"))) int __libc_start_main(
     _exit(70);
   }
   installed = true;
+  note_ignored_signals();
+  main_function programs = main;
   if (apus_worker_main && is_started_as(APUS_WORKER_ARGUMENT, argc, argv)) main = worker;
   if (apus_rank_main && is_started_as(APUS_RANK_ARGUMENT, argc, argv)) main = rank;
+  if (main != programs) {
+    // The mark is ours alone: what is left are the program's own arguments. The environment stays where it is.
+    for (int i = 1; i < argc; i++) argv[i] = argv[i + 1];
+    argc--;
+  }
+  arguments = argv;
   return start(main, argc, argv, init, fini, rtld_fini, stack_end);
 }

@@ -17,6 +17,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include "apus_entry.h"
 #include "apus_spawn.h"
 
 #include "apus_descriptor.h"
@@ -74,8 +75,11 @@ struct launch {
 };
 
 /// Handlers point into the parent's image, and would run in the shared memory once the mask is lifted.
-/// Ignored signals stay ignored (nohup), but not SIGPIPE: many a runtime ignores it for itself, and filters
-/// (`yes | head`) that inherit that never end.
+///
+/// Signals that were ignored when the program was started stay ignored (nohup): what the program has changed since then is
+/// its own matter, or children would differ by when they were started. But not SIGPIPE: many a runtime ignores it for
+/// itself, and filters (`yes | head`) that inherit that never end. Where nobody knows how it was at the start (the library
+/// was loaded later), what is ignored now stays so.
 RUNS_IN_CHILD static void reset_signals(void) {
   for (int number = 1; number <= KERNEL_SIGNALS; number++) {
     // The kernel's struct sigaction differs between architectures, but on all that Swift knows it begins with
@@ -83,9 +87,11 @@ RUNS_IN_CHILD static void reset_signals(void) {
     uintptr_t action[8] = {0};
     if (syscall(SYS_rt_sigaction, number, NULL, action, KERNEL_SIGSET_BYTES) != 0) continue;
     uintptr_t handler = action[0];
-    if (handler == (uintptr_t)SIG_DFL) continue;
-    if (handler == (uintptr_t)SIG_IGN && number != SIGPIPE) continue;
+    bool is_ignored = apus_entry_is_installed() ? apus_was_ignored_at_start(number) : handler == (uintptr_t)SIG_IGN;
+    uintptr_t wanted = (uintptr_t)(is_ignored && number != SIGPIPE ? SIG_IGN : SIG_DFL);
+    if (handler == wanted) continue;
     for (size_t word = 0; word < 8; word++) action[word] = 0;
+    action[0] = wanted;
     syscall(SYS_rt_sigaction, number, action, NULL, KERNEL_SIGSET_BYTES);
   }
 }

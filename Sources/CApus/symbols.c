@@ -10,11 +10,17 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 // Of Swift's runtime: the readable form of a mangled name, in memory from malloc. Weak, as CApus links alone.
 extern char *swift_demangle(const char *name, size_t length, char *out, size_t *out_size, uint32_t flags)
     __attribute__((weak));
+
+// The same in few words, as a backtrace has it, and whether a function only calls another. Newer than the one above.
+extern char *_swift_backtrace_demangle(const char *name, size_t length, char *out, size_t *out_size)
+    __attribute__((weak));
+extern bool _swift_backtrace_isThunkFunction(const char *name) __attribute__((weak));
 
 struct table {
   const ElfW(Sym) *symbols;
@@ -119,30 +125,98 @@ static void append(char *names, size_t size, const char *mangled) {
   free(readable);
 }
 
-int apus_main_variables(char *names, size_t size) {
-  names[0] = 0;
+// Null if the program's file can't be read.
+static char *map_program(size_t *size) {
   int descriptor = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   struct stat status;
-  if (descriptor < 0) return 0;
+  if (descriptor < 0) return NULL;
   char *file = fstat(descriptor, &status) == 0
                    ? mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0)
                    : MAP_FAILED;
   close(descriptor);
-  if (file == MAP_FAILED) return 0;
+  if (file == MAP_FAILED) return NULL;
+  *size = (size_t)status.st_size;
+  return file;
+}
+
+// Where the optimiser has made an adapter for one function, that function stands in the adapter's name.
+static bool adapted_name(const char *mangled, char *name, size_t size) {
+  char *whole = swift_demangle ? swift_demangle(mangled, strlen(mangled), NULL, NULL, 0) : NULL;
+  static const char mark[] = "[Constant Propagated Function : ";
+  char *inner = NULL;
+  // The innermost one.
+  for (char *at = whole; at && (at = strstr(at, mark)); at += sizeof mark - 1) inner = at + sizeof mark - 1;
+  char *end = inner ? strstr(inner, "]>") : NULL;
+  if (end) {
+    *end = 0;
+    // Without its type, but for a closure, which is known by where it is.
+    if (!strstr(inner, " in ")) inner[strcspn(inner, "(")] = 0;
+    name[0] = 0;
+    strncat(name, inner, size - 1);
+  }
+  free(whole);
+  return end;
+}
+
+bool apus_function_name(uint64_t offset, char *name, size_t size) {
+  size_t file_size;
+  char *file = map_program(&file_size);
+  if (!file) return false;
+  struct table table;
+  const ElfW(Sym) *found = NULL;
+  if (find_table(file, file_size, &table)) {
+    for (size_t i = 0; i < table.count && !found; i++) {
+      const ElfW(Sym) *symbol = &table.symbols[i];
+      int type = ELF64_ST_TYPE(symbol->st_info);
+      // An asynchronous function is known by an object, which tells where its code is.
+      if (type != STT_FUNC && type != STT_OBJECT) continue;
+      if (symbol->st_shndx != SHN_UNDEF && offset >= symbol->st_value && offset - symbol->st_value < symbol->st_size) {
+        found = symbol;
+      }
+    }
+  }
+  if (found) {
+    const char *mangled = name_of(&table, found);
+    char *readable = _swift_backtrace_demangle ? _swift_backtrace_demangle(mangled, strlen(mangled), NULL, NULL) : NULL;
+    if (!readable && swift_demangle) readable = swift_demangle(mangled, strlen(mangled), NULL, NULL, 0);
+    bool is_thunk = strstr(readable ? readable : "", "thunk for ") ||
+                    (_swift_backtrace_isThunkFunction && _swift_backtrace_isThunkFunction(mangled));
+    name[0] = 0;
+    if (!is_thunk) {
+      strncat(name, readable ? readable : mangled, size - 1);
+    } else if (!adapted_name(mangled, name, size)) {
+      found = NULL;
+    }
+    free(readable);
+  }
+  munmap(file, file_size);
+  return found && name[0];
+}
+
+int apus_main_variables(char *names, size_t size) {
+  names[0] = 0;
+  size_t file_size;
+  char *file = map_program(&file_size);
+  if (!file) return 0;
   struct table table;
   int count = 0;
-  if (find_table(file, (size_t)status.st_size, &table)) {
+  if (find_table(file, file_size, &table)) {
     for (size_t i = 0; i < table.count; i++) {
       if (!is_global_in_bss(&table, &table.symbols[i])) continue;
       const char *name = name_of(&table, &table.symbols[i]);
       size_t prefix = strlen(name) - 2;
       // Every other global has a function that gives its address, or a token for its one-time initialisation.
       if (has_symbol(&table, name, prefix, "vau") || has_token(&table, name)) continue;
-      if (count == 0 && (has_main_type(&table) || !mentions_main_file(file, (size_t)status.st_size))) break;
+      if (count == 0 && (has_main_type(&table) || !mentions_main_file(file, file_size))) break;
       count++;
       append(names, size, name);
     }
   }
-  munmap(file, (size_t)status.st_size);
+  munmap(file, file_size);
   return count;
+}
+
+bool apus_read_memory(uintptr_t address, void *copy, size_t size) {
+  struct iovec to = {copy, size}, from = {(void *)address, size};
+  return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)size;
 }

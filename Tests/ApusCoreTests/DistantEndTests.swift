@@ -62,6 +62,7 @@ private final class HeldTasks: ElementRunner, Sendable {
   func releaseAll() { for task in 0..<3 { release(task) } }
 
   var strides: (input: Int, output: Int)? { (8, 8) }
+  var code: FunctionCode { FunctionCode() }
   func run(_ input: ElementInput, output: WorkerLoop) throws {}
   func run(_ run: _RawRun) throws {
     run.forEach { (task: Int) -> Int in

@@ -1,4 +1,5 @@
 import ApusCore
+import CApus
 import Glibc
 import Testing
 
@@ -78,9 +79,12 @@ struct ProcessesSpawnTests {
       }
       #expect(mask("SigBlk:") == 0)
       #expect(mask("SigCgt:") == 0)
-      // SIGHUP stays ignored (nohup), SIGPIPE does not.
-      #expect(mask("SigIgn:")! & (1 << UInt64(SIGPIPE - 1)) == 0)
-      #expect(mask("SigIgn:")! & (1 << UInt64(SIGHUP - 1)) != 0)
+      // What was ignored when the program was started stays so (nohup), but for SIGPIPE; what the program has set does
+      // not count.
+      for number in [SIGPIPE, SIGHUP, SIGUSR1] {
+        let isIgnored = mask("SigIgn:")! & (1 << UInt64(number - 1)) != 0
+        #expect(isIgnored == (number != SIGPIPE && apus_was_ignored_at_start(number)))
+      }
     }
   }
 

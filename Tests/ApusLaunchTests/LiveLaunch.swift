@@ -26,7 +26,7 @@ final class LiveLaunch: Sendable {
     if inTerminal { all += ["setsid", "--ctty"] }
     all += [apus, "launch"] + arguments
     var request = SpawnRequest(path: "/usr/bin/env", arguments: all)
-    request.environment.append(mark.entry)
+    request.environment.append(ByteString(mark.entry))
     let source: OwnedDescriptor
     let sink: OwnedDescriptor
     let input: OwnedDescriptor

@@ -1,4 +1,5 @@
 import ApusCore
+import Glibc
 import TestSupport
 import Testing
 
@@ -45,6 +46,18 @@ extension LaunchTests {
       }
     }
 
+    /// However long they are.
+    @Test(arguments: ["--plain", "--prefix"])
+    func longLinesStayWhole(mode: String) async throws {
+      let script = "for i in 1 2 3; do head -c 300000 /dev/zero | tr '\\0' x; sleep 0.05; done; echo"
+      let run = try await launch(mode, "-n", "3", "--", "sh", "-c", script)
+      let lines = run.output.split(separator: "\n")
+      #expect(lines.count == 3)
+      for line in lines {
+        #expect(line.hasSuffix(String(repeating: "x", count: 900_000)) && line.utf8.count < 900_008)
+      }
+    }
+
     @Test func aRankThatIsAloneIsPassedOnToTheByte() async throws {
       let run = try await launch("-n", "1", "--", "printf", "a\\nb")
       #expect(run.output == "a\nb")
@@ -57,11 +70,55 @@ extension LaunchTests {
       #expect(none.output == "" && none.status == .exited(0))
     }
 
+    /// A question without a newline is seen by a program that drives the rank through pipes.
+    @Test(arguments: [["-n", "1"], ["-n", "2"], ["-n", "2", "--plain"]])
+    func aPromptIsSeen(options: [String]) async throws {
+      let script = "case $APUS_RANK in *:0:*) printf 'name? '; read name; echo \"hello $name\";; esac"
+      let (inputEnd, input) = try OwnedDescriptor.pipe()
+      let (output, outputEnd) = try OwnedDescriptor.pipe()
+      try output.setNonBlocking()
+      let apus = programFolder + "/apus"
+      let child = try Spawner.spawn(
+        SpawnRequest(
+          path: apus, arguments: [apus, "launch"] + options + ["--", "sh", "-c", script],
+          descriptors: [(inputEnd.number, 0), (outputEnd.number, 1)]))
+      inputEnd.close()
+      outputEnd.close()
+      var text = ""
+      func prints(_ expected: String) async -> Bool {
+        await eventually {
+          var chunk = [UInt8](repeating: 0, count: 4096)
+          let count = read(output.number, &chunk, chunk.count)
+          if count > 0 { text += String(decoding: chunk[..<count], as: UTF8.self) }
+          return text.contains(expected)
+        }
+      }
+      #expect(await prints("name? "))
+      #expect(write(input.number, "world\n", 6) == 6)
+      #expect(await prints("name? hello world\n"))
+      child.signal(SIGTERM)
+      _ = child.wait()
+    }
+
     @Test func argumentsComeAsTheyAre() async throws {
       let run = try await launch("-n", "1", "--", "printf", "%s|", "-n", "--", "a b", "", "--help")
       #expect(run.output == "-n|--|a b||--help|")
       let without = try await launch("-n1", "printf", "%s|", "-n", "--", "--prefix")
       #expect(without.output == "-n|--|--prefix|")
+    }
+
+    /// Also where they, the program's own path, or the environment are no UTF-8.
+    @Test func bytesComeAsTheyAre() async throws {
+      let apus = programFolder + "/apus"
+      let script = """
+        folder=$(mktemp -d); program="$folder/$(printf 'caf\\351')"; trap 'rm -r "$folder"' EXIT
+        printf '#!/bin/sh\\nprintf "%%s|" "${0##*/}" "$APUS_TEST_LATIN" "$@"' > "$program"; chmod +x "$program"
+        export APUS_TEST_LATIN=$(printf 'na\\357ve')
+        "$0" launch -n 1 -- "$program" "$(printf '\\377')" a | od -An -c | tr -d ' \\n'
+        PATH="$folder:$PATH" "$0" launch -n 1 "$(printf 'caf\\351')" b | od -An -c | tr -d ' \\n'
+        """
+      let run = try await runProgram("/bin/sh", ["sh", "-c", script, apus])
+      #expect(run.output == "caf351|na357ve|377|a|caf351|na357ve|b|", "\(run)")
     }
 
     @Test func ranksShareTheProcessors() async throws {

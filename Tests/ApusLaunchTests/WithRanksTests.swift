@@ -233,7 +233,7 @@ extension LaunchTests {
       let child = try Spawner.spawn(
         SpawnRequest(
           path: ranks, arguments: [ranks, "with ranks", what],
-          environment: SpawnRequest.ownEnvironment + [mark.entry]))
+          environment: SpawnRequest.ownEnvironment + [ByteString(mark.entry)]))
       let expected = ["wait": 3, "stop": 3, "nested": 5, "descendants": 5][what]!
       #expect(await eventually { mark.processes.count == expected })
       child.signal(SIGKILL)

@@ -67,7 +67,7 @@ import Testing
             "env", "--default-signal", apus, "launch", "--mpi=\(setup.launcher)", "-n", "2", "--", program,
             "wait for ever",
           ],
-          environment: SpawnRequest.ownEnvironment + [mark.entry],
+          environment: SpawnRequest.ownEnvironment + [ByteString(mark.entry)],
           descriptors: [(output.number, 0), (output.number, 1), (output.number, 2)]))
     }
     #expect(await eventually { mark.processes.filter { runs(program, $0) }.count == 2 })

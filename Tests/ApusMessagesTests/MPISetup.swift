@@ -94,7 +94,8 @@ enum MPIProgram {
     let (reading, writing) = try OwnedDescriptor.pipe()
     let child = try Spawner.spawn(
       SpawnRequest(
-        path: command[0], arguments: command, environment: kept + environment,
+        path: command[0], arguments: command,
+        environment: kept + environment.map { ByteString($0) },
         descriptors: [(writing.number, 1), (writing.number, 2)]))
     writing.close()
     return await withCheckedContinuation { continuation in

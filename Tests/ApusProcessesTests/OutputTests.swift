@@ -44,6 +44,16 @@ extension ProcessPoolTests {
       #expect(run.errors == "0\ntimeLimitExceeded\n2\n3\nended\n")
     }
 
+    @Test func aWallClockThatIsSetBackHoldsNothingUp() async throws {
+      let run = try await runScenario("clock set back")
+      #expect(!run.timedOut && run.status == .exited(0) && run.errors == "ended\n", "\(run)")
+    }
+
+    @Test func aPipeThatAnotherFillsAtTheWrongMomentHoldsNothingUp() async throws {
+      let run = try await runScenario("filled pipe", seconds: 30)
+      #expect(!run.timedOut && run.errors == "[0, 1, 2]\nended\n", "\(run)")
+    }
+
     @Test func aProgramWhoseOutputIsClosedGoesOn() async throws {
       let run = try await runScenario("closed output")
       #expect(run.status == .exited(0))

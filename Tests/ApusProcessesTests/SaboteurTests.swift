@@ -39,7 +39,7 @@ extension ProcessPoolTests {
       await #expect(processExitsWith: .success) {
         try startWatchdog(seconds: 30)
         var command = try WorkerCommand.ofThisProgram(share: 1)
-        command.path = programFolder + "/PoolScenarios"
+        command.path = ByteString(programFolder + "/PoolScenarios")
         var configuration = EngineConfiguration(workers: 2, command: command)
         configuration.startUpLimit = 20_000_000_000
         let engine = try PoolEngine(configuration)

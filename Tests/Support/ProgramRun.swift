@@ -32,11 +32,11 @@ public func runProgram(
   let bytes = Array(input.utf8)
   if !bytes.isEmpty { _ = write(inputSource.number, bytes, bytes.count) }
   inputSource.close()
-  let names = environment.map { $0.prefix { $0 != "=" } + "=" }
+  let names = environment.map { String($0.prefix { $0 != "=" } + "=") }
   let kept = SpawnRequest.ownEnvironment.filter { entry in !names.contains { entry.hasPrefix($0) } }
   let child = try Spawner.spawn(
     SpawnRequest(
-      path: path, arguments: arguments, environment: kept + environment,
+      path: path, arguments: arguments, environment: kept + environment.map { ByteString($0) },
       descriptors: [(inputEnd.number, 0), (outputSink.number, 1), (errorSink.number, 2)]))
   inputEnd.close()
   outputSink.close()

@@ -26,6 +26,8 @@ package struct ChannelFrame: BitwiseCopyable {
   /// To the engine: `Channel.progress`, and for how long the worker has been at its task.
   package var progress: UInt64 = 0
   package var begunAgo: UInt64 = 0
+  /// To the engine: whether the worker has had a fault, and is about to end (`Channel.crashed`).
+  package var isCrashed: UInt64 = 0
   /// To the worker: `Channel.cancelled`.
   package var cancelled: UInt64 = 0
   /// To the worker: take back what comes before this task. To the engine: what was taken back begins with this one.
@@ -75,6 +77,7 @@ extension WorkerEnding {
     buffer.append(kind)
     buffer.append(value)
     buffer.append(isDumped)
+    for part in code.places.indices { buffer.append(code.places[part]) }
     buffer.append(string: problem ?? "")
     buffer.append(string: standardError)
   }
@@ -86,11 +89,13 @@ extension WorkerEnding {
     let kind = try reader.value(Int32.self)
     let value = try reader.value(Int32.self)
     let isDumped = try reader.value(Int32.self)
+    let code = try FunctionCode { (_) throws(WorkerProtocolError) in try reader.value() }
     let status: ExitStatus =
       kind == 0 ? .exited(value) : kind == 1 ? .signalled(value, coreDumped: isDumped != 0) : .unknown
     let problem = try reader.string()
     return (
-      WorkerEnding(status: status, problem: problem.isEmpty ? nil : problem, goesOn: kind == 3),
+      WorkerEnding(
+        status: status, problem: problem.isEmpty ? nil : problem, goesOn: kind == 3, code: code),
       try reader.string()
     )
   }

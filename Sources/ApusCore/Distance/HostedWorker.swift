@@ -17,6 +17,7 @@ package final class HostedWorker {
   private var toldConsumed: UInt64 = 0
   private var toldProgress: UInt64 = 0
   private var toldReady = false
+  private var toldCrash = false
   private var lastFrame: UInt64 = 0
   /// The answer to what the engine asked for; and whether the worker has not passed yet what was taken back.
   private var answer = ChannelFrame.none
@@ -137,9 +138,10 @@ package final class HostedWorker {
     }
     let consumed = tasks.position &- UInt64(tasks.capacity - space)
     let isReady = channel.ready.pointee.load(ordering: .acquiring) == Channel.magic
+    let isCrashed = channel.crashed.pointee.load(ordering: .relaxed) != 0
     let isUrgent =
       space == tasks.capacity || count >= Self.gathered || answer != ChannelFrame.none || isLast
-      || isReady != toldReady || lastProgress != nil
+      || isReady != toldReady || isCrashed != toldCrash || lastProgress != nil
     let (ahead, known) = openRun(
       at: available, progress,
       isWanted: isLast || lastProgress != nil || now &- lastFrame >= Self.openRunInterval, isLast)
@@ -150,7 +152,7 @@ package final class HostedWorker {
       isSettled = lastProgress != 2 &* Self.noTask
     }
     guard
-      count > 0 || known != toldProgress || isReady != toldReady
+      count > 0 || known != toldProgress || isReady != toldReady || isCrashed != toldCrash
         || answer != ChannelFrame.none || consumed &- toldConsumed >= UInt64(ChannelLimit.record)
     else { return .nothing }
     guard isUrgent || now &- lastFrame >= Self.gathering else { return .later }
@@ -160,6 +162,7 @@ package final class HostedWorker {
     (frame.consumed, frame.progress, frame.revocation) = (consumed, known, answer)
     let begun = channel.begun.pointee.load(ordering: .relaxed)
     frame.begunAgo = begun <= now ? min(now &- begun, 1 << 60) : 0
+    frame.isCrashed = isCrashed ? 1 : 0
     (frame.published, frame.ahead) = (UInt32(count), UInt32(ahead))
     if isReady, !toldReady {
       frame.isReady = 1
@@ -171,6 +174,7 @@ package final class HostedWorker {
     buffer.append(contentsOf: UnsafeRawBufferPointer(start: start, count: count + ahead))
     sent &+= UInt64(count)
     (toldConsumed, toldProgress, toldReady, answer) = (consumed, known, isReady, ChannelFrame.none)
+    toldCrash = isCrashed
     lastFrame = now
     return .frame(buffer)
   }

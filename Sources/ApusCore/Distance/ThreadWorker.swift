@@ -15,7 +15,9 @@ package final class ThreadWorker: WorkerProcess, Sendable {
     channel = try Channel()
     end = try Bell()
     loop = WorkerLoop(channel: channel, doorbell: doorbell.descriptor.number, makeRunner: makeRunner)
-    try NativeThread.start(name: "apus-worker", stackBytes: WorkerEntry.mainStackSize()) { [self] in
+    try NativeThread.start(
+      name: "apus-worker", stackBytes: WorkerEntry.mainStackSize(), signals: .likeCaller
+    ) { [self] in
       do { try loop.serveInThisProcess() } catch { WorkerEntry.fail(error) }
       hasEnded.store(true, ordering: .releasing)
       withExtendedLifetime(doorbell) { _ = end.ring() }

@@ -11,8 +11,13 @@
 /// The body is any function of the program: a global or static function, a closure, a key path. It runs in
 /// another process, so it can't capture values of the code around it: pass them with `with:`, once to each
 /// worker. (A constant that an optimising build has put into the body is no longer captured: what a debug build refuses
-/// may work in release. Don't count on it.) In a worker, `main` has not run. Global variables and `static let`s are there, evaluated anew,
-/// but variables at the top level of a `main.swift` are zero.
+/// may work in release. Don't count on it.) In a worker, `main` has not run. Global variables and `static let`s are
+/// there, evaluated anew, but variables at the top level of a `main.swift` are zero. `CommandLine.arguments` and the
+/// environment are the program's own.
+///
+/// A worker begins with no signal blocked, and with those ignored that were when the program was started (as by `nohup`),
+/// whatever the program has set since: all workers are alike, whenever they start. What an asynchronous body starts after
+/// an `await` may find signals blocked, as anywhere in Swift on Linux: Dispatch blocks them on its threads.
 ///
 /// A body that can't be named (it captures values, or its types are private *and* generic) makes each call
 /// that uses it throw an error which says so.

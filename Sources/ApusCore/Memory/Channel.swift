@@ -65,6 +65,19 @@ package final class Channel: @unchecked Sendable {
   package var progress: SharedWord { word(5) }
   /// When the element in `progress` was begun, for calls with a time limit. Nanoseconds, monotonic.
   package var begun: SharedWord { word(5, 1) }
+  /// When a fault of the worker raised a signal, or 0: it is at its backtrace, and then ends. Nanoseconds, monotonic.
+  package var crashed: SharedWord { word(5, 2) }
+  /// The parts of the `FunctionCode` of the function at hand.
+  package func function(_ part: Int) -> SharedWord { word(6, 5 + part) }
+  /// The same, as whoever reads the channel has it.
+  package var functionCode: FunctionCode {
+    get { (try? FunctionCode { part in function(part).pointee.load(ordering: .relaxed) }) ?? FunctionCode() }
+    set {
+      for part in newValue.places.indices {
+        function(part).pointee.store(newValue.places[part], ordering: .relaxed)
+      }
+    }
+  }
   /// `magic` once the worker takes tasks.
   package var ready: SharedWord { word(6) }
   /// Not 0: the kernel lets the worker have no membarrier, so its fast paths fence.

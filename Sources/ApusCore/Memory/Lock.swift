@@ -17,7 +17,6 @@ package final class Lock: @unchecked Sendable {
   }
 
   @inline(__always) package func lock() { pthread_mutex_lock(mutex) }
-  @inline(__always) package func tryLock() -> Bool { pthread_mutex_trylock(mutex) == 0 }
   @inline(__always) package func unlock() { pthread_mutex_unlock(mutex) }
 
   package func withLock<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
@@ -49,6 +48,12 @@ final class ForkLock: @unchecked Sendable {
   @inline(__always) func lock() {
     pthread_mutex_lock(mutex)
     if forks != apus_fork_count() { noticeFork() }
+  }
+
+  @inline(__always) func tryLock() -> Bool {
+    guard pthread_mutex_trylock(mutex) == 0 else { return false }
+    if forks != apus_fork_count() { noticeFork() }
+    return true
   }
 
   @inline(__always) func unlock() { pthread_mutex_unlock(mutex) }

@@ -68,7 +68,9 @@ package final class ChildWorker: WorkerProcess {
   /// Without a pidfd (an old kernel) the end of the control socket is the death notice.
   package var deathNotice: Int32? { process.pidfd >= 0 ? process.pidfd : control.number }
 
-  package func reap() -> WorkerEnding? { process.reap().map { WorkerEnding(status: $0) } }
+  package func reap() -> WorkerEnding? {
+    process.reap().map { WorkerEnding(status: $0, code: channel.functionCode) }
+  }
 
   package func kill() { process.signalGroup(SIGKILL) }
 

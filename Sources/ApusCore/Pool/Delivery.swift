@@ -49,6 +49,8 @@ package struct WorkerLoss: Sendable {
   package var place: String?
   /// Whether its task goes on all the same.
   package var goesOn = false
+  /// The function that it was at.
+  package var code = FunctionCode()
 }
 
 /// Why a pool has no workers.

@@ -187,15 +187,23 @@ final class EngineWorker {
   func hasBegun(_ chunk: Chunk) -> Bool {
     channel.progress.pointee.load(ordering: .relaxed) > chunk.first &* 2
   }
+  /// Whether a fault has ended the task at the head, so that no limit does. Its worker says so before it makes a
+  /// backtrace, which takes its time.
+  var hasCrashed: Bool { channel.crashed.pointee.load(ordering: .relaxed) != 0 }
+
+  /// How long a backtrace may take.
+  private static let backtraceLimit: UInt64 = 30_000_000_000
 
   /// When the time of the task at the head is over: so long after it was begun, as the worker says, if that is
   /// possible. A worker that does not begin what it was given has a second more.
   func limitEnds(_ limit: UInt64, now: UInt64) -> UInt64 {
+    let more = hasCrashed ? Self.backtraceLimit : 0
     guard hasBegunHead else {
-      return (mark &+ 1_000_000_000).addingClamped(limit).addingClamped(awaitsDecision ? Self.answerTime : 0)
+      let answer = awaitsDecision ? Self.answerTime : 0
+      return (mark &+ 1_000_000_000).addingClamped(limit).addingClamped(answer).addingClamped(more)
     }
     let said = channel.begun.pointee.load(ordering: .relaxed)
-    return (said > mark && said <= now ? said : mark).addingClamped(limit)
+    return (said > mark && said <= now ? said : mark).addingClamped(limit).addingClamped(more)
   }
 }
 

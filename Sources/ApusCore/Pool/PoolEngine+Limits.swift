@@ -63,7 +63,9 @@ extension PoolEngine {
     do {
       finished = try worker.receive(now: now)
       if worker.expected == late, worker.inFlight > 0 {
-        if worker.hasBegunHead {
+        if worker.hasCrashed {
+          worker.kill(nil)  // its backtrace comes to no end
+        } else if worker.hasBegunHead {
           finished += try stopHead(of: worker, .timeLimit, now: now)
         } else if worker.awaitsDecision {
           worker.kill(nil)  // not even a word of it
@@ -157,6 +159,9 @@ extension PoolEngine {
     engineThreadEnded.wait()
     engineThreadEnded.signal()  // for the next one that waits
   }
+
+  /// Whether it was shut down, and no worker is left.
+  package var hasEnded: Bool { entered { isClosed } }
 
   private func close(isGraceful: Bool) {
     if isGraceful {

@@ -10,7 +10,7 @@ extension PoolEngine {
   func becomeStale() {
     isStale = true
     // Those who waited are threads of the other process.
-    (driver, followers, sleepers, suspended) = (nil, [], 0, 0)
+    (driver, followers, sleepers, suspended, starting) = (nil, [], 0, 0, 0)
     isEngineThreadAsleep = false
     for job in active { job.waiter = .none }
     problem = .forked

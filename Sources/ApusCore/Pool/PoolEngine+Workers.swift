@@ -156,7 +156,7 @@ extension PoolEngine {
       process: worker.process.pid, status: status, standardError: worker.process.standardError,
       reason: worker.killedIn == worker.expected ? worker.killedFor : nil,
       corruption: worker.corruption ?? ending.problem, place: worker.process.place,
-      goesOn: ending.goesOn)
+      goesOn: ending.goesOn, code: ending.code)
     note(
       Event(
         .workerExited, from: eventSource, worker: worker.slot, process: worker.process.pid, status: status,

@@ -211,7 +211,8 @@ package final class PoolEngine: @unchecked Sendable {
     entered { job.refillBelow = 0 }
   }
 
-  /// What has come back since the last time. The caller gives the emptied inbox back for reuse.
+  /// What has come back since the last time. The caller gives the emptied inbox back for reuse, and sees to it that
+  /// what tasks printed is written before anybody sees their results (`settleOutput`).
   package func collect(_ job: EngineJob, into inbox: inout EngineJob.Inbox) {
     inbox.deliveries.removeAll(keepingCapacity: true)
     inbox.bytes.removeAll(keepingCapacity: inbox.bytes.count < 1 << 20)
@@ -220,19 +221,25 @@ package final class PoolEngine: @unchecked Sendable {
       job.hasBadNews = false
       job.isNudged = false
     }
-    settleOutput()
   }
 
-  /// What tasks printed is written before their results are seen.
+  /// What tasks printed is written before their results are seen. Blocks until it is, or for a moment only if nobody
+  /// reads it.
   func settleOutput() {
     LineTarget.standardOutput.settle()
     LineTarget.standardError.settle()
   }
 
+  /// The same without blocking the caller's thread, which may be one of the few cooperative ones.
+  @inline(__always)
+  func outputIsSettled() async {
+    if LineTarget.standardOutput.isSettled, LineTarget.standardError.isSettled { return }
+    await NativeThread.run(name: "apus-settle") { self.settleOutput() }
+  }
+
   /// What has come back to a job that is complete: nothing is added after that.
   package func inbox(of job: EngineJob) -> EngineJob.Inbox {
-    settleOutput()
-    return entered { job.inbox }
+    entered { job.inbox }
   }
 
   /// Has `body` called when the job is complete or cancelled, by whichever thread finds out; not if it is already:

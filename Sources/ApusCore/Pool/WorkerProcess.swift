@@ -32,9 +32,13 @@ package struct WorkerEnding: Sendable {
   package var problem: String?
   /// Whether its last task goes on all the same, in a process that nobody may end.
   package var goesOn = false
+  /// The function that it was at.
+  package var code = FunctionCode()
 
-  package init(status: ExitStatus, problem: String? = nil, goesOn: Bool = false) {
-    (self.status, self.problem, self.goesOn) = (status, problem, goesOn)
+  package init(
+    status: ExitStatus, problem: String? = nil, goesOn: Bool = false, code: FunctionCode = FunctionCode()
+  ) {
+    (self.status, self.problem, self.goesOn, self.code) = (status, problem, goesOn, code)
   }
 }
 

@@ -5,18 +5,18 @@ package struct CStringArray: ~Copyable {
   private let bytes: UnsafeMutablePointer<CChar>
 
   /// `nil` if a string holds a NUL: C would take it as cut off there, and run something else than was asked.
-  package init?(_ strings: [String]) {
+  package init?(_ strings: [ByteString]) {
     var size = 1
     for string in strings {
-      if string.utf8.contains(0) { return nil }
-      size += string.utf8.count + 1
+      if string.bytes.contains(0) { return nil }
+      size += string.bytes.count + 1
     }
     bytes = .allocate(capacity: size)
     pointers = .allocate(capacity: strings.count + 1)
     var next = bytes
     for (index, string) in strings.enumerated() {
       pointers.advanced(by: index).initialize(to: next)
-      for byte in string.utf8 {
+      for byte in string.bytes {
         next.initialize(to: CChar(bitPattern: byte))
         next += 1
       }

@@ -7,11 +7,14 @@ import Synchronization
 ///     while relay.drain() { /* poll for the source to be readable */ }
 ///     relay.finish()
 package final class LineRelay: Sendable {
-  /// Longer lines go on in pieces, so that a child that prints no newline costs no more memory than others.
-  package static let longestLine = 64 * 1024
+  /// Longer lines go on in pieces, so that a child that prints no newline at all costs no more memory than this.
+  package static let longestLine = 16 << 20
+  /// What there is room for while no line is longer.
+  private static let usualRoom = 64 * 1024
 
   private let source: OwnedDescriptor
   private let target: LineTarget?
+  private let holdsLines: Bool
   private let observer: (@Sendable (UnsafeRawBufferPointer) -> Void)?
   private let state = Locked(State())
   // Apart from the rest: `tail` must not wait for a target that does not read.
@@ -19,26 +22,36 @@ package final class LineRelay: Sendable {
 
   // Sound: `pointer` is this value's alone, and it stays behind the lock.
   private struct State: ~Copyable, @unchecked Sendable {
-    let pointer = UnsafeMutableRawBufferPointer.allocate(byteCount: longestLine, alignment: 16)
+    var pointer = UnsafeMutableRawBufferPointer.allocate(byteCount: usualRoom, alignment: 16)
     var filled = 0
     /// Whether the last that was forwarded was not the end of a line.
     var isInsideLine = false
     var hasEnded = false
     deinit { pointer.deallocate() }
+
+    mutating func resize(to count: Int) {
+      let new = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
+      new.copyMemory(from: UnsafeRawBufferPointer(rebasing: pointer[..<filled]))
+      pointer.deallocate()
+      pointer = new
+    }
   }
 
   /// Takes over the reading end, which is made non-blocking.
   ///
   /// - Parameters:
   ///   - target: Where the lines go; `nil` to keep only the tail.
+  ///   - holdsLines: Whether lines are forwarded as a whole; else what the child prints goes on at once.
   ///   - observer: Gets the same pieces as the target, each one or more whole lines, on the draining thread.
   package init(
     source: OwnedDescriptor,
     target: LineTarget?,
+    holdsLines: Bool = true,
     observer: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil
   ) throws(ProcessError) {
     self.source = source
     self.target = target
+    self.holdsLines = holdsLines
     self.observer = observer
     try source.setNonBlocking()
   }
@@ -73,8 +86,8 @@ package final class LineRelay: Sendable {
     }
   }
 
-  /// Whether there is the beginning of a line that waits for its end.
-  package var hasOpenLine: Bool { state.withLock { $0.filled > 0 } }
+  /// Whether there is the beginning of a line that waits for its end, and not too long for a question.
+  package var mayBeAsking: Bool { state.withLock { 1...1024 ~= $0.filled } }
 
   /// Forwards the beginning of a line: it may be a question, and the line's end come after the answer.
   package func forwardOpenLine() { state.withLock { state in forward(state.filled, &state) } }
@@ -88,7 +101,7 @@ package final class LineRelay: Sendable {
       source.close()
       let isOpen = state.filled > 0 || state.isInsideLine
       if isOpen && endsLine {
-        // There is room: a full buffer is always forwarded at once.
+        // There is room: a full buffer is forwarded, or grows, at once.
         state.pointer[state.filled] = UInt8(ascii: "\n")
         state.filled += 1
       }
@@ -105,18 +118,28 @@ package final class LineRelay: Sendable {
     // Only the new bytes can hold a newline: what was kept is part of one line.
     let afterLine = new.lastIndex(of: UInt8(ascii: "\n")).map { state.filled + $0 + 1 }
     state.filled += count
-    if let afterLine {
-      forward(afterLine, &state)
-    } else if state.filled == state.pointer.count {
+    if !holdsLines {
       forward(state.filled, &state)
+    } else if let afterLine {
+      forward(afterLine, &state)
+    }
+    if state.filled == state.pointer.count {
+      if state.filled < Self.longestLine {
+        state.resize(to: 2 * state.filled)
+      } else {
+        forward(state.filled, &state)
+      }
+    } else if state.pointer.count > Self.usualRoom, state.filled < Self.usualRoom / 2 {
+      // The long line is over.
+      state.resize(to: Self.usualRoom)
     }
   }
 
   private func forward(_ count: Int, _ state: inout State) {
     if count == 0 { return }
     let piece = UnsafeRawBufferPointer(rebasing: state.pointer[..<count])
+    target?.write(piece, from: self, isContinued: state.isInsideLine)
     state.isInsideLine = piece[count - 1] != UInt8(ascii: "\n")
-    target?.write(piece)
     observer?(piece)
     state.filled -= count
     memmove(state.pointer.baseAddress!, state.pointer.baseAddress! + count, state.filled)

@@ -20,6 +20,9 @@ package final class LineTarget: Sendable {
     var isWriting = false
     /// Signalled when all that is kept was written.
     var waiting: [NativeSemaphore] = []
+    /// Who wrote last, and whether that was not the end of a line.
+    var writer: ObjectIdentifier?
+    var isInsideLine = false
   }
 
   private let descriptor: Int32
@@ -53,26 +56,82 @@ package final class LineTarget: Sendable {
 
   /// Writes all, sooner or later, without blocking. What cannot be written is dropped: a reader that has gone away
   /// must not end this program.
-  package func write(_ bytes: UnsafeRawBufferPointer) {
+  ///
+  /// A line that another writer has left open is ended first: it is cut, but nothing is mixed into it.
+  ///
+  /// - Parameter isContinued: Whether this goes on with a line that `writer` has begun.
+  package func write(
+    _ bytes: UnsafeRawBufferPointer, from writer: AnyObject? = nil, isContinued: Bool = false
+  ) {
+    guard let last = bytes.last else { return }
+    let newline = UInt8(ascii: "\n")
+    let writer = writer.map { ObjectIdentifier($0) }
     state.withLock { state in
       if state.isBroken { return }
-      var rest = bytes
-      while state.kept.isEmpty, !state.isWriting, !rest.isEmpty, isReady(0) {
-        let written = writeOnce(slice(of: rest), &state.isBroken)
+      if state.writer != writer {
+        // Its line was cut, and so ended, by another.
+        if isContinued, bytes.count == 1, last == newline { return }
+        if state.isInsideLine { withUnsafeBytes(of: newline) { put($0, &state) } }
+      }
+      (state.writer, state.isInsideLine) = (writer, last != newline)
+      put(bytes, &state)
+    }
+  }
+
+  private func put(_ bytes: UnsafeRawBufferPointer, _ state: inout State) {
+    if state.isBroken { return }
+    var rest = bytes
+    if state.kept.isEmpty, !state.isWriting, let way = wayThatNeverBlocks() {
+      while !rest.isEmpty, isReady(0) {
+        let written = writeOnce(slice(of: rest), &state.isBroken, way)
         if state.isBroken { return }
         rest = .init(rebasing: rest.dropFirst(written))
       }
-      guard !rest.isEmpty else { return }
-      state.kept.append(contentsOf: rest)
-      keptCount.store(state.kept.count, ordering: .relaxed)
-      guard !state.isWriting else { return }
-      do {
-        try NativeThread.start(name: "apus-output") { self.writeKept() }
-        state.isWriting = true
-      } catch {
-        drop(&state)  // not even a thread is to be had
-      }
     }
+    guard !rest.isEmpty else { return }
+    state.kept.append(contentsOf: rest)
+    keptCount.store(state.kept.count, ordering: .relaxed)
+    guard !state.isWriting else { return }
+    do {
+      try NativeThread.start(name: "apus-output") { self.writeKept() }
+      state.isWriting = true
+    } catch {
+      drop(&state)  // not even a thread is to be had
+    }
+  }
+
+  // MARK: Without blocking
+
+  /// A descriptor to write to.
+  private struct Way {
+    let number: Int32
+    /// It is open for as long as this is there, if it is not the program's own.
+    let opened: OwnedDescriptor?
+  }
+
+  /// How to write so that the call never blocks; nil if only a thread of its own can.
+  ///
+  /// That the descriptor was ready is not enough: another program that writes to the same pipe may have filled it since.
+  /// And whether calls block is a property of the open file, which that program shares, so it is not ours to change. A
+  /// pipe or a terminal can be opened once more, with that property of its own: for this write alone, since whoever reads
+  /// waits until the last who could write is gone.
+  private func wayThatNeverBlocks() -> Way? {
+    let asItIs = Way(number: descriptor, opened: nil)
+    var information = stat()
+    // What is no descriptor fails, at once.
+    guard !isSocket, fstat(descriptor, &information) == 0 else { return asItIs }
+    let kind = information.st_mode & S_IFMT
+    guard kind == S_IFIFO || kind == S_IFCHR, fcntl(descriptor, F_GETFL) & O_NONBLOCK == 0 else {
+      return asItIs
+    }
+    let again = open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+    // ENXIO: nobody reads the pipe, which the write will say.
+    if again < 0 { return errno == ENXIO ? asItIs : nil }
+    if again > 2 { return Way(number: again, opened: OwnedDescriptor(again)) }
+    // A standard stream of the program is closed, and this must not take its place.
+    let moved = fcntl(again, F_DUPFD_CLOEXEC, 3)
+    close(again)
+    return moved < 0 ? nil : Way(number: moved, opened: OwnedDescriptor(moved))
   }
 
   /// Blocks until what was kept is written, but not for ever: whoever reads may have stopped.
@@ -104,7 +163,7 @@ package final class LineTarget: Sendable {
         var rest = bytes
         while !rest.isEmpty, !isBroken {
           _ = isReady(-1)
-          let written = writeOnce(slice(of: rest), &isBroken)
+          let written = writeOnce(slice(of: rest), &isBroken, Way(number: descriptor, opened: nil))
           rest = .init(rebasing: rest.dropFirst(written))
         }
       }
@@ -137,8 +196,8 @@ package final class LineTarget: Sendable {
   }
 
   /// Returns how many bytes are done with.
-  private func writeOnce(_ bytes: UnsafeRawBufferPointer, _ isBroken: inout Bool) -> Int {
-    let (written, error) = systemWrite(bytes)
+  private func writeOnce(_ bytes: UnsafeRawBufferPointer, _ isBroken: inout Bool, _ way: Way) -> Int {
+    let (written, error) = systemWrite(bytes, way.number)
     if written >= 0 { return written }
     if error == EINTR || error == EAGAIN { return 0 }
     // Other errors (ENOSPC, EIO) may pass: they cost this piece alone. What is printed to a closed stream is meant to
@@ -148,9 +207,10 @@ package final class LineTarget: Sendable {
     return bytes.count
   }
 
-  private func systemWrite(_ bytes: UnsafeRawBufferPointer) -> (count: Int, error: Int32) {
+  private func systemWrite(_ bytes: UnsafeRawBufferPointer, _ descriptor: Int32) -> (count: Int, error: Int32)
+  {
     if isSocket {
-      let count = send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+      let count = send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
       return (count, count < 0 ? errno : 0)
     }
     return withoutBrokenPipeSignal {

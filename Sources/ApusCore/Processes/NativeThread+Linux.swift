@@ -3,11 +3,21 @@ import Glibc
 
 /// Threads of the system, for what must outlive the caller or may block: never the cooperative pool's.
 package enum NativeThread {
-  /// Starts a detached thread that takes no signal: the program's handlers run on the program's own threads.
+  /// Which signals a new thread takes. Every thread takes those that a fault in it raises: blocked, they would end the
+  /// process without its handlers, and so without Swift's backtrace.
+  package enum Signals: Sendable {
+    /// No others: the program's handlers run on the program's own threads.
+    case faults
+    /// Those that the starting thread takes: for threads that run users' code. Programs that it starts inherit the mask,
+    /// and could not be ended by SIGTERM.
+    case likeCaller
+  }
+
+  /// Starts a detached thread.
   ///
   /// - Parameter stackBytes: `nil` for the system's default.
   package static func start(
-    name: String, stackBytes: Int? = nil, _ body: @escaping @Sendable () -> Void
+    name: String, stackBytes: Int? = nil, signals: Signals = .faults, _ body: @escaping @Sendable () -> Void
   ) throws(ProcessError) {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
@@ -17,12 +27,15 @@ package enum NativeThread {
 
     let start = Unmanaged.passRetained(Start(name: name, body: body))
     // A new thread inherits the mask, so no signal finds it unblocked for even a moment.
-    var all = sigset_t()
     var before = sigset_t()
-    sigfillset(&all)
-    // Swift's backtracer stops the other threads of a crashed process with this one.
-    sigdelset(&all, SIGPROF)
-    pthread_sigmask(SIG_SETMASK, &all, &before)
+    pthread_sigmask(SIG_BLOCK, nil, &before)
+    var blocked = before
+    if signals == .faults { sigfillset(&blocked) }
+    // Swift's backtracer stops the other threads of a crashed process with SIGPROF.
+    for fault in [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, SIGPROF] {
+      sigdelset(&blocked, fault)
+    }
+    pthread_sigmask(SIG_SETMASK, &blocked, nil)
     defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
 
     var thread = pthread_t()
@@ -54,10 +67,10 @@ package enum NativeThread {
 
   /// Runs what blocks on a thread of its own, while the caller suspends.
   package static func run<Value: Sendable>(
-    name: String, _ body: @escaping @Sendable () -> Value
+    name: String, signals: Signals = .faults, _ body: @escaping @Sendable () -> Value
   ) async -> Value {
     await withUnsafeContinuation { (continuation: UnsafeContinuation<Value, Never>) in
-      do { try start(name: name) { continuation.resume(returning: body()) } } catch {
+      do { try start(name: name, signals: signals) { continuation.resume(returning: body()) } } catch {
         // No thread is to be had: blocking this one is what is left.
         continuation.resume(returning: body())
       }
@@ -82,38 +95,11 @@ package enum NativeThread {
   }
 }
 
-/// A semaphore on which native threads sleep.
-package final class NativeSemaphore: @unchecked Sendable {
-  // Sound: a sem_t at a fixed address is made for use by several threads; the pointer itself never changes.
-  private let semaphore: UnsafeMutablePointer<sem_t>
-
-  package init() {
-    semaphore = .allocate(capacity: 1)
-    sem_init(semaphore, 0, 0)
-  }
-
-  package func signal() { sem_post(semaphore) }
-
-  package func wait() {
-    while sem_wait(semaphore) != 0 { continue }  // EINTR: a handler ran on this thread.
-  }
-
-  /// Returns false if nobody signals in time.
-  @discardableResult
-  package func wait(milliseconds: Int) -> Bool {
-    var end = timespec()
-    clock_gettime(CLOCK_REALTIME, &end)
-    end.tv_nsec += (milliseconds % 1000) * 1_000_000
-    end.tv_sec += milliseconds / 1000 + end.tv_nsec / 1_000_000_000
-    end.tv_nsec %= 1_000_000_000
-    while sem_timedwait(semaphore, &end) != 0 {
-      if errno != EINTR { return false }
-    }
-    return true
-  }
-
-  deinit {
-    sem_destroy(semaphore)
-    semaphore.deallocate()
+extension NativeThread {
+  /// Lets the calling thread take every signal.
+  package static func openSignals() {
+    var none = sigset_t()
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, nil)
   }
 }

@@ -3,11 +3,11 @@ import CApus
 /// A program to start, and what it gets.
 package struct SpawnRequest: Sendable {
   /// Taken as it is, with no search in PATH. If relative, it is relative to the working directory.
-  package var path: String
+  package var path: ByteString
   /// What the program sees as `argv`, its own name first.
-  package var arguments: [String]
+  package var arguments: [ByteString]
   /// Each `NAME=value`.
-  package var environment: [String]
+  package var environment: [ByteString]
   /// Which descriptors of this process the child gets, under which numbers. Order does not matter and numbers
   /// may overlap, swap or be the same; of two pairs with one target the last wins. Besides these the child has
   /// only 0, 1 and 2, as they are here. The sources must stay open until `spawn` returns.
@@ -30,9 +30,9 @@ package struct SpawnRequest: Sendable {
   package nonisolated(unsafe) var groupNote: UnsafeMutablePointer<Int32>?
 
   package init(
-    path: String,
-    arguments: [String],
-    environment: [String] = SpawnRequest.ownEnvironment,
+    path: ByteString,
+    arguments: [ByteString],
+    environment: [ByteString] = SpawnRequest.ownEnvironment,
     descriptors: [(source: Int32, target: Int32)] = [],
     newProcessGroup: Bool = true,
     diesWithParent: Bool = true,
@@ -49,14 +49,30 @@ package struct SpawnRequest: Sendable {
     self.workingDirectory = workingDirectory
   }
 
+  package init(
+    path: String,
+    arguments: [String],
+    environment: [ByteString] = SpawnRequest.ownEnvironment,
+    descriptors: [(source: Int32, target: Int32)] = [],
+    newProcessGroup: Bool = true,
+    diesWithParent: Bool = true,
+    groupEndsWithChild: Bool = true,
+    workingDirectory: String? = nil
+  ) {
+    self.init(
+      path: ByteString(path), arguments: arguments.map { ByteString($0) }, environment: environment,
+      descriptors: descriptors, newProcessGroup: newProcessGroup, diesWithParent: diesWithParent,
+      groupEndsWithChild: groupEndsWithChild, workingDirectory: workingDirectory)
+  }
+
   /// A copy of this process's environment. As always with C's environment, another thread that calls `setenv`
   /// at this moment makes it undefined.
-  package static var ownEnvironment: [String] {
-    var entries: [String] = []
+  package static var ownEnvironment: [ByteString] {
+    var entries: [ByteString] = []
     // Through C: null after `clearenv`, which the `environ` that Swift imports does not allow for.
     guard var next = apus_environment() else { return [] }
     while let entry = next.pointee {
-      entries.append(String(cString: entry))
+      entries.append(ByteString(cString: entry))
       next += 1
     }
     return entries

@@ -100,7 +100,7 @@ private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, Proce
   let doing = "starting \(request.path)"
   let directory = request.workingDirectory ?? request.folder?.path
   guard
-    let strings = CStringArray([request.path, directory ?? ""]),
+    let strings = CStringArray([request.path, ByteString(directory ?? "")]),
     let arguments = CStringArray(request.arguments),
     let environment = CStringArray(request.environment)
   else {

@@ -18,8 +18,12 @@ package enum WorkerCommand {
     package let description: String
   }
 
-  /// `share`: how many processors each worker may count on, for pools that it makes itself.
-  package static func ofThisProgram(as role: Role = .worker, share: Int) throws -> SpawnRequest {
+  /// - Parameters:
+  ///   - share: How many processors each worker may count on, for pools that it makes itself.
+  ///   - backtraces: What SWIFT_BACKTRACE is to be; nil: what it is here, or what fits an error message.
+  package static func ofThisProgram(
+    as role: Role = .worker, share: Int, backtraces: String? = nil
+  ) throws -> SpawnRequest {
     guard apus_entry_is_installed() else {
       throw Problem(
         description: """
@@ -46,16 +50,35 @@ package enum WorkerCommand {
       !replaced.contains { entry.hasPrefix("\($0)=") }
     }
     environment += ["\(APUS_WORKER_VARIABLE)=1", "\(Processors.environmentName)=\(share)"]
-    if !environment.contains(where: { $0.hasPrefix("SWIFT_BACKTRACE=") }) {
-      // A backtrace that fits an error message; the message itself would be lost behind a longer one.
-      environment.append("SWIFT_BACKTRACE=interactive=no,color=no,registers=none,images=none,limit=16,top=4")
+    if backtraces != nil { environment.removeAll { $0.hasPrefix(backtraceVariable) } }
+    if !environment.contains(where: { $0.hasPrefix(backtraceVariable) }) {
+      // The message itself would be lost behind a longer one.
+      environment.append(ByteString(backtraceVariable + (backtraces ?? backtraceStyle + ",limit=16,top=4")))
     }
     // Not the path it was started by: the program may have been rebuilt or deleted since.
+    let arguments = programArguments
     var request = SpawnRequest(
-      path: "/proc/self/exe", arguments: [programName, role.argument], environment: environment)
+      path: ByteString("/proc/self/exe"),
+      arguments: [arguments.first ?? "apus", ByteString(role.argument)] + arguments.dropFirst(),
+      environment: environment)
     request.folder = WorkingFolder()
     return request
   }
 
-  private static var programName: String { CommandLine.arguments.first ?? "apus" }
+  private static let backtraceVariable = "SWIFT_BACKTRACE="
+
+  /// For an error message, however long the backtrace is.
+  package static let backtraceStyle = "interactive=no,color=no,registers=none,images=none,threads=crashed"
+
+  /// As they came: `CommandLine.arguments` may have been changed, and holds no bytes that are not UTF-8. The worker sees
+  /// them as its own, since bodies are written for the program.
+  package static var programArguments: [ByteString] {
+    var arguments: [ByteString] = []
+    guard var next = apus_program_arguments() else { return CommandLine.arguments.map { ByteString($0) } }
+    while let argument = next.pointee {
+      arguments.append(ByteString(cString: argument))
+      next += 1
+    }
+    return arguments
+  }
 }

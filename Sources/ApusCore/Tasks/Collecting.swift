@@ -59,10 +59,16 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       return values
     }
     let (call, slots) = try begin(engine, inputs)
-    while try !step(call, slots, stopAtFailure: true) {
-      if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
-      try Task.checkCancellation()
+    do {
+      while try !step(call, slots, stopAtFailure: true) {
+        if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
+        try Task.checkCancellation()
+      }
+    } catch {
+      await engine.outputIsSettled()
+      throw error
     }
+    await engine.outputIsSettled()
     return slots.values(call.drawn)
   }
 
@@ -83,6 +89,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
         if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
         if Task.isCancelled { return cancelled(call, slots, count: Drawing.knownCount(inputs) ?? 0) }
       }
+      await engine.outputIsSettled()
       return slots.outcomes(call.drawn)
     } catch { return failed(inputs, error) }
   }
@@ -97,6 +104,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
       return values
     }
     let (call, slots) = try begin(engine, inputs)
+    defer { engine.settleOutput() }
     while try !step(call, slots, stopAtFailure: true) { engine.wait(for: call.job) }
     return slots.values(call.drawn)
   }
@@ -112,6 +120,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
     }
     do {
       let (call, slots) = try begin(engine, inputs)
+      defer { engine.settleOutput() }
       while try !step(call, slots, stopAtFailure: false) { engine.wait(for: call.job) }
       return slots.outcomes(call.drawn)
     } catch { return failed(inputs, error) }

@@ -69,10 +69,16 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: Tr
     }
     let search = Search()
     let call = try begin(engine, search)
-    while try !step(call, search) {
-      if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
-      try Task.checkCancellation()
+    do {
+      while try !step(call, search) {
+        if !engine.isSoon(call.job) { await engine.suspend(for: call.job) }
+        try Task.checkCancellation()
+      }
+    } catch {
+      await engine.outputIsSettled()
+      throw error
     }
+    await engine.outputIsSettled()
     return search.found
   }
 
@@ -86,6 +92,7 @@ struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: Tr
     }
     let search = Search()
     let call = try begin(engine, search)
+    defer { engine.settleOutput() }
     while try !step(call, search) { engine.wait(for: call.job) }
     return search.found
   }

@@ -20,6 +20,29 @@ extension ProcessPool {
     /// How long a new worker may take until it is ready; nil: as long as it likes.
     public var startUpLimit: Duration? = .seconds(60)
 
+    /// What a worker that a trap or a fault ends says about it on standard error, and so in `TaskError.standardError`.
+    public enum Backtraces: Sendable, Hashable {
+      /// The message, and a backtrace with functions and lines: some 0.3 s, in which the worker is not replaced yet. If the
+      /// environment sets SWIFT_BACKTRACE, that holds instead.
+      case full
+      /// The message, and where it happened: a third of that time.
+      case short
+      /// The message, and what addresses the runtime knows without looking: no time at all.
+      case off
+
+      /// For the environment of workers; nil: as it is.
+      package var setting: String? {
+        switch self {
+        case .full: nil
+        case .short: WorkerCommand.backtraceStyle + ",limit=4,top=0,symbolicate=fast"
+        case .off: "enable=no"
+        }
+      }
+    }
+
+    /// What a worker that a trap or a fault ends says about it. A task's time limit does not count the time that takes.
+    public var backtraces = Backtraces.full
+
     /// Where the pool tells what happens: workers that start and end, tasks that fail.
     public var events: EventStream = .shared
 

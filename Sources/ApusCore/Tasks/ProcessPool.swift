@@ -28,7 +28,19 @@ public final class ProcessPool: Sendable {
     (self.engine, self.configuration) = (engine, configuration)
   }
 
-  deinit { engine?.shutDown(within: 0) }
+  /// Ends the workers, and waits a moment until they are gone: not for as long as one may take that hangs in the kernel,
+  /// nor for whoever reads their output, since this may be a cooperative thread.
+  deinit {
+    guard let engine, !engine.hasEnded else { return }
+    let done = NativeSemaphore()
+    do {
+      try NativeThread.start(name: "apus-shutdown") {
+        engine.shutDown(within: 0)
+        done.signal()
+      }
+      done.wait(milliseconds: 50)
+    } catch { engine.shutDown(within: 0) }
+  }
 
   /// How many workers the pool has; 0 if tasks run in the caller.
   public var workerCount: Int { engine?.configuration.workers ?? 0 }

@@ -67,6 +67,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
     }
     defer { begun.end() }
     engine.wait(for: begun.job)
+    engine.settleOutput()
     return try begun.value()
   }
 
@@ -86,6 +87,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
     defer { begun.end() }
     if !begun.engine.isSoon(begun.job) { await begun.engine.suspend(for: begun.job) }
     try Task.checkCancellation()
+    await begun.engine.outputIsSettled()
     return try begun.value()
   }
 

@@ -103,11 +103,15 @@ extension TaskError {
       ? ", and goes on in the process\(place), which can't be killed for it: `workersPerRank: 1` lets it be"
       : ", and its worker was killed"
     switch loss.reason {
-    case .timeLimit: self.init(.stopped(.timeLimit, limit: limit), task: task, note: note)
+    case .timeLimit:
+      let function = loss.code.name.map { " in \($0)" } ?? ""
+      self.init(.stopped(.timeLimit, limit: limit), task: task, note: function + note)
     case .cancelled: self.init(.stopped(.cancelled, limit: limit), task: task, note: note)
     case nil:
+      let function = loss.code.name.map { " in \($0)" } ?? ""
       let why =
-        loss.corruption.map { "was killed, because it broke the protocol (\($0))" } ?? "died: \(loss.status)"
+        loss.corruption.map { "was killed, because it broke the protocol (\($0))" }
+        ?? "died\(function): \(loss.status)"
       self.init(.workerDied, "its worker, process \(loss.process)\(place), \(why)", task: task)
     }
     process = loss.process

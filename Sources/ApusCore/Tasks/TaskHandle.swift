@@ -61,6 +61,7 @@ public final class TaskHandle<Output: Codable & Sendable>: Sendable {
   public var value: Output {
     get async throws {
       await completion.suspend()
+      if case .begun(let engine, _, _) = source { await engine.outputIsSettled() }
       return try finishedValue()
     }
   }
@@ -71,6 +72,7 @@ public final class TaskHandle<Output: Codable & Sendable>: Sendable {
   @available(*, noasync, message: "await `value`")
   public func wait() throws -> Output {
     completion.wait()
+    if case .begun(let engine, _, _) = source { engine.settleOutput() }
     return try finishedValue()
   }
 

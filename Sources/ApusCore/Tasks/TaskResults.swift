@@ -125,6 +125,7 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
         if let outcome = buffer.take() { return outcome }
         if Task.isCancelled { break }
         let isFinished = (try? step(buffer)) ?? true
+        await engine.outputIsSettled()
         if let outcome = buffer.take() { return outcome }
         if !isFinished {
           if !engine.isSoon(job) { await engine.suspend(for: job) }
@@ -149,6 +150,7 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
       case .engine(let engine, let job, let step):
         if let outcome = buffer.take() { return outcome }
         let isFinished = (try? step(buffer)) ?? true
+        engine.settleOutput()
         if let outcome = buffer.take() { return outcome }
         if !isFinished {
           engine.wait(for: job)

@@ -7,6 +7,10 @@ enum AsyncBridge {
   /// Whether the loop must leave the main thread, so that bodies may use the main actor.
   static let isNeeded = Atomic<Bool>(false)
 
+  /// Whether bodies take every signal, as in a process that is a worker and nothing else. Dispatch blocks most of them
+  /// on its threads, and what a body starts would inherit that. (It still does after an `await` that changes threads.)
+  static let opensSignals = Atomic<Bool>(false)
+
   /// Where the body's result is put; read after `isDone` was seen.
   private final class Outcome<Output>: @unchecked Sendable {
     // Sound: written by the task before the release of `isDone`, read by the loop after its acquire.
@@ -29,6 +33,7 @@ enum AsyncBridge {
     let isDone = outcome.isDone
     let loop = WorkerLoop.current!
     let task = Task.detached {
+      if opensSignals.load(ordering: .relaxed) { NativeThread.openSignals() }
       await work.body()
       // The loop that waits for it is not there in a fork.
       loop.endIfForked()

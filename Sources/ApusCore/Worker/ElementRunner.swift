@@ -10,6 +10,9 @@ package protocol ElementRunner: AnyObject {
 
   /// The strides of those, if the function has such.
   var strides: (input: Int, output: Int)? { get }
+
+  /// Where the function is.
+  var code: FunctionCode { get }
 }
 
 /// One element's argument.

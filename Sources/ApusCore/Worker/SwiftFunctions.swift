@@ -42,18 +42,20 @@ enum SwiftFunctions {
       switch shape {
       case .plain:
         let function = cast(PlainBody<I, O>.self).make()
-        return SwiftRunner(call: function, strides: strides, rawLoop: rawLoop)
+        return SwiftRunner(
+          call: function, code: FunctionCode(of: function), strides: strides, rawLoop: rawLoop)
       case .async:
         AsyncBridge.isNeeded.store(true, ordering: .relaxed)
         let function = cast(AsyncBody<I, O>.self).make()
         return SwiftRunner<I, O>(
-          call: { input in try AsyncBridge.run { try await function(input) } }, strides: strides, rawLoop: nil
-        )
+          call: { input in try AsyncBridge.run { try await function(input) } },
+          code: FunctionCode(of: function), strides: strides, rawLoop: nil)
       case .context:
         let function = cast(ContextBody<C, I, O>.self).make()
         let context = LazyContext<C>(context)
         return SwiftRunner<I, O>(
-          call: { input in try function(context.value(), input) }, strides: strides, rawLoop: nil)
+          call: { input in try function(context.value(), input) }, code: FunctionCode(of: function),
+          strides: strides, rawLoop: nil)
       case .asyncContext:
         AsyncBridge.isNeeded.store(true, ordering: .relaxed)
         let function = cast(AsyncContextBody<C, I, O>.self).make()
@@ -62,8 +64,7 @@ enum SwiftFunctions {
           call: { input in
             let context = try context.value()
             return try AsyncBridge.run { try await function(context, input) }
-          }, strides: strides,
-          rawLoop: nil)
+          }, code: FunctionCode(of: function), strides: strides, rawLoop: nil)
       }
     }
 

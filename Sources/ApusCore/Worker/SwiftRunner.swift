@@ -1,6 +1,7 @@
 /// Calls a Swift function of this program that another process named.
 final class SwiftRunner<Input: Codable, Output: Codable>: ElementRunner {
   let strides: (input: Int, output: Int)?
+  let code: FunctionCode
   private let call: (Input) throws -> Output
   private let rawLoop: ((_RawRun) throws -> Void)?
   private let inputs = ValueCodec<Input>()
@@ -8,10 +9,10 @@ final class SwiftRunner<Input: Codable, Output: Codable>: ElementRunner {
   private let buffer = ByteBuffer(capacity: 256)
 
   init(
-    call: @escaping (Input) throws -> Output, strides: (input: Int, output: Int)?,
+    call: @escaping (Input) throws -> Output, code: FunctionCode, strides: (input: Int, output: Int)?,
     rawLoop: ((_RawRun) throws -> Void)?
   ) {
-    (self.call, self.strides, self.rawLoop) = (call, strides, rawLoop)
+    (self.call, self.code, self.strides, self.rawLoop) = (call, code, strides, rawLoop)
   }
 
   func run(_ run: _RawRun) throws {

@@ -29,6 +29,9 @@ package enum WorkerEntry {
     }
     let channel = try Channel(mapping: channelMemory)
     close(channelMemory)
+    // Before any body can change a handler.
+    apus_note_crashes(channel.crashed, doorbell)
+    AsyncBridge.opensSignals.store(true, ordering: .relaxed)
     let loop = WorkerLoop(channel: channel, doorbell: doorbell, makeRunner: makeRunner)
     loop.becomeCurrent()
     channel.detachInForks(ofAnyThread: true)
@@ -43,7 +46,7 @@ package enum WorkerEntry {
     guard AsyncBridge.isNeeded.load(ordering: .relaxed) else { end() }
     // An asynchronous body may need the main actor, so the main thread is given to it, and the loop goes on
     // on a thread with as much stack as the main thread has.
-    try NativeThread.start(name: "apus-worker", stackBytes: mainStackSize()) {
+    try NativeThread.start(name: "apus-worker", stackBytes: mainStackSize(), signals: .likeCaller) {
       do {
         try loop.run { false }
         end()

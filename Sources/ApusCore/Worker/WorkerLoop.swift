@@ -32,6 +32,8 @@ package final class WorkerLoop: @unchecked Sendable {
   private let forks = apus_fork_count()
   private let makeRunner: MakeRunner
   @exclusivity(unchecked) private var functions: [UInt64: Result<any ElementRunner, any Error>] = [:]
+  /// The function whose place is shown in the channel.
+  @exclusivity(unchecked) private var shown: UInt64?
   /// Elements before this one were taken back by the parent.
   @exclusivity(unchecked) var skipTo: UInt64 = 0
   /// The element that the run in hand stopped before because it was taken back.
@@ -90,10 +92,18 @@ package final class WorkerLoop: @unchecked Sendable {
       throw FailureReport(.function, WorkerProtocolError("the worker was not told of the function"))
     }
     do {
-      return try runner.get()
+      let runner = try runner.get()
+      if shown != header.function { show(runner.code, header.function) }
+      return runner
     } catch {
       throw FailureReport(.function, error)
     }
+  }
+
+  /// For the message about this process's end.
+  private func show(_ code: FunctionCode, _ function: UInt64) {
+    shown = function
+    channel.functionCode = code
   }
 
   // MARK: Elements

@@ -70,7 +70,8 @@ final class CollectiveTurns: Sendable {
       if !state.isStarted {
         do {
           try share()
-          try NativeThread.start(name: "apus-collective") { self.serve() }
+          // Operators are the users' code.
+          try NativeThread.start(name: "apus-collective", signals: .likeCaller) { self.serve() }
         } catch {
           _ = underWay.subtract(1, ordering: .releasing)
           guard let error = error as? ProcessError else { throw error }

@@ -7,8 +7,8 @@ final class KeptOutput: Sendable {
   private let file: OwnedDescriptor
 
   init() throws(ProcessError) {
-    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    let number = apus_unnamed_file(folder)
+    // As it is: it need not be UTF-8.
+    let number = getenv("TMPDIR").map { apus_unnamed_file($0) } ?? apus_unnamed_file("/tmp")
     if number < 0 { throw ProcessError(errno: -number, doing: "keeping the output of a rank") }
     file = OwnedDescriptor(number)
   }

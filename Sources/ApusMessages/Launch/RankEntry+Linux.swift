@@ -34,7 +34,11 @@ enum RankEntry {
     case .blocking(let body): end(rank, Result { try body(world) })
     case .suspending(let body):
       let work = Handover { end(rank, await outcome { try await body(world) }) }
-      Task.detached { await work.body() }
+      Task.detached {
+        // Dispatch blocks most signals on its threads, and what the body starts would inherit that.
+        NativeThread.openSignals()
+        await work.body()
+      }
       // The main actor is the body's.
       dispatchMain()
     }

@@ -52,7 +52,8 @@ extension RankRun {
     }
     if let time = questionAt, now >= time {
       questionAt = nil
-      for stream in [ranks[0].output, ranks[0].errors] where stream.isOpen { stream.relay.forwardOpenLine() }
+      for stream in [ranks[0].output, ranks[0].errors]
+      where stream.isOpen && stream.relay.mayBeAsking && isAnswerOpen { stream.relay.forwardOpenLine() }
     }
     if let time = quitAgainAt, now >= time { quitAgain(now) }
     switch phase {
@@ -63,6 +64,13 @@ extension RankRun {
     case .killing(let time) where now >= time: kills < 10 ? kill() : giveUp()
     default: break
     }
+  }
+
+  /// Whether our input is open and there is nothing in it: at its end nobody can answer, and what was given beforehand
+  /// waits for no question.
+  private var isAnswerOpen: Bool {
+    var waiting = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
+    return poll(&waiting, 1, 0) == 0
   }
 
   private static let quitInterval: UInt64 = 100_000_000

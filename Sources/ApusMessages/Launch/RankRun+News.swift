@@ -108,7 +108,7 @@ extension RankRun {
       unwatch(stream)
     }
     if stream.isBroken { close(stream) }
-    if input != nil, tag & 0xffff_ffff == 0, stream.relay.hasOpenLine {
+    if canBeAnswered, tag & 0xffff_ffff == 0, stream.relay.mayBeAsking {
       questionAt = apus_now() + 100_000_000
     }
   }

@@ -51,9 +51,11 @@ extension RankRun {
     let rank = RankProcess(
       rank: number, child: child,
       output: try RankStream(
-        rank: number, of: size, source: output.reading, target: .standardOutput, mode: options.output),
+        rank: number, of: size, source: output.reading, target: .standardOutput, mode: options.output,
+        holdsLines: options.holdsLines),
       errors: try RankStream(
-        rank: number, of: size, source: errors.reading, target: .standardError, mode: options.errors))
+        rank: number, of: size, source: errors.reading, target: .standardError, mode: options.errors,
+        holdsLines: options.holdsLines))
     if child.pidfd >= 0 { try poller.add(child.pidfd, tag: Tag.death | UInt64(number)) }
     try watch(rank.output, tag: Tag.output | UInt64(number))
     try watch(rank.errors, tag: Tag.errors | UInt64(number))
@@ -72,7 +74,7 @@ extension RankRun {
     let variable = RankTicket.variable + "="
     // A launcher may itself have been started as a rank.
     request.environment.removeAll { $0.hasPrefix(variable) }
-    request.environment.append(variable + meeting.ticket(for: rank).text)
+    request.environment.append(ByteString(variable + meeting.ticket(for: rank).text))
     request.descriptors += [(output.writing.number, 1), (errors.writing.number, 2)]
     if rank != 0 || !options.forwardsInput || fcntl(0, F_GETFD) < 0 {
       request.descriptors.append((nothing.number, 0))

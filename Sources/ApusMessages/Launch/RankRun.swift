@@ -43,8 +43,9 @@ final class RankRun {
   var lastNewcomer: UInt64 = 0
   /// Streams that are not read because nobody reads ours.
   var congested: [(stream: RankStream, tag: UInt64)] = []
-  /// When what rank 0 has begun to print, with a person at the terminal, counts as a question.
+  /// When what rank 0 has begun to print counts as a question: if whoever gives its input can answer.
   var questionAt: UInt64?
+  let canBeAnswered: Bool
   /// When ranks that a SIGQUIT has not ended get another.
   var quitAgainAt: UInt64?
   /// The first rank whose kept output is not passed on yet.
@@ -58,9 +59,18 @@ final class RankRun {
     outcome = RankOutcome(statuses: Array(repeating: .unknown, count: supervisor.commands.count))
     poller = try Poller()
     meeting = try RankMeeting(size: supervisor.commands.count, memory: supervisor.memory)
+    canBeAnswered = supervisor.options.forwardsInput && Self.isDialogue(0)
     input = supervisor.options.forwardsInput && isatty(0) == 1 ? try InputFeed() : nil
     try poller.add(supervisor.bell.descriptor.number, tag: Tag.bell)
     try poller.add(meeting.descriptor, tag: Tag.meeting)
+  }
+
+  /// Whether somebody writes to this descriptor while we run: a person at a terminal, or a program through a pipe.
+  private static func isDialogue(_ descriptor: Int32) -> Bool {
+    var information = stat()
+    guard fstat(descriptor, &information) == 0 else { return false }
+    let kind = information.st_mode & S_IFMT
+    return kind == S_IFIFO || kind == S_IFSOCK || isatty(descriptor) == 1
   }
 
   /// Starts all ranks, or none.

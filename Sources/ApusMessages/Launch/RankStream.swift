@@ -13,7 +13,8 @@ final class RankStream {
   var isPolled = false
 
   init(
-    rank: Int, of size: Int, source: OwnedDescriptor, target: LineTarget, mode: RankOptions.Output
+    rank: Int, of size: Int, source: OwnedDescriptor, target: LineTarget, mode: RankOptions.Output,
+    holdsLines: Bool
   ) throws(ProcessError) {
     self.target = target
     passesOnAtOnce = mode == .plain || mode == .prefixed
@@ -22,7 +23,7 @@ final class RankStream {
     var kept: KeptOutput?
     switch mode {
     case .plain:
-      relay = try LineRelay(source: source, target: target)
+      relay = try LineRelay(source: source, target: target, holdsLines: holdsLines)
     case .prefixed:
       let prefix = RankPrefix(rank: rank, of: size, target: target)
       relay = try LineRelay(source: source, target: nil) { prefix.write($0) }

@@ -130,7 +130,7 @@ package final class MPILibrary: Sendable {
   private static func environment() -> [String: String] {
     var values: [String: String] = [:]
     for entry in SpawnRequest.ownEnvironment {
-      let parts = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let parts = entry.description.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       if parts.count == 2 { values[String(parts[0])] = String(parts[1]) }
     }
     return values

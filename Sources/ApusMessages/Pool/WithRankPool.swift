@@ -40,7 +40,9 @@ public func withRankPool<Result>(
 ) async throws -> Result? {
   try RankPool.enter()
   defer { RankPool.leave() }
-  let part = await NativeThread.run(name: "apus-rank-pool") { () -> Swift.Result<RankPool?, any Error> in
+  // In the caller's stead: a rank that serves may run tasks in this process.
+  let part = await NativeThread.run(name: "apus-rank-pool", signals: .likeCaller) {
+    () -> Swift.Result<RankPool?, any Error> in
     .init { try RankPool.join(communicator, workersPerRank, configuration) }
   }
   guard let part = try part.get() else { return nil }
@@ -98,7 +100,9 @@ private struct RankPool: Sendable {
         configuration: try configuration.validated(workers: workersPerRank),
         command: workersPerRank > 0
           ? try TaskError.starting {
-            try WorkerCommand.ofThisProgram(share: max(1, Processors.available / workersPerRank))
+            try WorkerCommand.ofThisProgram(
+              share: max(1, Processors.available / workersPerRank),
+              backtraces: configuration.backtraces.setting)
           } : nil
       )
     }
@@ -119,7 +123,7 @@ private struct RankPool: Sendable {
     let workers = communicator.size > 1 ? try RankWorkers(own, processes: processes) : nil
     var settings = EngineConfiguration(
       workers: workersPerRank + (workers?.count ?? 0),
-      command: command ?? SpawnRequest(path: "", arguments: [], environment: []), configuration)
+      command: command ?? SpawnRequest(path: ByteString(""), arguments: [], environment: []), configuration)
     settings.distant = workers
     do {
       let engine = try TaskError.starting { try PoolEngine(settings) }

@@ -3,6 +3,7 @@
 #define CAPUS_H
 
 #include "apus_closure.h"
+#include "apus_crash.h"
 #include "apus_descriptor.h"
 #include "apus_entry.h"
 #include "apus_fork.h"

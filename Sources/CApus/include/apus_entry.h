@@ -20,6 +20,13 @@ enum { APUS_RANK_FUNCTION = 3 };
 /// False in a program that loaded us with `dlopen` (Python), and in one linked fully statically.
 bool apus_entry_is_installed(void);
 
+/// The arguments that the program was started with, its name first and null at the end; in a worker those of the program
+/// whose worker it is. Null unless the entry is installed.
+char **apus_program_arguments(void);
+
+/// Whether a signal was ignored when the program was started. False unless the entry is installed.
+bool apus_was_ignored_at_start(int number);
+
 /// Has `call` called with the exit status when the program ends by `exit` or from `main`. (`atexit` does not tell it.)
 /// Not in what is forked from this process.
 void apus_on_exit(void (*call)(int status));

@@ -53,9 +53,9 @@ struct apus_spawn_request {
 
 /// Starts a program. Returns 0, or the errno of what failed, in this process or in the child.
 ///
-/// The child has the empty signal mask, no handler, SIGPIPE at its default, descriptors 0 to 2 as they are
-/// here, the targets of `descriptors`, and no other descriptor. `*pidfd` is close-on-exec, or -1 where the
-/// kernel has no pidfds.
+/// The child has the empty signal mask, no handler, and those signals ignored that were when this program was started, but
+/// for SIGPIPE. It has descriptors 0 to 2 as they are here, the targets of `descriptors`, and no other descriptor.
+/// `*pidfd` is close-on-exec, or -1 where the kernel has no pidfds.
 int apus_spawn(const struct apus_spawn_request *request, pid_t *pid, int *pidfd);
 
 struct apus_exit {

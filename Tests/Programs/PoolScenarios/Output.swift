@@ -1,5 +1,6 @@
 import Apus
 import Glibc
+import Interposed
 
 /// What tasks print, and what is there for them to read.
 enum Output {
@@ -81,6 +82,35 @@ enum Output {
     }
     printError("ended")
     _exit(0)  // `exit` would flush, which blocks
+  }
+
+  /// The wall clock is set back while output waits for somebody to read it.
+  static func clockSetBack() async throws {
+    _ = redirectOutput()
+    try await withProcessPool(workers: 1) { pool in
+      _ = try await pool.run(0) { (_: Int) -> Int in
+        for n in 0..<100 { speak(n) }
+        return 0
+      }
+      interposed_clock_is_set_back()
+    }
+    printError("ended")
+    _exit(0)
+  }
+
+  /// Another program, which nobody reads either, fills the pipe just before we write to it.
+  static func filledPipe() async throws {
+    _ = redirectOutput()
+    try await withProcessPool(workers: 1) { pool in
+      interposed_pipes_are_filled()
+      let values = try await pool.map(0..<3, chunking: .fixed(1)) { (n: Int) -> Int in
+        speak(n)
+        return n
+      }
+      printError("\(values)")
+    }
+    printError("ended")
+    _exit(0)
   }
 
   /// Nobody reads what the tasks print.

@@ -54,6 +54,10 @@ enum PoolScenarios {
     "rounds": { _ in try await Rounds.play() },
     "failing maps": { _ in try await FailingMaps.play() },
     "range": { _ in try await RangeMemory.play() },
+    "identity": { _ in try await Identity.play() },
+    "dispositions": { _ in try await Dispositions.play() },
+    "clock set back": { _ in try await Output.clockSetBack() },
+    "filled pipe": { _ in try await Output.filledPipe() },
     "processor time": { try await ProcessorTime.play($0[0]) },
   ]
 

@@ -19,10 +19,10 @@ static bool take_token(const char *folder) {
   return false;
 }
 
-// glibc hands the arguments to functions that run at start-up. A worker is known by its second one.
-__attribute__((constructor)) static void spoil_start(int argc, char **argv) {
+// A worker is known by this variable until it is in place of `main`: the arguments are the program's own.
+__attribute__((constructor)) static void spoil_start() {
   const char *plan = getenv("APUS_STRESS_START");
-  if (!plan || argc < 2 || strcmp(argv[1], "--apus-worker") != 0) return;
+  if (!plan || !getenv("APUS_WORKER")) return;
   const char *colon = strchr(plan, ':');
   if (!colon || !take_token(colon + 1)) return;
   const int failure = atoi(plan);

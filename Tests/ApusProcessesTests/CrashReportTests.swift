@@ -1,0 +1,95 @@
+import Apus
+import ApusCore
+import Glibc
+import Testing
+
+extension ProcessPoolTests {
+  /// What is said of a worker that crashed.
+  @Suite struct CrashReportTests {
+    /// A backtrace takes its time, which is not the task's.
+    @Test(arguments: [false, true])
+    func aTrapIsNoTimeLimit(isAsync: Bool) async throws {
+      var configuration = ProcessPool.Configuration()
+      configuration.gracePeriod = .zero
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
+        // However long the backtrace takes: of so many limits some end in it.
+        for limit in [30, 60, 90, 120] {
+          let error = await #expect(throws: TaskError.self) {
+            if isAsync {
+              try await pool.run(limit, timeLimit: .milliseconds(limit + 20)) { (n: Int) async in
+                usleep(UInt32(n) * 1000 / 2)
+                return breakDown(n)
+              }
+            } else {
+              try await pool.run(limit, timeLimit: .milliseconds(limit + 20)) { (n: Int) in
+                usleep(UInt32(n) * 1000 / 2)
+                return breakDown(n)
+              }
+            }
+          }
+          #expect(error?.code == .workerDied, "\(error!)")
+          #expect(error?.standardError.contains("crashed:") == true)
+        }
+      }
+    }
+
+    @Test func theErrorNamesTheFunction() async throws {
+      try await withProcessPool(workers: 1) { (pool) async throws in
+        func message(_ body: () async throws -> Int) async -> String {
+          (await #expect(throws: TaskError.self) { _ = try await body() })?.message ?? ""
+        }
+        let named = await message { try await pool.run(4, breakDown) }
+        #expect(named.contains(/died in (\w+\.)?breakDown(\(_:\))?: signal/), "\(named)")
+        let text = await message { try await pool.map(["a", "b"], breakText)[0] }
+        #expect(text.contains(/died in (\w+\.)?breakText(\(_:\))?: signal/), "\(text)")
+        let asynchronous = await message { try await pool.run(4, breakDownAsync) }
+        #expect(asynchronous.contains(/died in (\w+\.)?breakDownAsync(\(_:\))?: signal/), "\(asynchronous)")
+        let closure = await message { try await pool.run(5) { (n: Int) in breakDown(n) } }
+        #expect(closure.contains("closure #") && closure.contains("theErrorNamesTheFunction()"), "\(closure)")
+        // The one that ran, not the last that the worker was told of.
+        _ = try await pool.run(6, double)
+        let again = await message { try await pool.run(4, breakDown) }
+        #expect(again.contains(/died in (\w+\.)?breakDown(\(_:\))?: signal/), "\(again)")
+        let late = await message {
+          try await pool.run(0, timeLimit: .milliseconds(20)) { (n: Int) in
+            sleep(1000)
+            return n
+          }
+        }
+        #expect(late.contains("theErrorNamesTheFunction()"), "\(late)")
+      }
+    }
+
+    /// The program is named by its own name, and its threads alone are shown.
+    @Test func aBacktraceShowsTheProgram() async throws {
+      try await withProcessPool(workers: 1) { (pool) async throws in
+        let error = await #expect(throws: TaskError.self) { try await pool.run(7, breakDown) }
+        let text = error?.standardError ?? ""
+        #expect(!text.contains("\"exe\"") && !text.contains("apus-lifeline"), "\(text)")
+        #expect(text.contains("CrashReportTests") == false)
+        #expect(text.contains("SignalTests.swift:"), "\(text)")
+      }
+    }
+
+    @Test(arguments: [ProcessPool.Configuration.Backtraces.short, .off])
+    func backtracesCanBeHadShortOrOff(kind: ProcessPool.Configuration.Backtraces) async throws {
+      var configuration = ProcessPool.Configuration()
+      configuration.backtraces = kind
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
+        let error = await #expect(throws: TaskError.self) { try await pool.run(8, breakDown) }
+        let text = error?.standardError ?? ""
+        #expect(text.contains("the dam of 8"))
+        #expect(text.contains("breakDown(_:)") == (kind == .short), "\(text)")
+        #expect(text.contains("crashed:") == (kind == .short))
+        #expect(error?.message.contains("breakDown") == true)
+      }
+    }
+  }
+}
+
+func breakText(_ text: String) -> Int { breakDown(text.utf8.count) }
+
+func breakDownAsync(_ n: Int) async -> Int {
+  await Task.yield()
+  return breakDown(n)
+}
