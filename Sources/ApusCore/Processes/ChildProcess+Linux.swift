@@ -49,7 +49,7 @@ package final class ChildProcess: Sendable {
 
   /// Goes on without the pidfd, and does not close it: another file may have its number. Until the child is reaped, its
   /// own number does.
-  func abandonDescriptor() {
+  package func abandonDescriptor() {
     state.withLock { state in
       _ = state.descriptor?.take()
       state.descriptor = nil
