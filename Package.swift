@@ -69,7 +69,8 @@ let package = Package(
       name: "PoolStress", dependencies: ["Apus", "ApusCore", "PoolStressSaboteur", "StressSupport"],
       path: "Tests/Stress/Program",
       swiftSettings: settings),
-    .testTarget(name: "ApusCoreTests", dependencies: ["ApusCore", "CApus"], swiftSettings: settings),
+    .testTarget(
+      name: "ApusCoreTests", dependencies: ["ApusCore", "CApus", "TestSupport"], swiftSettings: settings),
     .executableTarget(
       name: "MessageScenarios", dependencies: ["Apus"],
       path: "Tests/Programs/MessageScenarios", swiftSettings: settings),
