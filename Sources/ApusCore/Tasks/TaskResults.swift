@@ -120,7 +120,7 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
         isOver = true
         return (0, .failure(error))
       case .inline(let next, _):
-        if !Task.isCancelled, let outcome = await next() { return outcome }
+        if !Task.isCancelled, let outcome = await next(), !wasDropped(outcome) { return outcome }
       case .engine(let engine, let job, let step):
         if let outcome = buffer.take() { return outcome }
         if Task.isCancelled { break }
@@ -169,6 +169,12 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
   public func next() throws -> Output? {
     guard let outcome = nextOutcome() else { return nil }
     return try value(outcome)
+  }
+
+  /// Whether a task was not even begun because the caller's was cancelled by then: one of the rest, that is dropped.
+  private func wasDropped(_ outcome: Outcome) -> Bool {
+    guard Task.isCancelled, case .failure(let error) = outcome.result else { return false }
+    return error.code == .cancelled
   }
 
   private func value(_ outcome: Outcome) throws -> Output {
