@@ -46,8 +46,9 @@ extension LaunchTests {
     /// A rank behind a shell is reaped by that: from the end of its connection on nobody uses its number.
     @Test func aLostConnectionIsToldAtOnce() async throws {
       let (events, _) = try await supervise(["/bin/sh", "-c", "\(ranks) exit 0 3; sleep 0.2"], count: 1)
-      #expect(events.map(\.name) == ["started", "joined", "disconnected", "ended"])
-      let memory = try LocalMemory(LocalMemory.make(ranks: 2).number, ranks: 2)
+      #expect(events.map(\.name) == ["started", "joined", "disconnected", "failed", "ended"])
+      let descriptor = try LocalMemory.make(ranks: 2)
+      let memory = try LocalMemory(descriptor.number, ranks: 2)
       memory.rank(1).process.pointee.store(UInt64(getpid()), ordering: .releasing)
       memory.forgetProcess(rank: 1)
       let process = Int32(truncatingIfNeeded: memory.rank(1).process.pointee.load(ordering: .acquiring))

@@ -9,14 +9,22 @@ extension PoolEngine {
   /// share. Nothing is told to any of them; whatever is asked of the pool here fails.
   func becomeStale() {
     isStale = true
-    // Those who waited are threads of the other process.
+    // Those who waited are threads and tasks of the other process. Handles have yet to learn that nothing comes.
     (driver, followers, sleepers, suspended, starting) = (nil, [], 0, 0, 0)
     isEngineThreadAsleep = false
-    for job in active { job.waiter = .none }
+    for job in active {
+      if case .callback = job.waiter { suspended += 1 } else { job.waiter = .none }
+    }
+    (vacancies, congested, news, resumable, ended) = ([], [], [], [], [])
     problem = .forked
     failEverything(.forked)
     workers = Array(repeating: nil, count: workers.count)
-    (vacancies, congested, news, resumable, ended) = ([], [], [], [], [])
+  }
+
+  /// For whoever waits on something else than the engine: in a fork, has it told that nothing comes.
+  func tellForks() {
+    lock.lock()
+    unlockAndTell()
   }
 
   // MARK: Descriptors

@@ -71,6 +71,7 @@ public final class TaskHandle<Output: Codable & Sendable>: Sendable {
   /// Throws `TaskError` if the task failed, `CancellationError` if it was cancelled.
   @available(*, noasync, message: "await `value`")
   public func wait() throws -> Output {
+    if case .begun(let engine, _, _) = source { engine.tellForks() }
     completion.wait()
     if case .begun(let engine, _, _) = source { engine.settleOutput() }
     return try finishedValue()

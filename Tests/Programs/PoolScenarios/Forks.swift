@@ -78,10 +78,10 @@ enum Forks {
     fflush(nil)
     let child = fork()
     if child == 0 {
-      do { print("child:", try pool!.map([1, 2], double)) } catch {
+      do { print("child:", try handle.wait()) } catch {
         print("child:", (error as! TaskError).code, "\(error)".contains("fork"))
       }
-      do { print("child:", try handle.wait()) } catch {
+      do { print("child:", try pool!.map([1, 2], double)) } catch {
         print("child:", (error as! TaskError).code, "\(error)".contains("fork"))
       }
       do { print("child:", try pool!.run(3, double)) } catch {
