@@ -56,6 +56,7 @@ enum PoolScenarios {
     "range": { _ in try await RangeMemory.play() },
     "identity": { _ in try await Identity.play() },
     "dispositions": { _ in try await Dispositions.play() },
+    "slow backtrace": { try await SlowBacktrace.play(isAsync: $0[0] == "async") },
     "clock set back": { _ in try await Output.clockSetBack() },
     "filled pipe": { _ in try await Output.filledPipe() },
     "processor time": { try await ProcessorTime.play($0[0]) },
