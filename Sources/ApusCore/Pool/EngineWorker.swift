@@ -187,6 +187,7 @@ final class EngineWorker {
   func hasBegun(_ chunk: Chunk) -> Bool {
     channel.progress.pointee.load(ordering: .relaxed) > chunk.first &* 2
   }
+
   /// Whether a fault has ended the task at the head, so that no limit does. Its worker says so before it makes a
   /// backtrace, which takes its time.
   var hasCrashed: Bool { channel.crashed.pointee.load(ordering: .relaxed) != 0 }
