@@ -50,7 +50,16 @@ struct IdleCell: Scenario {
       findings.check(
         stress_signal_worker(victim, failure == .kill ? SIGKILL : SIGSTOP) != 0, "\(victim) is no worker")
       return victim
-    default: return Int32(try await pool.run([Int(failure.rawValue), milliseconds], leaveBehind))
+    default: return try await leftBehind(pool, milliseconds)
+    }
+  }
+
+  /// On a busy machine the failure may come before the result of the task that has left it behind.
+  private func leftBehind(_ pool: ProcessPool, _ milliseconds: Int) async throws -> Int32 {
+    do {
+      return Int32(try await pool.run([Int(failure.rawValue), milliseconds], leaveBehind))
+    } catch let error as TaskError where milliseconds < 10_000 && failure.explains(error, thrown: .thrown) {
+      return try await leftBehind(pool, 10 * milliseconds)
     }
   }
 
