@@ -36,6 +36,7 @@ enum MessageScenarios {
     "pool spread": { try await RankPoolScenarios.spread($0) },
     "pool crash": { try await RankPoolScenarios.crash($0) },
     "pool late": { try await RankPoolScenarios.late($0) },
+    "pool held": { try await RankPoolScenarios.held($0) },
     "pool cancelled": { try await RankPoolScenarios.cancelled($0) },
     "pool nested": { try await RankPoolScenarios.nested($0) },
     "pool invalid": { try await RankPoolScenarios.invalid($0) },
