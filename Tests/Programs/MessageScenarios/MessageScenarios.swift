@@ -12,6 +12,7 @@ enum MessageScenarios {
     "collectives": { try CollectiveScenarios.play($0) },
     "await collectives": { try await AwaitCollectiveScenarios.play($0) },
     "started before": { try AwaitCollectiveScenarios.startedBefore($0) },
+    "signals of operators": { try await AwaitCollectiveScenarios.signals($0) },
     "out of turn": { try await AwaitCollectiveScenarios.outOfTurn($0) },
     "persistent": { try await PersistentScenarios.play($0) },
     "split": { try SplitScenarios.play($0) },
