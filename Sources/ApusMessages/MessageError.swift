@@ -37,8 +37,12 @@ public struct MessageError: Error, Sendable {
     /// Blocked threads are told after some tenths of a second. Where tasks await, a rank counts as waiting only if
     /// nothing else could have it go on: 30 seconds have passed in which it called nothing, it has no other threads
     /// than Dispatch's and those of Apus (none of a pool), and no `Task.sleep` and no descriptor is waited for. What is
-    /// not seen is a timer of Dispatch's own clock (`asyncAfter`, `SuspendingClock`) that is due later than that. An
-    /// awaited probe and an awaited persistent request look by themselves now and then, and are never told.
+    /// not seen is a timer of Dispatch's own clock (`asyncAfter`, `SuspendingClock`) that is due later than that, and an
+    /// eventfd that the kernel (io_uring, AIO) or another process rings. An awaited probe and an awaited persistent
+    /// request look by themselves now and then, and are never told.
+    ///
+    /// A rank that is told while it sends gives up all long messages that it has under way, whoever is to receive them:
+    /// sends that were only started fail too.
     public static let deadlock = Code(.deadlock)
     /// The communicator was used after the end of its job.
     public static let finalized = Code(.finalized)

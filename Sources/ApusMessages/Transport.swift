@@ -120,6 +120,10 @@ package protocol Transport: AnyObject, Sendable, MessageSource {
   /// All ranks have called a later collective operation: nothing more comes for what this one gave up.
   func endRefusing(_ context: UInt32)
 
+  /// There will be none: the communicator is gone. Once all ranks have called a barrier of the world, nothing more comes
+  /// either.
+  func abandonRefusing(_ context: UInt32)
+
   /// There is a communicator that has not all ranks; `nil`: there was.
   func form(_ context: UInt32, of members: [Int32]?)
 
@@ -133,6 +137,7 @@ package protocol Transport: AnyObject, Sendable, MessageSource {
 
 extension Transport {
   package func endRefusing(_ context: UInt32) {}
+  package func abandonRefusing(_ context: UInt32) {}
 
   package func sendIfRoom(
     _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int

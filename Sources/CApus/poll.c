@@ -18,6 +18,12 @@ int apus_poll_add(int poller, int descriptor, uint64_t tag) {
   return epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : errno;
 }
 
+bool apus_poll_has(int poller, int descriptor, uint64_t tag) {
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = tag};
+  // ENOENT, EPERM: the number is another file's by now.
+  return epoll_ctl(poller, EPOLL_CTL_MOD, descriptor, &event) == 0;
+}
+
 void apus_poll_remove(int poller, int descriptor) { epoll_ctl(poller, EPOLL_CTL_DEL, descriptor, 0); }
 
 int apus_poll_wait(int poller, uint64_t *tags, int count, int milliseconds) {

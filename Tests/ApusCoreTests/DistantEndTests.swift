@@ -163,6 +163,9 @@ private final class OtherRank: DistantWorkers, @unchecked Sendable {
       let (frame, bytes) = ChannelFrame.read(buffer)!
       if frame.kind == ChannelFrame.Kind.start {
         if hosted == nil { begin(frame) } else { successor = frame }
+      } else if frame.kind == ChannelFrame.Kind.kill, frame.generation == successor?.generation {
+        successor = nil
+        sayEnded(WorkerEnding(status: .unknown), frame.generation)
       } else if let hosted, hosted.generation == frame.generation {
         if frame.kind == ChannelFrame.Kind.kill {
           hosted.kill()
@@ -176,9 +179,7 @@ private final class OtherRank: DistantWorkers, @unchecked Sendable {
     let ending = hosted.process.reap()
     if case .frame(let frame) = hosted.collect(now: apus_now(), isLast: ending != nil) { say(frame) }
     if let ending = hosted.takeEnding() ?? (hosted.isGivenUp ? nil : ending) {
-      let frame = ChannelFrame(ChannelFrame.Kind.ended, worker: 0, generation: hosted.generation).buffer(64)
-      ending.append(to: frame, standardError: "")
-      say(frame)
+      sayEnded(ending, hosted.generation)
     }
     guard ending != nil else { return }
     self.hosted = nil
@@ -189,6 +190,12 @@ private final class OtherRank: DistantWorkers, @unchecked Sendable {
   private func begin(_ frame: ChannelFrame) {
     let thread = try! ThreadWorker(doorbell: doorbell) { [tasks] _ in tasks }
     hosted = HostedWorker(number: 0, generation: frame.generation, process: thread, channel: thread.channel)
+  }
+
+  private func sayEnded(_ ending: WorkerEnding, _ generation: UInt32) {
+    let frame = ChannelFrame(ChannelFrame.Kind.ended, worker: 0, generation: generation).buffer(64)
+    ending.append(to: frame, standardError: "")
+    say(frame)
   }
 
   private func say(_ frame: ByteBuffer) {

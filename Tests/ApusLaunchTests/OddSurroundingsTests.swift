@@ -65,6 +65,15 @@ extension LaunchTests {
       #expect(!run.timedOut && run.status == expected.status, "\(run)")
     }
 
+    // MARK: Descriptors that somebody else closes
+
+    @Test func descriptorsAreClosed() async throws {
+      let run = try await runProgram(ranks, [ranks, "with ranks", "closed"])
+      #expect(!run.timedOut && run.status == .exited(0), "\(run)")
+      #expect(run.output.hasPrefix("noResources another part of this program has closed"), "\(run)")
+      #expect(run.output.hasSuffix("\n[]\n"), "\(run)")
+    }
+
     // MARK: Forks
 
     @Test func aBodyForks() async throws {

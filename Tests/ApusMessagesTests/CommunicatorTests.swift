@@ -67,6 +67,7 @@ import Testing
       ("given up at the end", [2, 3]), ("many started receives", [2]),
       ("turns", [3, 4]), ("members end", [4]), ("fork", [2]),
       ("threads wake one another", [2]), ("tell at once", [2]), ("splits at the same time", [2, 3]),
+      ("signals of operators", [2]),
       ("many long messages", [2]), ("copied together", [2, 3]),
     ])
   func otherScenario(name: String, sizes: [Int]) async throws {

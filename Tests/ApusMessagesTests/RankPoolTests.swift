@@ -33,6 +33,12 @@ import Testing
     #expect(!run.timedOut && run.status == .exited(0), "\(run.output) \(run.errors)")
   }
 
+  /// With another rank that serves meanwhile.
+  @Test func aRankIsHeldByItsTask() async throws {
+    let run = try await launch(3, programFolder + "/MessageScenarios", "pool held")
+    #expect(!run.timedOut && run.status == .exited(0), "\(run.output) \(run.errors)")
+  }
+
   @Test(arguments: scenarios) func alone(name: String) async throws {
     let program = programFolder + "/MessageScenarios"
     let run = try await runProgram(

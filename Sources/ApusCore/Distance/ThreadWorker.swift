@@ -16,7 +16,7 @@ package final class ThreadWorker: WorkerProcess, Sendable {
     end = try Bell()
     loop = WorkerLoop(channel: channel, doorbell: doorbell.descriptor.number, makeRunner: makeRunner)
     try NativeThread.start(
-      name: "apus-worker", stackBytes: WorkerEntry.mainStackSize(), signals: .likeCaller
+      name: "apus-worker", stackBytes: WorkerEntry.mainStackSize(), signals: .likeProgram
     ) { [self] in
       do { try loop.serveInThisProcess() } catch { WorkerEntry.fail(error) }
       hasEnded.store(true, ordering: .releasing)

@@ -3,7 +3,7 @@ import Glibc
 
 /// A set of descriptors to wait on (epoll), each with a number that says what it is.
 package final class Poller: Sendable {
-  let descriptor: OwnedDescriptor
+  package let descriptor: OwnedDescriptor
 
   package init() throws(ProcessError) {
     let number = apus_poll_create()
@@ -14,6 +14,11 @@ package final class Poller: Sendable {
   package func add(_ number: Int32, tag: UInt64) throws(ProcessError) {
     let error = apus_poll_add(descriptor.number, number, tag)
     if error != 0 { throw ProcessError(errno: error, doing: "wait on a descriptor") }
+  }
+
+  /// Whether it still waits on what was added under that tag: not if another part of the program has closed it.
+  package func has(_ number: Int32, tag: UInt64) -> Bool {
+    apus_poll_has(descriptor.number, number, tag)
   }
 
   package func remove(_ number: Int32) { apus_poll_remove(descriptor.number, number) }

@@ -8,9 +8,10 @@ package enum NativeThread {
   package enum Signals: Sendable {
     /// No others: the program's handlers run on the program's own threads.
     case faults
-    /// Those that the starting thread takes: for threads that run users' code. Programs that it starts inherit the mask,
-    /// and could not be ended by SIGTERM.
-    case likeCaller
+    /// Those that the starting thread takes, and those that the main thread does: for threads that run users' code.
+    /// Programs that it starts inherit the mask, and could not be ended by SIGTERM. A task's thread is one of Dispatch's,
+    /// which block most.
+    case likeProgram
   }
 
   /// Starts a detached thread.
@@ -30,7 +31,7 @@ package enum NativeThread {
     var before = sigset_t()
     pthread_sigmask(SIG_BLOCK, nil, &before)
     var blocked = before
-    if signals == .faults { sigfillset(&blocked) }
+    if signals == .faults { sigfillset(&blocked) } else { removeThoseOfMain(from: &blocked) }
     // Swift's backtracer stops the other threads of a crashed process with SIGPROF.
     for fault in [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, SIGPROF] {
       sigdelset(&blocked, fault)
@@ -52,6 +53,15 @@ package enum NativeThread {
       if result == EAGAIN, !hasAddresses(stackBytes) { result = ENOMEM }
       throw ProcessError(errno: result, doing: "starting the thread \(name)")
     }
+  }
+
+  /// Opens what the main thread takes, as far as the kernel tells.
+  private static func removeThoseOfMain(from blocked: inout sigset_t) {
+    let lines = readSmallFile("/proc/self/status")?.split(separator: "\n") ?? []
+    guard let line = lines.first(where: { $0.hasPrefix("SigBlk:") }),
+      let mask = UInt64(line.dropFirst(7).drop { $0 == "\t" || $0 == " " }, radix: 16)
+    else { return }
+    for signal in Int32(1)...64 where mask >> UInt64(signal - 1) & 1 == 0 { sigdelset(&blocked, signal) }
   }
 
   /// Whether there is room for a stack. Without, the system says the same as with too many threads.

@@ -35,7 +35,15 @@ package final class WorkingFolder: Sendable {
   var path: String? {
     var found = stat()
     if stat(".", &found) == 0, Identity(found) == identity { return nil }
-    guard fstat(descriptor.number, &found) == 0, Identity(found) == identity else { return nil }
-    return "/proc/self/fd/\(descriptor.number)"
+    return isOurs ? "/proc/self/fd/\(descriptor.number)" : nil
   }
+
+  /// Whether the descriptor is still what it was.
+  private var isOurs: Bool {
+    var found = stat()
+    return fstat(descriptor.number, &found) == 0 && Identity(found) == identity
+  }
+
+  // Else it is another file's by now.
+  deinit { if !isOurs { _ = descriptor.take() } }
 }

@@ -46,7 +46,7 @@ package enum WorkerEntry {
     guard AsyncBridge.isNeeded.load(ordering: .relaxed) else { end() }
     // An asynchronous body may need the main actor, so the main thread is given to it, and the loop goes on
     // on a thread with as much stack as the main thread has.
-    try NativeThread.start(name: "apus-worker", stackBytes: mainStackSize(), signals: .likeCaller) {
+    try NativeThread.start(name: "apus-worker", stackBytes: mainStackSize(), signals: .likeProgram) {
       do {
         try loop.run { false }
         end()

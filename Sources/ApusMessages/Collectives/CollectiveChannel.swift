@@ -21,6 +21,8 @@ final class CollectiveChannel: PointToPoint, Sendable {
     (self.rank, self.size) = (rank, size)
   }
 
+  deinit { if givenUp.load(ordering: .relaxed) != 0 { transport.abandonRefusing(context) } }
+
   /// The next operation begins: what belongs to others is none of its messages.
   func begin() { calls.add(1, ordering: .relaxed) }
 
@@ -96,7 +98,8 @@ final class CollectiveChannel: PointToPoint, Sendable {
   /// Every rank has called the operation that is over.
   @inline(__always)
   func allHaveCome() {
-    guard givenUp.load(ordering: .relaxed) != 0 else { return }
+    // The world's barrier counts for communicators that are gone, too.
+    guard givenUp.load(ordering: .relaxed) != 0 || members == nil else { return }
     givenUp.store(0, ordering: .relaxed)
     transport.endRefusing(context)
   }

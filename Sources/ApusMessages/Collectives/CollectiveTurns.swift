@@ -71,7 +71,7 @@ final class CollectiveTurns: Sendable {
         do {
           try share()
           // Operators are the users' code.
-          try NativeThread.start(name: "apus-collective", signals: .likeCaller) { self.serve() }
+          try NativeThread.start(name: "apus-collective", signals: .likeProgram) { self.serve() }
         } catch {
           _ = underWay.subtract(1, ordering: .releasing)
           guard let error = error as? ProcessError else { throw error }

@@ -35,7 +35,8 @@ enum RankEntry {
     case .suspending(let body):
       let work = Handover { end(rank, await outcome { try await body(world) }) }
       Task.detached {
-        // Dispatch blocks most signals on its threads, and what the body starts would inherit that.
+        // Dispatch blocks most signals on its threads, and what the body starts would inherit that. (It still does after an
+        // `await` that changes threads.)
         NativeThread.openSignals()
         await work.body()
       }

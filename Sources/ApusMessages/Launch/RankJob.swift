@@ -1,5 +1,6 @@
 import ApusCore
 import Glibc
+import Synchronization
 
 /// One call of `withRanks`: starts the ranks, and makes a result of what each came to.
 struct RankJob<Output: Sendable>: Sendable {
@@ -69,6 +70,11 @@ struct RankJob<Output: Sendable>: Sendable {
         return ledger
       }
     } catch let error as LaunchError {
+      if ranks.supervisor.hasLostDescriptors.load(ordering: .relaxed) {
+        // Other files may have these numbers too.
+        for descriptor in ledger.withLock({ $0.parcels }) + [parcel] { _ = descriptor?.take() }
+        throw MessageError(.noResources, error.message, underlying: error)
+      }
       throw MessageError(.noResources, "the ranks could not be started: \(error)", underlying: error)
     }
   }

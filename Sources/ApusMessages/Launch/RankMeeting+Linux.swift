@@ -6,7 +6,7 @@ import Glibc
 final class RankMeeting {
   let name = "apus-" + RankTicket.randomHex(digits: 32)
   let size: Int
-  private let listener: OwnedDescriptor
+  let listener: OwnedDescriptor
   private let memory: OwnedDescriptor
   private let tokens: [String]
   /// Which process has joined as which rank. They stay when the process has ended: a token is good once.

@@ -48,6 +48,8 @@ final class RankRun {
   let canBeAnswered: Bool
   /// When ranks that a SIGQUIT has not ended get another.
   var quitAgainAt: UInt64?
+  /// When it is looked whether the descriptors are still there.
+  var nextLook: UInt64 = 0
   /// The first rank whose kept output is not passed on yet.
   var nextToPrint = 0
 
@@ -93,12 +95,8 @@ final class RankRun {
   func untilTheEnd() throws(LaunchError) -> RankOutcome {
     for rank in ranks { report(.started(rank: rank.rank, process: rank.child.pid)) }
     while !isOver {
-      guard poller.wait(timeout(now: apus_now()), { handle($0) }) else {
-        for rank in ranks {
-          // Other files may have their numbers by now.
-          rank.child.abandonDescriptor()
-          for stream in [rank.output, rank.errors] { stream.relay.abandon() }
-        }
+      guard poller.wait(timeout(now: apus_now()), { handle($0) }), hasItsDescriptors(now: apus_now()) else {
+        abandonDescriptors()
         abandonAll()
         throw LaunchError(
           .system,
@@ -155,8 +153,7 @@ final class RankRun {
       // Without pidfds (an old kernel) nothing tells of a death.
       if !rank.hasEnded, rank.child.pidfd < 0 { consider(now + 20_000_000) }
     }
-    // Inside of a program other code may close what we wait on, and nothing tells of that.
-    if options.watchdog == nil { consider(now + 1_000_000_000) }
+    if options.watchdog == nil { consider(nextLook) }
     if !congested.isEmpty || !printKept() { consider(now + 5_000_000) }
     return next.map { $0 > now ? $0 - now : 0 }
   }

@@ -15,6 +15,8 @@ package final class RankSupervisor: Sendable {
   /// The signals that ask for the end.
   let requests = Locked<[Int32]>([])
   let children = Locked<[ChildProcess]>([])
+  /// Whether another part of the program has closed descriptors of the run.
+  let hasLostDescriptors = Atomic<Bool>(false)
 
   /// - Parameters:
   ///   - commands: The ranks' programs, in order of rank. Their environment gets a ticket, their standard streams and

@@ -110,10 +110,11 @@ extension LocalTransport {
     let now = apus_now()
     let entries = gate.entries &- deadlock.ownEntries
     if entries != deadlock.entries || deadlock.quietSince == 0 {
-      (deadlock.entries, deadlock.quietSince, deadlock.nextLook) = (entries, now, now)
+      // Not at once: a rank that calls now and then would be looked at again and again, with the transport's lock held.
+      (deadlock.entries, deadlock.quietSince, deadlock.nextLook) = (entries, now, now &+ 1_000_000_000)
     }
     guard now >= deadlock.nextLook else { return false }
-    let isAtRest = RestingThreads.callers() == asleep
+    let isAtRest = RestingThreads.areAllBut(asleep)
     deadlock.restless = isAtRest ? 0 : deadlock.restless + 1
     // Not at the first time: Dispatch's manager looks at its workers each second. What it wakes stays for seconds.
     if deadlock.restless > 1 { deadlock.quietSince = now }
@@ -140,7 +141,8 @@ extension LocalTransport {
     }
   }
 
-  /// Ends what is awaited. What was started and nobody waits for goes on.
+  /// Ends what is awaited. A receive that was started and nobody waits for goes on; so does a send, if it waits for room
+  /// still and no send is awaited: see `withdraw`.
   func endAwaited(_ error: any Error) {
     for operation in awaitedOperations {
       if case .receive = operation.kind {

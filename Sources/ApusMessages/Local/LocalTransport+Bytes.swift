@@ -103,6 +103,7 @@ extension LocalTransport {
 
   private func waitForPieces(of envelope: Envelope, _ number: UInt64) throws {
     let peer = Int(envelope.source)
+    let sender = (incoming + peer).pointee.peer
     let isThis = { (stream: IncomingStream) in stream.source == Int32(peer) && stream.number == number }
     var waiting = Waiting(self, for: .pieces(envelope))
     fetching += 1
@@ -114,13 +115,13 @@ extension LocalTransport {
     do {
       while streams.contains(where: isThis) {
         // Asked before the look: pieces that were sent before the rest was given up may be all of them.
-        let isWithdrawn = isWithdrawn(number, by: (incoming + peer).pointee.peer)
+        let isWithdrawn = isWithdrawn(number, by: sender)
         if (incoming + peer).pointee.hasNews {
           try dispatch(peer)
         } else if isWithdrawn {
           throw Self.withdrawn(peer)
         } else {
-          try waiting.pause { !$0.streams.contains(where: isThis) }
+          try waiting.pause { !$0.streams.contains(where: isThis) || $0.isWithdrawn(number, by: sender) }
         }
       }
     } catch {

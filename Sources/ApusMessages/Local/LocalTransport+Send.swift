@@ -216,12 +216,17 @@ extension LocalTransport {
     // Its receiver may go on, where neither it has ended nor the job has failed, and must not take what is no message any
     // more.
     guard let code = (error as? MessageError)?.code, code == .deadlock || code == .transport else { return }
-    for send in announced.values where !send.operation.isDone { finish(send.operation, error) }
+    // One number says it of all that have one: none of them goes on, whoever it is for.
     own.withdrawn.pointee.store(nextNumber - 1, ordering: .releasing)
-    // Before the caller changes the bytes.
+    // Before the caller changes the bytes, and before the receivers are woken.
     atomicMemoryFence(ordering: .sequentiallyConsistent)
-    // One that waits for pieces sees it when it looks again: after a period at the latest.
-    outgoing[peer].peer.wakeThreads()
+    var receivers: Set = [peer]
+    for send in streaming + announced.values where !send.operation.isDone {
+      finish(send.operation, error)
+      receivers.insert(send.destination)
+    }
+    streaming = []
+    for receiver in receivers { outgoing[receiver].peer.wakeThreads() }
   }
 
   /// Brings what was started to its end, as far as those it is for are there.

@@ -17,12 +17,19 @@ struct RestingThreads {
   /// The one that looks.
   private let own: Int32
 
-  /// How many threads must be asleep in calls of ours, with the one that looks if it could be; nil if something else may
-  /// wake a thread, or if it can't be known.
+  /// Whether all threads are at rest but those that sleep in so many calls of ours, with the one that looks if it could
+  /// be; and no timer may wake one. False if that can't be known.
   ///
   /// A thread that was woken while others were looked at is running when this is asked again.
-  static func callers() -> Int? {
-    guard areTimersOff, let threads = entries("/proc/self/task"),
+  static func areAllBut(_ callers: Int) -> Bool {
+    // Most often some thread is not, which spares a look at every descriptor. Once more at the end: a timer that was due
+    // meanwhile has woken one.
+    self.callers() == callers && areTimersOff && self.callers() == callers
+  }
+
+  /// How many threads must be asleep in calls of ours; nil if another one may go on, or if it can't be known.
+  private static func callers() -> Int? {
+    guard let threads = entries("/proc/self/task"),
       let own = link("/proc/thread-self")?.split(separator: "/").last.flatMap({ Int32($0) })
     else { return nil }
     var resting = RestingThreads(own: own)

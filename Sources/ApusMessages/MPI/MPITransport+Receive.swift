@@ -160,7 +160,7 @@ extension MPITransport {
 
   func refuse(_ context: UInt32, upTo number: CollectiveNumber) {
     guard (try? enter()) != nil else { return }
-    defer { leave() }
+    defer { leaveUntold() }
     mailbox.refuse(context, upTo: number, MPIInside(self))
     // Who sends this rank something long for that operation waits until it is taken, and what this rank waits for next may
     // come from one that waits for those. A receive of what nobody sends has all waiting done outside of the library, where
@@ -175,9 +175,25 @@ extension MPITransport {
 
   func endRefusing(_ context: UInt32) {
     guard (try? enter()) != nil else { return }
-    defer { leave() }
-    if let operation = refusals.removeValue(forKey: context) { _ = mailbox.cancel(operation) }
+    defer { leaveUntold() }
+    guard !refusals.isEmpty else { return }
+    var contexts = [context]
+    // Whoever has called the world's barrier is through with what it called before of those. If it calls the two the
+    // other way round, what it sends is still done away with: `Mailbox.refuse` stays.
+    if Contexts.communicator(of: context) == 0 { contexts += takeAbandonedRefusals() }
+    for context in contexts {
+      if let operation = refusals.removeValue(forKey: context) { _ = mailbox.cancel(operation) }
+    }
   }
+
+  private func takeAbandonedRefusals() -> [UInt32] {
+    abandonedRefusals.withLock { contexts in
+      defer { contexts = [] }
+      return contexts
+    }
+  }
+
+  func abandonRefusing(_ context: UInt32) { abandonedRefusals.withLock { $0.append(context) } }
 
   // The library has no word of ranks that have ended, for which it would be needed.
   func form(_ context: UInt32, of members: [Int32]?) {}

@@ -43,6 +43,8 @@ final class MPITransport: Transport, @unchecked Sendable {
   @exclusivity(unchecked) var isFetchingClaimed = false
   /// Receives of nothing, by the context of what was given up; see `refuse`.
   @exclusivity(unchecked) var refusals: [UInt32: Operation] = [:]
+  /// Those of communicators that nobody has any more: they end with the world's next barrier.
+  let abandonedRefusals = Locked<[UInt32]>([])
   private let gate: Gate
 
   /// Bytes that go along with the header.

@@ -96,6 +96,8 @@ final class RankServer {
     case ChannelFrame.Kind.kill:
       if successors[number]?.generation == frame.generation {
         successors[number] = nil
+        // It has waited in vain, and the engine waits to be told so.
+        tell(WorkerEnding(status: .unknown, problem: "its rank was still at another task"), of: frame, "")
       } else if let worker = workers[number], worker.generation == frame.generation {
         worker.kill()
       }

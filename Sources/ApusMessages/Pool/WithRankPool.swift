@@ -41,7 +41,7 @@ public func withRankPool<Result>(
   try RankPool.enter()
   defer { RankPool.leave() }
   // In the caller's stead: a rank that serves may run tasks in this process.
-  let part = await NativeThread.run(name: "apus-rank-pool", signals: .likeCaller) {
+  let part = await NativeThread.run(name: "apus-rank-pool", signals: .likeProgram) {
     () -> Swift.Result<RankPool?, any Error> in
     .init { try RankPool.join(communicator, workersPerRank, configuration) }
   }

@@ -2,6 +2,7 @@
 #ifndef APUS_POLL_H
 #define APUS_POLL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /// A new set of descriptors to wait on, or -errno.
@@ -11,6 +12,10 @@ int apus_poll_create(void);
 int apus_poll_add(int poller, int descriptor, uint64_t tag);
 
 void apus_poll_remove(int poller, int descriptor);
+
+/// Whether a descriptor that was added is still the same and still in the set: the kernel takes one out that another part
+/// of the program closes.
+bool apus_poll_has(int poller, int descriptor, uint64_t tag);
 
 /// The tags of at most `count` ready descriptors, after at most `milliseconds` (negative: for ever).
 /// Returns how many; 0 also after a signal; -errno if the set is gone, because another part of the program has closed it.

@@ -1,4 +1,5 @@
 import Apus
+import Glibc
 
 /// Every collective operation awaited, beside messages, and against blocking calls of the other ranks.
 enum AwaitCollectiveScenarios {
@@ -53,6 +54,21 @@ enum AwaitCollectiveScenarios {
     let sum = rank % 2 == 0 ? try blockingSum(world) : try await world.allReduce(rank, .sum)
     demand(sum == ranks.reduce(0, +))
     try await world.barrier()
+  }
+
+  /// What an operator starts can be ended by SIGTERM, though the thread of the task that awaits it could not be.
+  static func signals(_ world: Communicator) async throws {
+    let other = try await world.duplicate()
+    let isBlocked = try await Task.detached {
+      try await other.allReduce(
+        [0],
+        ReduceOperator<Int> { left, right in
+          var mask = sigset_t()
+          pthread_sigmask(SIG_BLOCK, nil, &mask)
+          return max(left, right, Int(sigismember(&mask, SIGTERM)))
+        })
+    }.value
+    demand(isBlocked == [0])
   }
 
   private static func blockingSum(_ world: Communicator) throws -> Int {

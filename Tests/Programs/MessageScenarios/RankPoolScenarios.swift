@@ -154,6 +154,20 @@ enum RankPoolScenarios {
     }
   }
 
+  /// A rank whose task goes on for longer than a worker may take to be ready serves again when that has ended.
+  static func held(_ world: Communicator) async throws {
+    var configuration = ProcessPool.Configuration()
+    (configuration.startUpLimit, configuration.gracePeriod) = (.milliseconds(300), .milliseconds(20))
+    try await withRankPool(world, configuration: configuration) { pool in
+      let outcomes = await pool.outcomes(of: [1500, 0, 0, 0], timeLimit: .milliseconds(100), place)
+      if case .failure(let error) = outcomes[0] { demand(error.code == .timeLimitExceeded, "\(error)") }
+      var places: Set<Int32> = []
+      while places.count < world.size - 1 {
+        places.formUnion(try await pool.map(Array(repeating: 20, count: 12), place))
+      }
+    }
+  }
+
   /// A cancelled call gives the ranks back at once.
   static func cancelled(_ world: Communicator) async throws {
     try await withRankPool(world, workersPerRank: 1) { pool in

@@ -40,7 +40,7 @@ enum RequestScenarios {
     }
     try world.barrier()
   }
-  /// Long messages for receives that were started: where they come in pieces, one must not be fetched inside another.
+
   /// All headers come before the first payload has.
   static func manyStartedReceives(_ world: Communicator) throws {
     let (next, previous) = ((world.rank + 1) % world.size, (world.rank + world.size - 1) % world.size)
@@ -53,6 +53,7 @@ enum RequestScenarios {
     try world.barrier()
   }
 
+  /// Long messages for receives that were started: where they come in pieces, one must not be fetched inside another.
   static func manyLongMessages(_ world: Communicator) throws {
     let (next, previous) = ((world.rank + 1) % world.size, (world.rank + world.size - 1) % world.size)
     let count = 3000

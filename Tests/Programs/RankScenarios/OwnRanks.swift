@@ -30,6 +30,7 @@ enum OwnRanks {
       Reaping.reapEverything()
       try Reaping.play()
     case "fork": try Reaping.fork()
+    case "closed": try Reaping.closed()
     default: exit(2)
     }
   }
