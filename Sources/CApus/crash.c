@@ -19,7 +19,7 @@ static int bell;
 static void note(int signal, siginfo_t *info, void *context) {
   int error = errno;
   uint64_t none = 0, one = 1;
-  __atomic_compare_exchange_n(crashed, &none, apus_now(), 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+  int is_first = __atomic_compare_exchange_n(crashed, &none, apus_now(), 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
   (void)!write(bell, &one, sizeof one);
   errno = error;
   for (int i = 0; i < FAULTS; i++) {
@@ -31,6 +31,8 @@ static void note(int signal, siginfo_t *info, void *context) {
       before[i].sa_handler(signal);
     }
   }
+  // Nothing comes again of a signal that was sent (`kill`, `raise`): the process goes on.
+  if (is_first && info->si_code <= 0) __atomic_store_n(crashed, 0, __ATOMIC_RELEASE);
 }
 
 void apus_note_crashes(void *when, int doorbell) {

@@ -20,19 +20,29 @@ static _Thread_local struct shared of_thread;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
+struct guarded {
+  pthread_mutex_t *mutex;
+  intptr_t *waiting;
+};
 static struct {
-  pthread_mutex_t **items;
+  struct guarded *items;
   size_t count, room;
 } mutexes;
 
 // In the parent, before. Nobody who holds one of them waits for another, or for the registry.
 static void before_fork(void) {
   pthread_mutex_lock(&registry);
-  for (size_t index = 0; index < mutexes.count; index++) pthread_mutex_lock(mutexes.items[index]);
+  for (size_t index = 0; index < mutexes.count; index++) {
+    struct guarded *item = &mutexes.items[index];
+    if (pthread_mutex_trylock(item->mutex) == 0) continue;
+    __atomic_fetch_add(item->waiting, 1, __ATOMIC_RELAXED);
+    pthread_mutex_lock(item->mutex);
+    __atomic_fetch_sub(item->waiting, 1, __ATOMIC_RELAXED);
+  }
 }
 
 static void in_parent(void) {
-  for (size_t index = mutexes.count; index-- > 0;) pthread_mutex_unlock(mutexes.items[index]);
+  for (size_t index = mutexes.count; index-- > 0;) pthread_mutex_unlock(mutexes.items[index].mutex);
   pthread_mutex_unlock(&registry);
 }
 
@@ -62,24 +72,24 @@ static void in_child(void) {
 
 static void install(void) { pthread_atfork(before_fork, in_parent, in_child); }
 
-void apus_fork_guard_mutex(pthread_mutex_t *mutex) {
+void apus_fork_guard_mutex(pthread_mutex_t *mutex, intptr_t *waiting) {
   pthread_once(&once, install);
   pthread_mutex_lock(&registry);
   if (mutexes.count == mutexes.room) {
     size_t room = mutexes.room ? 2 * mutexes.room : 16;
-    pthread_mutex_t **items = realloc(mutexes.items, room * sizeof *items);
+    struct guarded *items = realloc(mutexes.items, room * sizeof *items);
     if (!items) abort();
     mutexes.items = items;
     mutexes.room = room;
   }
-  mutexes.items[mutexes.count++] = mutex;
+  mutexes.items[mutexes.count++] = (struct guarded){mutex, waiting};
   pthread_mutex_unlock(&registry);
 }
 
 void apus_fork_forget_mutex(pthread_mutex_t *mutex) {
   pthread_mutex_lock(&registry);
   for (size_t index = 0; index < mutexes.count; index++) {
-    if (mutexes.items[index] != mutex) continue;
+    if (mutexes.items[index].mutex != mutex) continue;
     mutexes.items[index] = mutexes.items[--mutexes.count];
     break;
   }

@@ -8,7 +8,7 @@ import Testing
 /// A worker in another rank's own process that is given up: nothing can end what it is at.
 @Suite(.serialized) struct DistantEndTests {
   /// The engine knows only what it was told, and the worker may be further by now.
-  @Test func whatWasBegunMeanwhileIsNotBegunAgain() throws {
+  @Test func whatWasBegunMeanwhileIsNotBegunAgain() async throws {
     let rank = try OtherRank()
     var configuration = EngineConfiguration(
       workers: 1, command: SpawnRequest(path: "", arguments: [], environment: []))
@@ -40,15 +40,14 @@ import Testing
     }
 
     // It is at the first, and that is the last thing that is heard of it.
-    while !rank.hasToldOfATask { usleep(100) }
+    try #require(await eventually { rank.hasToldOfATask })
     rank.isHeard = false
     rank.tasks.release(0)
-    while rank.tasks.begun[1] == nil, !rank.wasKilled { usleep(100) }
-    while !rank.wasKilled { usleep(100) }
+    #expect(await eventually { rank.wasKilled })
     rank.isHeard = true
     rank.tasks.release(1)
     rank.tasks.release(2)
-    isOver.wait()
+    #expect(isOver.wait(milliseconds: 60_000))
     // The third was not begun, and another worker takes it.
     #expect(rank.tasks.begun == [0: 1, 1: 1, 2: 1])
   }

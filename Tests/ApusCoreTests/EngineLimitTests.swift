@@ -77,6 +77,56 @@ import Testing
     }
   }
 
+  /// The fault came after the limit was looked at: what is said of it takes its time.
+  @Test func aWorkerThatHasJustCrashedIsLeftToItsBacktrace() throws {
+    let fake = try FakeWorker()
+    try withEngine(fake) { engine in
+      let job = makeJob(limit: Self.hour)
+      try fake.give(job, 1)
+      fake.theirs.progress.pointee.store(1, ordering: .releasing)
+      fake.theirs.crashed.pointee.store(1, ordering: .relaxed)
+      engine.enforceLimit(fake.worker, Self.hour, now: apus_now() + Self.hour + 1)
+      #expect(!fake.worker.isKilled && fake.worker.stop == nil)
+      engine.enforceLimits(now: apus_now() + 2 * Self.hour)
+      #expect(fake.worker.isKilled)
+    }
+  }
+
+  /// It has ended the task and nobody has looked, so it is not one that does not begin.
+  @Test func aWorkerThatIsThroughIsNotOneThatDoesNotBegin() throws {
+    let fake = try FakeWorker()
+    try withEngine(fake) { engine in
+      let job = makeJob(limit: Self.hour)
+      try fake.give(job, 1)
+      fake.theirs.progress.pointee.store(2, ordering: .releasing)
+      engine.enforceLimits(now: apus_now() + 2 * Self.hour)
+      #expect(!fake.worker.isKilled && fake.worker.inFlight == 1)
+    }
+  }
+
+  /// Whoever drives may do so for long; those whom nobody else tells are not to wait for its end.
+  @Test func whoDrivesTellsWhatHasEnded() throws {
+    let fake = try FakeWorker()
+    try withEngine(fake) { engine in
+      let isTold = Locked(false)
+      engine.ended.append { isTold.withLock { $0 = true } }
+      engine.letIn()
+      #expect(isTold.withLock { $0 })
+    }
+  }
+
+  /// Functions that nobody can call any more are let go of, though nothing else happens.
+  @Test func whatCouldNotBeLetGoOfIsTriedAgain() throws {
+    let fake = try FakeWorker()
+    try withEngine(fake) { engine in
+      _ = engine.unused.take()
+      #expect(engine.nextDeadline(now: apus_now()) == nil)
+      engine.unused.postponed()
+      #expect(engine.nextDeadline(now: apus_now()) != nil)
+      _ = engine.unused.take()
+    }
+  }
+
   /// The job of a task that could not be taken back in time was cancelled; others' tasks wait behind it.
   @Test func whatWaitsBehindACancelledTaskIsTakenBack() throws {
     let fake = try FakeWorker()

@@ -17,6 +17,15 @@ extension ProcessPoolTests {
       #expect(run.output == "workerDied true\n", "\(run)")
     }
 
+    @Test func aSignalThatIsSentIsNoCrash() async throws {
+      let folder = TemporaryFolder()
+      let backtracer = folder.path + "/backtracer"
+      try writeScript("exit 0", to: backtracer)
+      let run = try await runScenario(
+        "sent signal", environment: ["SWIFT_BACKTRACE=swift-backtrace=\(backtracer)"])
+      #expect(run.output == "timeLimitExceeded true\n", "\(run)")
+    }
+
     @Test func theErrorNamesTheFunction() async throws {
       try await withProcessPool(workers: 1) { (pool) async throws in
         func message(_ body: () async throws -> Int) async -> String {

@@ -77,6 +77,17 @@ extension ProcessPoolTests {
       #expect(await mark.left() == [])
     }
 
+    @Test func theProgramForksBesideACancelledTask() async throws {
+      let run = try await runScenario("forked handle", seconds: 120)
+      #expect(run.status == .exited(0) && run.output == "", "\(run)")
+    }
+
+    @Test func theProgramForksWhileItsOutputIsNotRead() async throws {
+      let run = try await runScenario("forked output")
+      #expect(run.output == "child\nchild\nchild\n", "\(run)")
+      #expect(run.errors.contains("child ended 0"), "\(run)")
+    }
+
     /// A copy of the pool in a fork says what it is, and leaves the pool alone.
     @Test func theProgramForks() async throws {
       let run = try await runScenario("forked parent")

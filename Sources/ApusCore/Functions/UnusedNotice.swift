@@ -13,6 +13,8 @@ package final class UnusedNotice: Sendable {
     bell.ring()
   }
 
+  var isPending: Bool { isPosted.load(ordering: .relaxed) }
+
   /// Not all was done: it counts as posted at the next look.
   func postponed() { isPosted.store(true, ordering: .relaxed) }
 

@@ -1,5 +1,6 @@
 import CApus
 import Glibc
+import Synchronization
 
 /// A mutual exclusion lock whose holder may leave and come back in the middle of a function.
 ///
@@ -31,18 +32,22 @@ final class ForkLock: @unchecked Sendable {
   // Sound: as `Lock`; the rest is used with the mutex held.
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private var forks = apus_fork_count()
+  /// How many wait for it and say so: forks, and whoever else counts himself.
+  let waiting = UnsafeMutablePointer<Atomic<Int>>.allocate(capacity: 1)
   /// Called in a fork, with the lock, by the first who takes it.
   var inFork: (() -> Void)?
 
   init() {
     pthread_mutex_init(mutex, nil)
-    apus_fork_guard_mutex(mutex)
+    waiting.initialize(to: Atomic(0))
+    apus_fork_guard_mutex(mutex, UnsafeMutableRawPointer(waiting).assumingMemoryBound(to: Int.self))
   }
 
   deinit {
     apus_fork_forget_mutex(mutex)
     pthread_mutex_destroy(mutex)
     mutex.deallocate()
+    waiting.deallocate()
   }
 
   @inline(__always) func lock() {

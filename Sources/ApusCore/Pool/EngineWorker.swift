@@ -183,6 +183,9 @@ final class EngineWorker {
   /// Whether the worker says that it is in the task at the head.
   var hasBegunHead: Bool { channel.progress.pointee.load(ordering: .acquiring) == expected &* 2 &+ 1 }
 
+  /// Whether it has begun any of what it was given.
+  var hasBegunAny: Bool { chunks.first.map { hasBegun($0) } ?? false }
+
   /// Whether it has begun the first task of a chunk, or is through with it.
   func hasBegun(_ chunk: Chunk) -> Bool {
     channel.progress.pointee.load(ordering: .relaxed) > chunk.first &* 2

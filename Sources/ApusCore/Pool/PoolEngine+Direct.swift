@@ -50,7 +50,7 @@ extension PoolEngine {
   ) -> Bool {
     for _ in 0..<directSpins {
       if worker.hasResult { return worker.receiveDirectly(function, result) }
-      if arrivals.load(ordering: .relaxed) != 0 { return false }
+      if arrivals.pointee.load(ordering: .relaxed) != 0 { return false }
       _ = apus_relax()
     }
     return false

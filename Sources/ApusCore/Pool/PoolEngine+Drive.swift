@@ -70,9 +70,12 @@ extension PoolEngine {
         letIn()
         continue
       }
+      // The engine thread may find that a caller drives by now, who is to let it in. For none but those that have suspended:
+      // a direct call would give up for it.
+      let isAnnounced = asEngineThread && suspended > 0
       unlockAndTell()
       let goesOn = backoff.pause(yieldingFor: limit)
-      lock.lock()
+      if isAnnounced { enter() } else { lock.lock() }
       if goesOn { continue }
       guard thenSleep else { return }
       if rebalance() {
@@ -94,7 +97,7 @@ extension PoolEngine {
     while wake.pointee.load(ordering: .acquiring) == 0 {
       if !backoff.pause() { apus_futex_wait(wake, 0, -1) }
     }
-    lock.lock()
+    enter()
     followers.removeAll { $0 === job }
   }
 
@@ -216,7 +219,7 @@ extension PoolEngine {
     unlockAndTell()
     var tags: [UInt64] = []
     let isThere = poller.wait(timeout) { tags.append($0) }
-    lock.lock()
+    enter()
     if !isThere { loseDescriptors() }
     for tag in tags { handle(tag) }
   }

@@ -22,7 +22,7 @@ extension PoolEngine {
         if end > now { next = min(next, end) }
       }
     }
-    if !congested.isEmpty { next = min(next, now &+ 10_000_000) }
+    if !congested.isEmpty || unused.isPending { next = min(next, now &+ 10_000_000) }
     guard next != .max else { return nil }
     return next > now ? next - now : 0
   }
@@ -44,7 +44,7 @@ extension PoolEngine {
       } else if let limit = worker.chunks.first?.job.options.timeLimit,
         now >= worker.limitEnds(limit, now: now)
       {
-        enforceLimit(worker, now: now)
+        enforceLimit(worker, limit, now: now)
       }
     }
     if !congested.isEmpty { relayCongested() }
@@ -56,7 +56,7 @@ extension PoolEngine {
   }
 
   /// The task at the head is past its limit, unless its result is there and nobody has looked.
-  private func enforceLimit(_ worker: EngineWorker, now: UInt64) {
+  func enforceLimit(_ worker: EngineWorker, _ limit: UInt64, now: UInt64) {
     guard worker.state == .ready, !worker.isDead else { return }
     let late = worker.expected
     var finished = 0
@@ -64,13 +64,17 @@ extension PoolEngine {
       finished = try worker.receive(now: now)
       if worker.expected == late, worker.inFlight > 0 {
         if worker.hasCrashed {
-          worker.kill(nil)  // its backtrace comes to no end
+          // Maybe only since we looked. Its backtrace has its time, too; this one comes to no end.
+          if now >= worker.limitEnds(limit, now: now) { worker.kill(nil) }
         } else if worker.hasBegunHead {
           finished += try stopHead(of: worker, .timeLimit, now: now)
         } else if worker.awaitsDecision {
           worker.kill(nil)  // not even a word of it
-        } else if takeBackWaiting(of: worker) > 0, worker.inFlight == 0 {
-          worker.kill(nil)  // it does not even begin; another one will
+        } else {
+          _ = takeBackWaiting(of: worker)
+          // It does not even begin; another one will. Without a barrier (`decideRevocation`) nothing could be taken back:
+          // then what it has not begun goes to others once it is dead (`bury`).
+          if !worker.awaitsDecision, !worker.hasBegunAny { worker.kill(nil) }
         }
       }
     } catch { condemn(worker, error) }
@@ -82,7 +86,8 @@ extension PoolEngine {
     guard !worker.isDead else { return }
     let finished: Int
     do { finished = try worker.receive(now: now) } catch { return condemn(worker, error) }
-    // Nothing waits behind the task (`stopHead`), so nothing is begun if it ends before the kill reaches it.
+    // Nothing waits behind the task (`stopHead`), so nothing is begun if it ends before the kill reaches it. Only where
+    // the kernel refuses the barrier for taking tasks back, the next one may be, and share its fate.
     if let stop = worker.stop, stop.sequence == worker.expected { worker.kill(reason) }
     settle(finished)
   }
@@ -127,9 +132,15 @@ extension PoolEngine {
 
   /// Has workers let go of functions that no call can use any more.
   private func forgetUnused() {
+    var moved = false
     for case let worker? in workers {
-      do { if try !worker.forgetUnused() { unused.postponed() } } catch { condemn(worker, error) }
+      do {
+        // Nobody else may look after what is being streamed to it: whoever wanted that can have given up.
+        if worker.state == .ready, try worker.pushOutgoing() { moved = true }
+        if try !worker.forgetUnused() { unused.postponed() }
+      } catch { condemn(worker, error) }
     }
+    if moved { schedule() }
   }
 
   // MARK: The end
@@ -204,7 +215,7 @@ extension PoolEngine {
       if pump() { backoff = Backoff() }
       unlockAndTell()
       let goesOn = backoff.pause()
-      lock.lock()
+      enter()
       if goesOn { continue }
       waitUnlocked(on: quiet, min(end &- now, 1_000_000))
       enforceLimits(now: apus_now())

@@ -6,9 +6,9 @@ extension PoolEngine {
   @inline(__always)
   func enter() {
     if lock.tryLock() { return }
-    arrivals.add(1, ordering: .relaxed)
+    arrivals.pointee.add(1, ordering: .relaxed)
     lock.lock()
-    arrivals.subtract(1, ordering: .relaxed)
+    arrivals.pointee.subtract(1, ordering: .relaxed)
   }
 
   /// Looks or changes something, and tells nobody.
@@ -19,13 +19,16 @@ extension PoolEngine {
     return body()
   }
 
-  /// For a thread that goes from one thing to the next with the lock held: lets those in who wait for it. A mutex by
-  /// itself would not: the thread that leaves it is back before the one that was woken has come.
+  /// For a thread that goes from one thing to the next with the lock held: lets those in who wait for it, and tells those
+  /// who wait to be told. A mutex by itself would not: the thread that leaves it is back before the one that was woken has
+  /// come.
   func letIn() {
-    guard arrivals.load(ordering: .relaxed) > 0 else { return }
+    guard arrivals.pointee.load(ordering: .relaxed) > 0 || !(resumable.isEmpty && ended.isEmpty) else {
+      return
+    }
     unlockAndTell()
     var backoff = Backoff()
-    while arrivals.load(ordering: .relaxed) > 0, backoff.pause() {}
+    while arrivals.pointee.load(ordering: .relaxed) > 0, backoff.pause() {}
     lock.lock()
   }
 

@@ -15,16 +15,20 @@ extension PoolEngine {
     for job in active {
       if case .callback = job.waiter { suspended += 1 } else { job.waiter = .none }
     }
-    (vacancies, congested, news, resumable, ended) = ([], [], [], [], [])
+    // `ended` stays: it holds what handles of this process wait for as well.
+    (vacancies, congested, news, resumable) = ([], [], [], [])
     problem = .forked
     failEverything(.forked)
     workers = Array(repeating: nil, count: workers.count)
   }
 
-  /// For whoever waits on something else than the engine: in a fork, has it told that nothing comes.
-  func tellForks() {
-    lock.lock()
+  /// For whoever waits on something else than the engine. In a fork, has it told that nothing comes, and says so too: the
+  /// thread that was to tell may have been on its way to it, in the other process.
+  func tellForks() -> Bool {
+    enter()
+    let isStale = isStale
     unlockAndTell()
+    return isStale
   }
 
   // MARK: Descriptors
@@ -44,6 +48,8 @@ extension PoolEngine {
     congested = []
     killAll()
     breakDown(.descriptorsClosed)
+    starter.end(abandoning: true)
+    starting = 0
     // Nothing tells of their ends. A kill takes a moment; one that takes longer leaves a zombie.
     let end = apus_now() &+ 2_000_000_000
     while apus_now() < end {

@@ -10,6 +10,10 @@ extension PoolEngine {
   /// be stopped, or in a task that turned out to be long.
   static let definingPatience: UInt64 = 20_000_000  // ns
 
+  /// How many jobs that are not for a worker now are passed over at a time: of thousands that wait for the same function,
+  /// each look would cost all. Who comes after these has a turn at the next look, since they are last in the queue then.
+  private static let longestLook = 64
+
   var hasIdleWorker: Bool { workers.contains { $0?.isIdle == true } }
 
   /// How many tasks of a job make its next chunk.
@@ -47,16 +51,24 @@ extension PoolEngine {
   private func nextJob(for worker: EngineWorker) -> EngineJob? {
     // One that has not yet passed what was taken back from it is stopped, or deep in a long task.
     guard !worker.isRevoking else { return nil }
-    for _ in 0..<queue.count {
-      guard let job = queue.first else { return nil }
-      if job.queued > 0, worker.functions.contains(job.function.id) || job.queued > definers(of: job.function)
-      {
-        return canTake(job, worker) ? job : nil
+    var told: (function: UInt64, definers: Int)?
+    var looks = min(queue.count, Self.longestLook)
+    while looks > 0, let job = queue.first {
+      if job.queued > 0 {
+        let function = job.function.id
+        if worker.functions.contains(function) { return canTake(job, worker) ? job : nil }
+        if told?.function != function { told = (function, definers(of: function)) }
+        if job.queued > told!.definers { return canTake(job, worker) ? job : nil }
       }
       // Workers that are being told of the function take a task each as soon as they know it. Until then it is the
       // others' turn.
       _ = queue.popFirst()
-      if job.queued > 0 { queue.append(job) } else { job.isListed = false }
+      if job.queued > 0 {
+        queue.append(job)
+        looks -= 1
+      } else {
+        job.isListed = false
+      }
     }
     return nil
   }
@@ -80,10 +92,10 @@ extension PoolEngine {
   }
 
   /// How many workers are being told of a function and take it in.
-  private func definers(of function: FunctionDefinition) -> Int {
+  private func definers(of function: UInt64) -> Int {
     var count = 0
     for case let worker? in workers {
-      guard let defining = worker.defining, defining.function == function.id else { continue }
+      guard let defining = worker.defining, defining.function == function else { continue }
       if apus_now() &- defining.movedAt < Self.definingPatience { count += 1 }
     }
     return count

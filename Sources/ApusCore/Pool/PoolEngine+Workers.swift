@@ -28,7 +28,10 @@ extension PoolEngine {
   /// Takes in the workers that have been started meanwhile.
   func adoptStarted(now: UInt64) {
     guard starting > 0 else { return }
-    let started = starter.take()
+    adopt(starter.take(), now: now)
+  }
+
+  func adopt(_ started: [WorkerStarter.Started], now: UInt64) {
     starting -= started.count
     adoptAll(started, now: now)
     // The pool has been ended, or given up, meanwhile.
@@ -58,7 +61,8 @@ extension PoolEngine {
         try adopt(process, channel, slot: slot, now: now)
       } catch {
         failures.append(error)
-        vacancies.append((slot, now + retryDelay()))
+        // A pool that was given up meanwhile tries no more.
+        if problem == nil { vacancies.append((slot, now + retryDelay())) }
       }
     }
     if let last = failures.last {

@@ -56,7 +56,7 @@ package final class PoolEngine: @unchecked Sendable {
   let unused: UnusedNotice
 
   /// How many callers are at the door: who holds the lock for a direct call lets them in.
-  let arrivals = Atomic<Int>(0)
+  var arrivals: UnsafeMutablePointer<Atomic<Int>> { lock.waiting }
   /// How often a direct call looks for its result: some microseconds. Not at all on a single processor, where the
   /// worker could not run meanwhile, or if all workers are distant.
   let directSpins: Int

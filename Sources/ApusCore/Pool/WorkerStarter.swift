@@ -3,14 +3,16 @@
 final class WorkerStarter: Sendable {
   typealias Started = (slot: Int, result: Result<ChildWorker, ProcessError>)
 
-  private struct State {
+  struct State {
     /// Slots that no thread has taken on yet.
     var wanted: [Int] = []
     var hasThread = false
     var started: [Started] = []
     var isOver = false
+    /// Other files may have the descriptors of what is started.
+    var isAbandoned = false
   }
-  private let state = Locked(State())
+  let state = Locked(State())
   private let command: SpawnRequest
   private let doorbell: Bell
   private let notice: Bell
@@ -52,14 +54,17 @@ final class WorkerStarter: Sendable {
   }
 
   /// Nothing more is wanted: what is started yet is ended.
-  func end() {
+  ///
+  /// - Parameter abandoning: Whether another part of the program has closed descriptors.
+  func end(abandoning: Bool = false) {
     let left = state.withLock { state in
       state.isOver = true
+      if abandoning { state.isAbandoned = true }
       state.wanted = []
       defer { state.started = [] }
       return state.started
     }
-    Self.kill(left)
+    kill(left)
   }
 
   private func work() {
@@ -75,12 +80,14 @@ final class WorkerStarter: Sendable {
         if !state.isOver { state.started += started }
         return state.isOver
       }
-      if isOver { Self.kill(started) } else { notice.ring() }
+      if isOver { kill(started) } else { notice.ring() }
     }
   }
 
-  private static func kill(_ started: [Started]) {
+  private func kill(_ started: [Started]) {
+    let isAbandoned = state.withLock { $0.isAbandoned }
     for case (_, .success(let child)) in started {
+      if isAbandoned { child.abandonDescriptors() }
       child.kill()
       _ = child.process.wait()
     }

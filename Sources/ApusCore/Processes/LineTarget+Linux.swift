@@ -1,3 +1,4 @@
+import CApus
 import Glibc
 import Synchronization
 
@@ -25,9 +26,17 @@ package final class LineTarget: Sendable {
     var isInsideLine = false
   }
 
+  /// The state in one process. A fork has none of its threads, may find its lock taken, and leaves what is kept to the
+  /// process that kept it.
+  private final class InProcess: Sendable {
+    let forks = apus_fork_count()
+    let state = Locked(State())
+  }
+
   private let descriptor: Int32
   private let isSocket: Bool
-  private let state = Locked(State())
+  /// Retained.
+  private let current = Atomic(Unmanaged.passRetained(InProcess()))
   private let keptCount = Atomic<Int>(0)
   private let lossError = Atomic<Int32>(0)
 
@@ -38,13 +47,38 @@ package final class LineTarget: Sendable {
     isSocket = fstat(descriptor, &information) == 0 && information.st_mode & S_IFMT == S_IFSOCK
   }
 
-  package var isCongested: Bool { keptCount.load(ordering: .relaxed) > Self.congestion }
+  package var isCongested: Bool {
+    // In a fork the count is the other process's until somebody looks closer.
+    keptCount.load(ordering: .relaxed) > Self.congestion && withState { $0.kept.count } > Self.congestion
+  }
 
   /// Whether everything is written or dropped.
   package var isSettled: Bool { keptCount.load(ordering: .relaxed) == 0 }
 
+  deinit { current.load(ordering: .acquiring).release() }
+
+  private func withState<Result>(_ body: (inout State) -> Result) -> Result {
+    inThisProcess.state.withLock(body)
+  }
+
+  private var inThisProcess: InProcess {
+    let known = current.load(ordering: .acquiring)
+    let before = known.takeUnretainedValue()
+    if before.forks == apus_fork_count() { return before }
+    let made = InProcess()
+    return made.state.withLock { _ in
+      let (isOurs, other) = current.compareExchange(
+        expected: known, desired: .passUnretained(made), ordering: .acquiringAndReleasing)
+      guard isOurs else { return other.takeUnretainedValue() }
+      // The one before is never released: threads of the other process were at it.
+      _ = Unmanaged.passRetained(made)
+      keptCount.store(0, ordering: .relaxed)
+      return made
+    }
+  }
+
   /// Whether nobody will ever read what is written: the other end of the pipe is closed.
-  package var isBroken: Bool { state.withLock { $0.isBroken } }
+  package var isBroken: Bool { withState { $0.isBroken } }
 
   /// Why something could not be written although somebody reads (a full disk), as an errno; 0: nothing was lost so.
   package var loss: Int32 { lossError.load(ordering: .relaxed) }
@@ -66,7 +100,7 @@ package final class LineTarget: Sendable {
     guard let last = bytes.last else { return }
     let newline = UInt8(ascii: "\n")
     let writer = writer.map { ObjectIdentifier($0) }
-    state.withLock { state in
+    withState { state in
       if state.isBroken { return }
       if state.writer != writer {
         // Its line was cut, and so ended, by another.
@@ -138,7 +172,7 @@ package final class LineTarget: Sendable {
   package func settle() {
     guard keptCount.load(ordering: .relaxed) > 0 else { return }
     let done = NativeSemaphore()
-    let mustWait = state.withLock { state in
+    let mustWait = withState { state in
       if state.kept.isEmpty && !state.isWriting { return false }
       state.waiting.append(done)
       return true
@@ -149,7 +183,7 @@ package final class LineTarget: Sendable {
   /// The writing thread's life: it ends when nothing is kept.
   private func writeKept() {
     while true {
-      let piece: [UInt8]? = state.withLock { state in
+      let piece: [UInt8]? = withState { state in
         if state.kept.isEmpty || state.isBroken {
           drop(&state)
           state.isWriting = false
@@ -167,7 +201,7 @@ package final class LineTarget: Sendable {
           rest = .init(rebasing: rest.dropFirst(written))
         }
       }
-      state.withLock { state in
+      withState { state in
         state.isBroken = isBroken
         state.kept.removeFirst(piece.count)
         keptCount.store(state.kept.count, ordering: .relaxed)

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A task that was given to a pool with `submit`.
 public final class TaskHandle<Output: Codable & Sendable>: Sendable {
   /// How far a task is.
@@ -71,10 +73,15 @@ public final class TaskHandle<Output: Codable & Sendable>: Sendable {
   /// Throws `TaskError` if the task failed, `CancellationError` if it was cancelled.
   @available(*, noasync, message: "await `value`")
   public func wait() throws -> Output {
-    if case .begun(let engine, _, _) = source { engine.tellForks() }
-    completion.wait()
+    waitUntilOver()
     if case .begun(let engine, _, _) = source { engine.settleOutput() }
     return try finishedValue()
+  }
+
+  private func waitUntilOver() {
+    if completion.isOver { return }
+    if case .begun(let engine, _, _) = source, engine.tellForks() { return }
+    completion.wait()
   }
 
   private func finishedValue() throws -> Output {
@@ -115,32 +122,31 @@ public final class TaskHandle<Output: Codable & Sendable>: Sendable {
 
 /// Something that is over once, and whoever waits for it: threads and tasks.
 private final class Completion: Sendable {
-  private struct State {
-    var isOver = false
-    var suspended: [UnsafeContinuation<Void, Never>] = []
-  }
-  private let state = Locked(State())
+  private let suspended = Locked<[UnsafeContinuation<Void, Never>]>([])
   private let done = NativeSemaphore()
+  // Not behind the lock, which a fork may find taken.
+  private let isFinished = Atomic<Bool>(false)
 
-  var isOver: Bool { state.withLock { $0.isOver } }
+  var isOver: Bool { isFinished.load(ordering: .acquiring) }
 
   func finish() {
-    let suspended = state.withLock { state in
-      state.isOver = true
-      defer { state.suspended = [] }
-      return state.suspended
+    let suspended = suspended.withLock { suspended in
+      isFinished.store(true, ordering: .releasing)
+      defer { suspended = [] }
+      return suspended
     }
     for continuation in suspended { continuation.resume() }
     done.signal()
   }
 
   func suspend() async {
-    await withUnsafeContinuation { continuation in
-      let isOver = state.withLock { state in
-        if !state.isOver { state.suspended.append(continuation) }
-        return state.isOver
+    await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+      let mustWait = suspended.withLock { suspended in
+        if isOver { return false }
+        suspended.append(continuation)
+        return true
       }
-      if isOver { continuation.resume() }
+      if !mustWait { continuation.resume() }
     }
   }
 

@@ -14,13 +14,17 @@ package final class WorkerLoop: @unchecked Sendable {
   package static var current: WorkerLoop? {
     if let ofWorker { return ofWorker }
     // No lock where there never was a thread that serves.
-    return hasServed.load(ordering: .acquiring) ? ofThread.withLock { $0 } : nil
+    guard hasServed.load(ordering: .acquiring) else { return nil }
+    // That of another thread for what a body has started elsewhere.
+    return ofThreads.withLock { loops in
+      (loops.last { pthread_equal($0.thread, pthread_self()) != 0 } ?? loops.last)?.loop
+    }
   }
 
   // Sound: set while the process has one thread, and never again.
   nonisolated(unsafe) private static var ofWorker: WorkerLoop?
-  /// A rank's, which come and go while other threads look.
-  private static let ofThread = Locked<WorkerLoop?>(nil)
+  /// A rank's, which come and go while other threads look. More than one while a task goes on whose pool is gone.
+  private static let ofThreads = Locked<[(thread: pthread_t, loop: WorkerLoop)]>([])
   private static let hasServed = Atomic<Bool>(false)
 
   package typealias MakeRunner = (UnsafeRawBufferPointer) throws -> any ElementRunner
@@ -177,9 +181,9 @@ package final class WorkerLoop: @unchecked Sendable {
     WorkerEntry.publishIdentity(channel)
     channel.ready.pointee.store(Channel.magic, ordering: .releasing)
     notify()
-    Self.ofThread.withLock { $0 = self }
+    Self.ofThreads.withLock { $0.append((pthread_self(), self)) }
     Self.hasServed.store(true, ordering: .releasing)
-    defer { Self.ofThread.withLock { $0 = nil } }
+    defer { Self.ofThreads.withLock { loops in loops.removeAll { $0.loop === self } } }
     do { try run { isAbandoned.load(ordering: .relaxed) } } catch is CancellationError {}
   }
 

@@ -13,8 +13,8 @@ extern uint64_t apus_forks;
 static inline uint64_t apus_fork_count(void) { return apus_forks; }
 
 /// Has each fork happen while the mutex is free of other threads, so that a fork finds what it guards whole, and the
-/// mutex free. Until `apus_fork_forget_mutex`.
-void apus_fork_guard_mutex(pthread_mutex_t *mutex);
+/// mutex free. `*waiting` counts a fork that waits for it. Until `apus_fork_forget_mutex`.
+void apus_fork_guard_mutex(pthread_mutex_t *mutex, intptr_t *waiting);
 void apus_fork_forget_mutex(pthread_mutex_t *mutex);
 
 /// Has each fork (of the calling thread alone, or of any) get a copy of its own of the mapping of `apus_memory_map`

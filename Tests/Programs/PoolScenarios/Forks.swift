@@ -65,6 +65,63 @@ enum Forks {
 
   struct Odd: Error, Codable { var number: Int }
 
+  /// A fork just after a handle's task was cancelled, when its end is known and not told yet.
+  static func cancelled() throws {
+    let pool = try ProcessPool(workers: 1)
+    let long = pool.submit(0) { (n: Int) -> Int in
+      while !PoolTask.isCancelled { usleep(1000) }
+      return n
+    }
+    // The runtime makes types the first time that they are used, and in a fork meanwhile they never get ready.
+    let first = pool.submit(20, Descriptors.slowly)
+    first.cancel()
+    do { _ = try first.wait() } catch is CancellationError {}
+    fflush(nil)
+    for round in 0..<30 {
+      let handle = pool.submit(20, Descriptors.slowly)
+      handle.cancel()
+      let child = fork()
+      if child == 0 {
+        alarm(20)
+        do { _ = try handle.wait() } catch is CancellationError { _exit(3) }
+        _exit(4)
+      }
+      var status: Int32 = 0
+      waitpid(child, &status, 0)
+      if status != 3 << 8 { print("child \(round) ended with \(status)") }
+    }
+    long.cancel()
+    pool.shutdown()
+  }
+
+  /// A fork while nobody reads what tasks of its parent have printed, and a pool of its own that prints elsewhere.
+  static func output() throws {
+    let output = dup(1)
+    let unread = Output.redirectOutput()
+    let pool = try ProcessPool(workers: 1)
+    func speak(_ text: String, _ count: Int, in pool: ProcessPool) throws {
+      _ = try pool.run(Speech(text: text, count: count)) { (speech: Speech) -> Int in
+        for _ in 0..<speech.count { print(speech.text) }
+        return 0
+      }
+    }
+    try speak(String(repeating: "p", count: 100), 5_000, in: pool)
+    let child = fork()
+    if child == 0 {
+      alarm(30)
+      dup2(output, 1)
+      try withProcessPool(workers: 1) { try speak("child", 3, in: $0) }
+      _exit(0)
+    }
+    var status: Int32 = 0
+    waitpid(child, &status, 0)
+    printError("child ended \(status)")
+    close(unread)
+    _exit(0)
+  }
+
+  struct Speech: Codable { var text: String, count: Int }
+
   /// A fork of the program, with a copy of the pool, uses it and lets it go, while tasks run here.
   static func parent() throws {
     var pool: ProcessPool? = try ProcessPool(workers: 2)

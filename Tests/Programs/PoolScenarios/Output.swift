@@ -57,7 +57,7 @@ enum Output {
   }
 
   /// Makes standard output a pipe. Returns its other end.
-  private static func redirectOutput() -> Int32 {
+  static func redirectOutput() -> Int32 {
     let pipe = UnsafeMutablePointer<Int32>.allocate(capacity: 2)
     guard Glibc.pipe(pipe) == 0 else { exit(3) }
     dup2(pipe[1], 1)

@@ -17,5 +17,20 @@ enum SlowBacktrace {
     }
   }
 
+  /// The signal of a fault that is sent: it passes, and the next task has its limit.
+  static func sent() async throws {
+    try await withProcessPool(workers: 1) { (pool) async throws in
+      let process = try await pool.run(0) { (_: Int) -> Int32 in
+        kill(getpid(), SIGABRT)
+        return getpid()
+      }
+      do {
+        _ = try await pool.run(0, timeLimit: .milliseconds(100)) { (n: Int) -> Int in
+          while true { usleep(1000) }
+        }
+      } catch let error as TaskError { print(error.code, pool.processIdentifiers != [process]) }
+    }
+  }
+
   private static func trap(_ n: Int) -> Int { fatalError("the dam breaks") }
 }
