@@ -1,3 +1,4 @@
+import CApus
 import Glibc
 import Synchronization
 
@@ -5,9 +6,6 @@ import Synchronization
 ///
 /// Nobody who writes waits for whoever reads: what can't be written at once is kept, and a thread writes it.
 package final class LineTarget: Sendable {
-  package static let standardOutput = LineTarget(1)
-  package static let standardError = LineTarget(2)
-
   /// With so much kept, relays should read no more.
   private static let congestion = 1 << 20
   /// A descriptor that is ready takes this much without blocking, and keeps it in one piece (PIPE_BUF).
@@ -21,7 +19,7 @@ package final class LineTarget: Sendable {
     /// Signalled when all that is kept was written.
     var waiting: [NativeSemaphore] = []
     /// Who wrote last, and whether that was not the end of a line.
-    var writer: ObjectIdentifier?
+    var writer: UInt64?
     var isInsideLine = false
   }
 
@@ -59,13 +57,14 @@ package final class LineTarget: Sendable {
   ///
   /// A line that another writer has left open is ended first: it is cut, but nothing is mixed into it.
   ///
-  /// - Parameter isContinued: Whether this goes on with a line that `writer` has begun.
+  /// - Parameters:
+  ///   - writer: A number that is its alone (`newWriter`).
+  ///   - isContinued: Whether this goes on with a line that `writer` has begun.
   package func write(
-    _ bytes: UnsafeRawBufferPointer, from writer: AnyObject? = nil, isContinued: Bool = false
+    _ bytes: UnsafeRawBufferPointer, from writer: UInt64? = nil, isContinued: Bool = false
   ) {
     guard let last = bytes.last else { return }
     let newline = UInt8(ascii: "\n")
-    let writer = writer.map { ObjectIdentifier($0) }
     state.withLock { state in
       if state.isBroken { return }
       if state.writer != writer {
@@ -77,6 +76,10 @@ package final class LineTarget: Sendable {
       put(bytes, &state)
     }
   }
+
+  /// Not an address: the next writer may have that of one that has left a line open.
+  static func newWriter() -> UInt64 { writers.add(1, ordering: .relaxed).newValue }
+  private static let writers = Atomic<UInt64>(0)
 
   private func put(_ bytes: UnsafeRawBufferPointer, _ state: inout State) {
     if state.isBroken { return }
@@ -114,7 +117,8 @@ package final class LineTarget: Sendable {
   /// That the descriptor was ready is not enough: another program that writes to the same pipe may have filled it since.
   /// And whether calls block is a property of the open file, which that program shares, so it is not ours to change. A
   /// pipe or a terminal can be opened once more, with that property of its own: for this write alone, since whoever reads
-  /// waits until the last who could write is gone.
+  /// waits until the last who could write is gone. What else opens (a device, the master of a terminal) may be another
+  /// file than ours.
   private func wayThatNeverBlocks() -> Way? {
     let asItIs = Way(number: descriptor, opened: nil)
     var information = stat()
@@ -123,6 +127,10 @@ package final class LineTarget: Sendable {
     let kind = information.st_mode & S_IFMT
     guard kind == S_IFIFO || kind == S_IFCHR, fcntl(descriptor, F_GETFL) & O_NONBLOCK == 0 else {
       return asItIs
+    }
+    if kind == S_IFCHR {
+      if apus_is_memory_device(information.st_rdev) { return asItIs }
+      guard isatty(descriptor) == 1, !apus_is_terminal_master(descriptor) else { return nil }
     }
     let again = open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
     // ENXIO: nobody reads the pipe, which the write will say.
