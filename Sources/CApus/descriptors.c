@@ -9,15 +9,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 void apus_reserve_standard_streams(void) {
   for (int stream = 0; stream <= 2; stream++) {
     if (fcntl(stream, F_GETFD) >= 0) continue;
-    // Reading and writing an O_PATH descriptor fails with EBADF, as it did before.
-    int number = open("/", O_PATH | O_CLOEXEC);
+    // Reading and writing an O_PATH descriptor fails with EBADF, as it did before. Not a folder where there is another
+    // file: with one, `openat` and `fchdir` lead out of a later chroot.
+    int number = open("/dev/null", O_PATH | O_CLOEXEC);
+    if (number < 0) number = open("/", O_PATH | O_CLOEXEC);
     // Another thread has been here.
     if (number > 2) close(number);
   }
@@ -49,6 +53,13 @@ int apus_eventfd(unsigned initial_value) {
   int number = eventfd(initial_value, EFD_CLOEXEC | EFD_NONBLOCK);
   return number >= 0 ? number : -errno;
 }
+
+bool apus_is_terminal_master(int descriptor) {
+  unsigned number;
+  return ioctl(descriptor, TIOCGPTN, &number) == 0;
+}
+
+bool apus_is_memory_device(dev_t device) { return major(device) == 1; }
 
 int apus_nothing(void) {
   apus_reserve_standard_streams();

@@ -72,8 +72,10 @@ static void in_child(void) {
 
 static void install(void) { pthread_atfork(before_fork, in_parent, in_child); }
 
+void apus_fork_watch(void) { pthread_once(&once, install); }
+
 void apus_fork_guard_mutex(pthread_mutex_t *mutex, intptr_t *waiting) {
-  pthread_once(&once, install);
+  apus_fork_watch();
   pthread_mutex_lock(&registry);
   if (mutexes.count == mutexes.room) {
     size_t room = mutexes.room ? 2 * mutexes.room : 16;
@@ -97,7 +99,7 @@ void apus_fork_forget_mutex(pthread_mutex_t *mutex) {
 }
 
 void apus_fork_detaches(void *base, size_t head, size_t ring, size_t zero, size_t one, bool of_any_thread) {
-  pthread_once(&once, install);
+  apus_fork_watch();
   struct shared *shared = of_any_thread ? &of_process : &of_thread;
   *shared = (struct shared){.base = base, .head = head, .ring = ring, .zero = zero, .one = one};
 }

@@ -81,13 +81,23 @@ int apus_wait(pid_t pid, int pidfd, int options, struct apus_exit *result) {
   return 0;
 }
 
+/// Whether a child's number is still its own. It is anybody's once the child is reaped, which somebody else may have
+/// done: SIGCHLD is ignored, or another part of the program waits for any child.
+static int is_unreaped(pid_t pid) {
+  siginfo_t info;
+  int failed;
+  do failed = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
+  while (failed && errno == EINTR);
+  return !failed;
+}
+
 int apus_signal(pid_t pid, int pidfd, int signal) {
   if (pidfd >= 0) {
     if (syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0) return 0;
-    // Not a pidfd, but what another part of the program has put in its place: the child is not reaped, so its number is
-    // its own.
+    // Not a pidfd, but what another part of the program has put in its place: the child's number is left.
     if (errno != ENOSYS && errno != EBADF && errno != EINVAL) return errno;
   }
+  if (!is_unreaped(pid)) return ESRCH;
   return kill(pid, signal) == 0 ? 0 : errno;
 }
 
@@ -96,9 +106,8 @@ int apus_signal_group(pid_t pid, int pidfd, int signal) {
     // From Linux 6.9. It means the group that this very process led, even when the number is reused.
     if (syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, PIDFD_SIGNAL_PROCESS_GROUP) == 0) return 0;
     if (errno == ESRCH) return ESRCH;
-    // If somebody reaped the child behind our back, its number may be anybody's by now.
-    if (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) != 0 && errno == ESRCH) return ESRCH;
   }
+  if (!is_unreaped(pid)) return ESRCH;
   return kill(-pid, signal) == 0 ? 0 : errno;
 }
 

@@ -78,7 +78,8 @@ struct launch {
 ///
 /// Signals that were ignored when the program was started stay ignored (nohup): what the program has changed since then is
 /// its own matter, or children would differ by when they were started. But not SIGPIPE: many a runtime ignores it for
-/// itself, and filters (`yes | head`) that inherit that never end. Where nobody knows how it was at the start (the library
+/// itself, and filters (`yes | head`) that inherit that never end. Nor SIGCHLD: a daemon ignores it for its own children,
+/// and a program that inherits that can't learn how those that it starts ended. Where nobody knows how it was at the start (the library
 /// was loaded later), what is ignored now stays so.
 RUNS_IN_CHILD static void reset_signals(void) {
   for (int number = 1; number <= KERNEL_SIGNALS; number++) {
@@ -88,7 +89,7 @@ RUNS_IN_CHILD static void reset_signals(void) {
     if (syscall(SYS_rt_sigaction, number, NULL, action, KERNEL_SIGSET_BYTES) != 0) continue;
     uintptr_t handler = action[0];
     bool is_ignored = apus_entry_is_installed() ? apus_was_ignored_at_start(number) : handler == (uintptr_t)SIG_IGN;
-    uintptr_t wanted = (uintptr_t)(is_ignored && number != SIGPIPE ? SIG_IGN : SIG_DFL);
+    uintptr_t wanted = (uintptr_t)(is_ignored && number != SIGPIPE && number != SIGCHLD ? SIG_IGN : SIG_DFL);
     if (handler == wanted) continue;
     for (size_t word = 0; word < 8; word++) action[word] = 0;
     action[0] = wanted;
@@ -179,6 +180,12 @@ RUNS_IN_CHILD static int run_child(void *argument) {
   }
 
   reset_signals();
+
+  // Before a descriptor can lie on its number.
+  if (request->working_directory == NULL && request->folder >= 0 && syscall(SYS_fchdir, request->folder) != 0 &&
+      !request->is_in_folder) {
+    fail(launch, APUS_SPAWN_STEP_DIRECTORY, errno);
+  }
 
   int error = map_descriptors(launch);
   if (error != 0) fail(launch, APUS_SPAWN_STEP_DESCRIPTORS, error);

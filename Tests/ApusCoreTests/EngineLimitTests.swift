@@ -65,6 +65,22 @@ import Testing
     }
   }
 
+  /// A fault that the program's own handler survived, before the task at the head, is no reason to kill its worker; one
+  /// in that task is, once its backtrace has had its time.
+  @Test(arguments: [false, true]) func aFaultCountsForTheTaskThatRaisedIt(isInHead: Bool) throws {
+    let fake = try FakeWorker()
+    try withEngine(fake) { engine in
+      try fake.give(makeJob(limit: Self.hour), 1)
+      let now = apus_now()
+      fake.theirs.crashed.pointee.store(isInHead ? now + 1 : now - 1, ordering: .relaxed)
+      fake.theirs.begun.pointee.store(now, ordering: .relaxed)
+      fake.theirs.progress.pointee.store(1, ordering: .releasing)
+      engine.enforceLimits(now: now + 2 * Self.hour)
+      #expect(fake.worker.isKilled == isInHead)
+      #expect((fake.worker.stop?.sequence == 0) != isInHead)
+    }
+  }
+
   /// A worker that does not begin is ended, and what it was given goes elsewhere.
   @Test func aWorkerThatDoesNotBeginIsEndedWithNothingInHand() throws {
     let fake = try FakeWorker()

@@ -1,4 +1,5 @@
 import ApusCore
+import CApus
 import Glibc
 import Testing
 
@@ -40,6 +41,29 @@ struct ProcessesChildTests {
     #expect(!child.signal(SIGTERM))
     #expect(!child.signalGroup(SIGTERM))
     #expect(!child.killRemainingGroup())
+  }
+
+  /// Its number may be another process's by now: here it is that of a process that was never a child.
+  @Test("a child that somebody else has reaped is not signalled by its number", arguments: [false, true])
+  func reapedByOthers(isGroup: Bool) throws {
+    // 0: some file that is no pidfd.
+    for pidfd: Int32 in [-1, 0] {
+      let signal = isGroup ? apus_signal_group : apus_signal
+      #expect(signal(isGroup ? getpgrp() : getppid(), pidfd, 0) == ESRCH)
+    }
+  }
+
+  @Test("what stands in for a closed stream is no way to other files")
+  func closedStreams() async {
+    await #expect(processExitsWith: .success) {
+      close(0)
+      _ = try OwnedDescriptor.pipe()
+      #expect(fcntl(0, F_GETFD) >= 0)
+      #expect(openat(0, "etc/passwd", O_RDONLY) < 0 && errno == ENOTDIR)
+      #expect(fchdir(0) < 0 && errno == ENOTDIR)
+      var byte: UInt8 = 0
+      #expect(read(0, &byte, 1) < 0 && errno == EBADF)
+    }
   }
 
   @Test("a child leads its own group if asked, and is in ours if not", arguments: [true, false])

@@ -241,4 +241,36 @@ extension ProcessesLineRelayTests {
     say("a line\n", secondSource, other)
     #expect(readAll(reading) == "name? \na line\nagain? yes\na line\n")
   }
+
+  @Test("what another relay has left open is ended, though it is gone")
+  func openLinesOfTheDead() throws {
+    let (reading, writing) = try OwnedDescriptor.pipe()
+    try reading.setNonBlocking()
+    let target = LineTarget(writing.number)
+    for _ in 0..<50 {
+      let (end, source) = try OwnedDescriptor.pipe()
+      let relay = try LineRelay(source: end, target: target)
+      #expect(write(source.number, "cut", 3) == 3)
+      #expect(relay.drain())
+      relay.forwardOpenLine()
+    }
+    #expect(readAll(reading) == Array(repeating: "cut", count: 50).joined(separator: "\n"))
+  }
+
+  @Test("the master of a terminal is written to, not that of a new one")
+  func terminalMaster() throws {
+    let master = OwnedDescriptor(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC))
+    // TIOCSPTLCK and TIOCGPTN, which Swift does not import.
+    var (isLocked, number): (Int32, Int32) = (0, -1)
+    try #require(ioctl(master.number, 0x4004_5431, &isLocked) == 0)
+    try #require(ioctl(master.number, 0x8004_5430, &number) == 0)
+    let slave = OwnedDescriptor(open("/dev/pts/\(number)", O_RDWR | O_NOCTTY | O_CLOEXEC))
+    let target = LineTarget(master.number)
+    "typed\n".utf8.withContiguousStorageIfAvailable { target.write(.init($0)) }
+    var ready = pollfd(fd: slave.number, events: Int16(POLLIN), revents: 0)
+    try #require(poll(&ready, 1, 30_000) == 1)
+    var bytes = [UInt8](repeating: 0, count: 100)
+    let count = read(slave.number, &bytes, bytes.count)
+    #expect(String(decoding: bytes[..<max(0, count)], as: UTF8.self) == "typed\n")
+  }
 }

@@ -67,6 +67,53 @@ private final class Dog: Animal {
   }
 }
 
+private class Shape: Codable {
+  var name: String
+  fileprivate enum Keys: String, CodingKey { case after, attributes, name, sides, second, first }
+  init(name: String) { self.name = name }
+
+  required init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Keys.self)
+    let attributes = try container.nestedContainer(keyedBy: Keys.self, forKey: .attributes)
+    name = try attributes.decode(String.self, forKey: .name)
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Keys.self)
+    var attributes = container.nestedContainer(keyedBy: Keys.self, forKey: .attributes)
+    try attributes.encode("", forKey: .name)
+    try attributes.encode(name, forKey: .name)
+  }
+}
+
+/// Writes into the same nested containers as its base.
+private final class Polygon: Shape {
+  var sides: [Int]
+  init(name: String, sides: [Int]) {
+    self.sides = sides
+    super.init(name: name)
+  }
+
+  required init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Keys.self)
+    let attributes = try container.nestedContainer(keyedBy: Keys.self, forKey: .attributes)
+    let inner = try attributes.nestedContainer(keyedBy: Keys.self, forKey: .sides)
+    sides = try inner.decode([Int].self, forKey: .first) + inner.decode([Int].self, forKey: .second)
+    try super.init(from: decoder)
+  }
+
+  override func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Keys.self)
+    try container.encode(1, forKey: .after)
+    var attributes = container.nestedContainer(keyedBy: Keys.self, forKey: .attributes)
+    var first = attributes.nestedContainer(keyedBy: Keys.self, forKey: .sides)
+    try first.encode(Array(sides.prefix(1)), forKey: .first)
+    try super.encode(to: encoder)
+    var second = attributes.nestedContainer(keyedBy: Keys.self, forKey: .sides)
+    try second.encode(Array(sides.dropFirst()), forKey: .second)
+  }
+}
+
 private struct Nested: Codable, Equatable {
   var child: [Entries]
   enum Keys: String, CodingKey { case child, twice }
@@ -84,7 +131,7 @@ private struct Nested: Codable, Equatable {
 
   init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Keys.self)
-    #expect(try container.decode([String].self, forKey: .twice) == ["second"])
+    #expect(try container.decode([String].self, forKey: .twice) == ["second", "first"])
     child = try container.decode([Entries].self, forKey: .child)
     #expect(container.allKeys.count == 2)
   }
@@ -112,6 +159,18 @@ private struct Nested: Codable, Equatable {
       let dog = try wireRoundTrip([Dog(name: "Rex", owner: "Ann")])[0]
       #expect(dog.name == "Rex" && dog.owner == "Rex")
     }
+  }
+
+  @Test func aClassAndItsBaseInTheSameNestedContainer() throws {
+    for sides in [[1, 2, 3], []] {
+      let polygon = try wireRoundTrip([Polygon(name: "Tri", sides: sides)])[0]
+      #expect(polygon.name == "Tri" && polygon.sides == sides)
+      let same = try JSONDecoder().decode(
+        Polygon.self, from: JSONEncoder().encode(Polygon(name: "Tri", sides: sides)))
+      #expect(same.name == "Tri" && same.sides == sides)
+    }
+    let nested = Nested([Entries([])])
+    #expect(try JSONDecoder().decode(Nested.self, from: JSONEncoder().encode(nested)) == nested)
   }
 
   /// Many keys, none of them twice, in another order than in the container before.

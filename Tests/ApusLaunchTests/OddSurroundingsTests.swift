@@ -52,6 +52,14 @@ extension LaunchTests {
       #expect(bad.status == .exited(7) && bad.errors.contains("exit code 7"), "\(bad)")
     }
 
+    /// Ranks that start programs are to learn how those ended.
+    @Test func ignoredChildSignalsAreNotInherited() async throws {
+      let run = try await runOddly(
+        ["ignore=\(SIGCHLD)"], apus, ["launch", "-n", "1", "--", "grep", "SigIgn", "/proc/self/status"])
+      let mask = run.output.split { $0.isWhitespace }.last.flatMap { UInt64($0, radix: 16) }
+      #expect(mask.map { $0 & 1 << (SIGCHLD - 1) } == 0, "\(run)")
+    }
+
     /// Nothing is left for a process 1 that reaps nobody, however a launch ends.
     @Test(
       .enabled(if: geteuid() == 0),

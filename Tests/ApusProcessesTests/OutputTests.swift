@@ -44,6 +44,16 @@ extension ProcessPoolTests {
       #expect(run.errors == "0\ntimeLimitExceeded\n2\n3\nended\n")
     }
 
+    @Test func thoseWhoAwaitResultsBehindUnreadOutputShareAThread() async throws {
+      let run = try await runScenario("unread output of many")
+      #expect(!run.timedOut && run.errors == "few\n", "\(run)")
+    }
+
+    @Test func aForkDoesNotWaitForItsParentsOutput() async throws {
+      let run = try await runScenario("fork with kept output")
+      #expect(!run.timedOut && run.errors == "line 0\nline 1\nline 2\n[0, 1, 2]\nended\n", "\(run)")
+    }
+
     @Test func aWallClockThatIsSetBackHoldsNothingUp() async throws {
       let run = try await runScenario("clock set back")
       #expect(!run.timedOut && run.status == .exited(0) && run.errors == "ended\n", "\(run)")

@@ -138,7 +138,7 @@ package final class HostedWorker {
     }
     let consumed = tasks.position &- UInt64(tasks.capacity - space)
     let isReady = channel.ready.pointee.load(ordering: .acquiring) == Channel.magic
-    let isCrashed = channel.crashed.pointee.load(ordering: .relaxed) != 0
+    let isCrashed = channel.hasCrashedInHead
     let isUrgent =
       space == tasks.capacity || count >= Self.gathered || answer != ChannelFrame.none || isLast
       || isReady != toldReady || isCrashed != toldCrash || lastProgress != nil

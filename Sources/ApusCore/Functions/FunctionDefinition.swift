@@ -28,7 +28,9 @@ package final class FunctionDefinition: Sendable {
   /// Has `notice` posted once nobody can call the function any more, if it is a large one.
   func whenUnused(_ notice: UnusedNotice) {
     watchers?.withLock { watchers in
-      if !watchers.contains(where: { $0.notice === notice }) { watchers.append(Watcher(notice: notice)) }
+      if watchers.contains(where: { $0.notice === notice }) { return }
+      watchers.removeAll { $0.notice == nil }  // of pools that are gone
+      watchers.append(Watcher(notice: notice))
     }
   }
 

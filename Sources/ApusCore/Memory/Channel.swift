@@ -67,6 +67,12 @@ package final class Channel: @unchecked Sendable {
   package var begun: SharedWord { word(5, 1) }
   /// When a fault of the worker raised a signal, or 0: it is at its backtrace, and then ends. Nanoseconds, monotonic.
   package var crashed: SharedWord { word(5, 2) }
+  /// Whether it did so in the element that was begun last, of a call with a time limit. A fault before that was survived:
+  /// the program's own handler has dealt with it.
+  package var hasCrashedInHead: Bool {
+    let crashed = crashed.pointee.load(ordering: .relaxed)
+    return crashed != 0 && crashed >= begun.pointee.load(ordering: .relaxed)
+  }
   /// The parts of the `FunctionCode` of the function at hand.
   package func function(_ part: Int) -> SharedWord { word(6, 5 + part) }
   /// The same, as whoever reads the channel has it.

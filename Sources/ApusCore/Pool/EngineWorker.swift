@@ -193,7 +193,7 @@ final class EngineWorker {
 
   /// Whether a fault has ended the task at the head, so that no limit does. Its worker says so before it makes a
   /// backtrace, which takes its time.
-  var hasCrashed: Bool { channel.crashed.pointee.load(ordering: .relaxed) != 0 }
+  var hasCrashed: Bool { channel.hasCrashedInHead }
 
   /// How long a backtrace may take.
   private static let backtraceLimit: UInt64 = 30_000_000_000

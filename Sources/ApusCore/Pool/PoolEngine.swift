@@ -226,15 +226,14 @@ package final class PoolEngine: @unchecked Sendable {
   /// What tasks printed is written before their results are seen. Blocks until it is, or for a moment only if nobody
   /// reads it.
   func settleOutput() {
-    LineTarget.standardOutput.settle()
-    LineTarget.standardError.settle()
+    StandardStreams.withCurrent { $0.settle() }
   }
 
   /// The same without blocking the caller's thread, which may be one of the few cooperative ones.
   @inline(__always)
   func outputIsSettled() async {
-    if LineTarget.standardOutput.isSettled, LineTarget.standardError.isSettled { return }
-    await NativeThread.run(name: "apus-settle") { self.settleOutput() }
+    if StandardStreams.withCurrent({ $0.isSettled }) { return }
+    await StandardStreams.settled()
   }
 
   /// What has come back to a job that is complete: nothing is added after that.

@@ -111,8 +111,8 @@ package final class ChildProcess: Sendable {
     }
   }
 
-  /// How the child ended, if it has, and kills what it left in its group as `reap()` does. It is not reaped: until then
-  /// its number can't be another process's.
+  /// How the child ended, if it has, and kills what it left in its group as `reap()` does. We do not reap it: until
+  /// somebody does, its number can't be another process's.
   package func ended() -> ExitStatus? {
     state.withLock { state in
       if let status = state.status { return status }

@@ -14,6 +14,7 @@ package final class LineRelay: Sendable {
 
   private let source: OwnedDescriptor
   private let target: LineTarget?
+  private let writer = LineTarget.newWriter()
   private let holdsLines: Bool
   private let observer: (@Sendable (UnsafeRawBufferPointer) -> Void)?
   private let state = Locked(State())
@@ -138,7 +139,7 @@ package final class LineRelay: Sendable {
   private func forward(_ count: Int, _ state: inout State) {
     if count == 0 { return }
     let piece = UnsafeRawBufferPointer(rebasing: state.pointer[..<count])
-    target?.write(piece, from: self, isContinued: state.isInsideLine)
+    target?.write(piece, from: writer, isContinued: state.isInsideLine)
     state.isInsideLine = piece[count - 1] != UInt8(ascii: "\n")
     observer?(piece)
     state.filled -= count

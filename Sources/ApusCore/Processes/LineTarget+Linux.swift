@@ -6,9 +6,6 @@ import Synchronization
 ///
 /// Nobody who writes waits for whoever reads: what can't be written at once is kept, and a thread writes it.
 package final class LineTarget: Sendable {
-  package static let standardOutput = LineTarget(1)
-  package static let standardError = LineTarget(2)
-
   /// With so much kept, relays should read no more.
   private static let congestion = 1 << 20
   /// A descriptor that is ready takes this much without blocking, and keeps it in one piece (PIPE_BUF).
@@ -22,21 +19,13 @@ package final class LineTarget: Sendable {
     /// Signalled when all that is kept was written.
     var waiting: [NativeSemaphore] = []
     /// Who wrote last, and whether that was not the end of a line.
-    var writer: ObjectIdentifier?
+    var writer: UInt64?
     var isInsideLine = false
-  }
-
-  /// The state in one process. A fork has none of its threads, may find its lock taken, and leaves what is kept to the
-  /// process that kept it.
-  private final class InProcess: Sendable {
-    let forks = apus_fork_count()
-    let state = Locked(State())
   }
 
   private let descriptor: Int32
   private let isSocket: Bool
-  /// Retained.
-  private let current = Atomic(Unmanaged.passRetained(InProcess()))
+  private let state = Locked(State())
   private let keptCount = Atomic<Int>(0)
   private let lossError = Atomic<Int32>(0)
 
@@ -47,38 +36,13 @@ package final class LineTarget: Sendable {
     isSocket = fstat(descriptor, &information) == 0 && information.st_mode & S_IFMT == S_IFSOCK
   }
 
-  package var isCongested: Bool {
-    // In a fork the count is the other process's until somebody looks closer.
-    keptCount.load(ordering: .relaxed) > Self.congestion && withState { $0.kept.count } > Self.congestion
-  }
+  package var isCongested: Bool { keptCount.load(ordering: .relaxed) > Self.congestion }
 
   /// Whether everything is written or dropped.
   package var isSettled: Bool { keptCount.load(ordering: .relaxed) == 0 }
 
-  deinit { current.load(ordering: .acquiring).release() }
-
-  private func withState<Result>(_ body: (inout State) -> Result) -> Result {
-    inThisProcess.state.withLock(body)
-  }
-
-  private var inThisProcess: InProcess {
-    let known = current.load(ordering: .acquiring)
-    let before = known.takeUnretainedValue()
-    if before.forks == apus_fork_count() { return before }
-    let made = InProcess()
-    return made.state.withLock { _ in
-      let (isOurs, other) = current.compareExchange(
-        expected: known, desired: .passUnretained(made), ordering: .acquiringAndReleasing)
-      guard isOurs else { return other.takeUnretainedValue() }
-      // The one before is never released: threads of the other process were at it.
-      _ = Unmanaged.passRetained(made)
-      keptCount.store(0, ordering: .relaxed)
-      return made
-    }
-  }
-
   /// Whether nobody will ever read what is written: the other end of the pipe is closed.
-  package var isBroken: Bool { withState { $0.isBroken } }
+  package var isBroken: Bool { state.withLock { $0.isBroken } }
 
   /// Why something could not be written although somebody reads (a full disk), as an errno; 0: nothing was lost so.
   package var loss: Int32 { lossError.load(ordering: .relaxed) }
@@ -93,14 +57,15 @@ package final class LineTarget: Sendable {
   ///
   /// A line that another writer has left open is ended first: it is cut, but nothing is mixed into it.
   ///
-  /// - Parameter isContinued: Whether this goes on with a line that `writer` has begun.
+  /// - Parameters:
+  ///   - writer: A number that is its alone (`newWriter`).
+  ///   - isContinued: Whether this goes on with a line that `writer` has begun.
   package func write(
-    _ bytes: UnsafeRawBufferPointer, from writer: AnyObject? = nil, isContinued: Bool = false
+    _ bytes: UnsafeRawBufferPointer, from writer: UInt64? = nil, isContinued: Bool = false
   ) {
     guard let last = bytes.last else { return }
     let newline = UInt8(ascii: "\n")
-    let writer = writer.map { ObjectIdentifier($0) }
-    withState { state in
+    state.withLock { state in
       if state.isBroken { return }
       if state.writer != writer {
         // Its line was cut, and so ended, by another.
@@ -111,6 +76,10 @@ package final class LineTarget: Sendable {
       put(bytes, &state)
     }
   }
+
+  /// Not an address: the next writer may have that of one that has left a line open.
+  static func newWriter() -> UInt64 { writers.add(1, ordering: .relaxed).newValue }
+  private static let writers = Atomic<UInt64>(0)
 
   private func put(_ bytes: UnsafeRawBufferPointer, _ state: inout State) {
     if state.isBroken { return }
@@ -148,7 +117,8 @@ package final class LineTarget: Sendable {
   /// That the descriptor was ready is not enough: another program that writes to the same pipe may have filled it since.
   /// And whether calls block is a property of the open file, which that program shares, so it is not ours to change. A
   /// pipe or a terminal can be opened once more, with that property of its own: for this write alone, since whoever reads
-  /// waits until the last who could write is gone.
+  /// waits until the last who could write is gone. What else opens (a device, the master of a terminal) may be another
+  /// file than ours.
   private func wayThatNeverBlocks() -> Way? {
     let asItIs = Way(number: descriptor, opened: nil)
     var information = stat()
@@ -157,6 +127,10 @@ package final class LineTarget: Sendable {
     let kind = information.st_mode & S_IFMT
     guard kind == S_IFIFO || kind == S_IFCHR, fcntl(descriptor, F_GETFL) & O_NONBLOCK == 0 else {
       return asItIs
+    }
+    if kind == S_IFCHR {
+      if apus_is_memory_device(information.st_rdev) { return asItIs }
+      guard isatty(descriptor) == 1, !apus_is_terminal_master(descriptor) else { return nil }
     }
     let again = open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
     // ENXIO: nobody reads the pipe, which the write will say.
@@ -172,7 +146,7 @@ package final class LineTarget: Sendable {
   package func settle() {
     guard keptCount.load(ordering: .relaxed) > 0 else { return }
     let done = NativeSemaphore()
-    let mustWait = withState { state in
+    let mustWait = state.withLock { state in
       if state.kept.isEmpty && !state.isWriting { return false }
       state.waiting.append(done)
       return true
@@ -183,7 +157,7 @@ package final class LineTarget: Sendable {
   /// The writing thread's life: it ends when nothing is kept.
   private func writeKept() {
     while true {
-      let piece: [UInt8]? = withState { state in
+      let piece: [UInt8]? = state.withLock { state in
         if state.kept.isEmpty || state.isBroken {
           drop(&state)
           state.isWriting = false
@@ -201,7 +175,7 @@ package final class LineTarget: Sendable {
           rest = .init(rebasing: rest.dropFirst(written))
         }
       }
-      withState { state in
+      state.withLock { state in
         state.isBroken = isBroken
         state.kept.removeFirst(piece.count)
         keptCount.store(state.kept.count, ordering: .relaxed)

@@ -98,7 +98,7 @@ private final class SpawnerThread: Sendable {
 /// Spawns from the calling thread.
 private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, ProcessError> {
   let doing = "starting \(request.path)"
-  let directory = request.workingDirectory ?? request.folder?.path
+  let directory = request.workingDirectory
   guard
     let strings = CStringArray([request.path, ByteString(directory ?? "")]),
     let arguments = CStringArray(request.arguments),
@@ -123,6 +123,8 @@ private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, Proce
         descriptors: descriptors.baseAddress,
         descriptor_count: descriptors.count,
         working_directory: directory == nil ? nil : UnsafePointer(strings.pointers[1]),
+        folder: request.folder?.number ?? -1,
+        is_in_folder: request.folder?.isCurrent ?? false,
         flags: flags,
         group_note: request.groupNote,
         failed_step: step

@@ -22,8 +22,8 @@ package final class WorkingFolder: Sendable {
     let opened = open(".", Self.pathOnly | O_DIRECTORY | O_CLOEXEC)
     guard opened >= 0 else { return nil }
     defer { close(opened) }
-    // A child names it by its number, below which lie the numbers that the child gets for other things.
-    let kept = fcntl(opened, F_DUPFD_CLOEXEC, 16)
+    // Not the number of a standard stream that is closed.
+    let kept = fcntl(opened, F_DUPFD_CLOEXEC, 3)
     guard kept >= 0 else { return nil }
     descriptor = OwnedDescriptor(kept)
     var found = stat()
@@ -31,11 +31,16 @@ package final class WorkingFolder: Sendable {
     identity = Identity(found)
   }
 
-  /// How a child of this process can go there; nil if it starts there anyway, or somebody has closed our descriptor.
-  var path: String? {
+  /// Its descriptor; -1 if somebody has closed that.
+  var number: Int32 {
+    isOurs ? descriptor.number : -1
+  }
+
+  /// Whether this process is there now. Another thread may go elsewhere at any time, so children enter it nevertheless; but
+  /// a process that is in a folder may not have the right to enter it any more.
+  var isCurrent: Bool {
     var found = stat()
-    if stat(".", &found) == 0, Identity(found) == identity { return nil }
-    return isOurs ? "/proc/self/fd/\(descriptor.number)" : nil
+    return stat(".", &found) == 0 && Identity(found) == identity
   }
 
   /// Whether the descriptor is still what it was.

@@ -13,8 +13,19 @@ extension EncoderSink {
     let sink = session.takeSink()
     sink.state.pointee.scope = Scope(serial: session.nextSerial(), node: child)
     if kind != .none { sink.begin(kind) }
-    state.pointee.holes.append(Hole(position: count, sink: sink))
+    state.pointee.holes.append(Hole(position: count, sink: sink, key: kind == .none ? -1 : element))
     return sink
+  }
+
+  /// The nested container that the scope's has for `key` already: a class and its base may both write into it, as with
+  /// Foundation's coders.
+  @inline(__always)
+  func nestedBefore(_ kind: Kind, key: Int) -> EncoderSink? {
+    // Else the key is a new one.
+    guard state.pointee.scope.lastKey == .max else { return nil }
+    return state.pointee.holes[state.pointee.scope.firstHole...].last {
+      $0.key == key && $0.sink.state.pointee.scope.kind == kind
+    }?.sink
   }
 
   /// A sink whose bytes go nowhere, for a container that cannot be made but has to be returned.

@@ -19,7 +19,7 @@ struct SeenKeys {
 }
 
 /// A key that a container was given twice: by a class and its base, or one value after the other. The last one counts,
-/// as with Foundation's coders.
+/// as with Foundation's coders. (A nested container that is asked for again is the same one: `nestedBefore`.)
 extension EncoderSink {
   private struct Entry {
     let key: Int

@@ -26,6 +26,8 @@ struct EncoderSink {
   struct Hole {
     let position: Int
     let sink: EncoderSink
+    /// The number of the key of a nested container in a keyed one, else anything that is none.
+    let key: Int
   }
 
   struct State {

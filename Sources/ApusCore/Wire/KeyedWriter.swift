@@ -66,7 +66,12 @@ struct KeyedWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
   private func nested(_ kind: EncoderSink.Kind, _ key: String) -> WireEncoder {
     let place = place
     do {
+      let mark = place.sink.count
       let number = try place.sink.write(key: key, serial: place.serial)
+      if let before = place.sink.nestedBefore(kind, key: number) {
+        place.sink.truncate(to: mark)
+        return WireEncoder(before)
+      }
       return WireEncoder(place.sink.nested(kind, node: place.node, element: number))
     } catch {
       return WireEncoder(place.sink.detached(kind, error))

@@ -15,7 +15,8 @@ package enum SwiftLayout {
       Build it with Swift 6.3, or with a version of Apus that knows this compiler.\n
       """
     _ = text.utf8.withContiguousStorageIfAvailable { write(2, $0.baseAddress, $0.count) }
-    exit(70)
+    // Not `exit`: this is within a one-time initialiser, which what runs at the exit may wait for.
+    _exit(70)
   }
 
   /// What differs.

@@ -2,6 +2,9 @@
 #ifndef APUS_DESCRIPTOR_H
 #define APUS_DESCRIPTOR_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 /// Called before any descriptor is made that may live while the program's own code runs: where a standard stream is
 /// closed (`>&-`), it would get that number, and what the program prints would go into it. A closed stream stays as
 /// closed as before to whoever reads or writes it, and to what this program starts.
@@ -20,6 +23,12 @@ int apus_socket_pair(int ends[2]);
 
 /// A close-on-exec, non-blocking eventfd. Returns the descriptor, or minus an errno.
 int apus_eventfd(unsigned initial_value);
+
+/// Whether it is the master of a pseudo-terminal: `/proc/self/fd` opens the master of a new one instead of it.
+bool apus_is_terminal_master(int descriptor);
+
+/// Whether it is /dev/null or one of its kin, which never block.
+bool apus_is_memory_device(dev_t device);
 
 /// /dev/null for reading, close-on-exec. Returns the descriptor, or minus an errno.
 int apus_nothing(void);

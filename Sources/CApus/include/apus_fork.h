@@ -12,6 +12,9 @@
 extern uint64_t apus_forks;
 static inline uint64_t apus_fork_count(void) { return apus_forks; }
 
+/// Has forks counted from now on; so have the two below.
+void apus_fork_watch(void);
+
 /// Has each fork happen while the mutex is free of other threads, so that a fork finds what it guards whole, and the
 /// mutex free. `*waiting` counts a fork that waits for it. Until `apus_fork_forget_mutex`.
 void apus_fork_guard_mutex(pthread_mutex_t *mutex, intptr_t *waiting);

@@ -1,6 +1,7 @@
 #ifndef APUS_SPAWN_H
 #define APUS_SPAWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -43,6 +44,10 @@ struct apus_spawn_request {
   size_t descriptor_count;
   /// May be null.
   const char *working_directory;
+  /// A descriptor of the folder to start in, if `working_directory` is null; -1: where this process is.
+  int folder;
+  /// Whether this process is there already, so that it does not matter if it may not enter it any more.
+  bool is_in_folder;
   unsigned flags;
   /// May be null; otherwise a child with a group of its own writes its number there before it runs anything, whatever
   /// becomes of this process meanwhile.
@@ -54,7 +59,7 @@ struct apus_spawn_request {
 /// Starts a program. Returns 0, or the errno of what failed, in this process or in the child.
 ///
 /// The child has the empty signal mask, no handler, and those signals ignored that were when this program was started, but
-/// for SIGPIPE. It has descriptors 0 to 2 as they are here, the targets of `descriptors`, and no other descriptor.
+/// for SIGPIPE and SIGCHLD. It has descriptors 0 to 2 as they are here, the targets of `descriptors`, and no other descriptor.
 /// `*pidfd` is close-on-exec, or -1 where the kernel has no pidfds.
 int apus_spawn(const struct apus_spawn_request *request, pid_t *pid, int *pidfd);
 

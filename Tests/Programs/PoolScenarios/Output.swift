@@ -84,6 +84,70 @@ enum Output {
     _exit(0)  // `exit` would flush, which blocks
   }
 
+  /// Has more than fits into the pipe kept for whoever could read it.
+  private static let speakLong: @Sendable (Int) -> Int = { n in
+    for _ in 0..<100 { speak(n) }
+    return n
+  }
+
+  /// How many threads there are for those who await what is behind output that nobody reads.
+  static func unreadByMany() async throws {
+    _ = redirectOutput()
+    let most = try await withProcessPool(workers: 1) { pool in
+      _ = try await pool.run(0, speakLong)
+      return try await withThrowingTaskGroup(of: Int.self) { group in
+        for n in 0..<200 {
+          group.addTask {
+            _ = try await pool.run(n, double)
+            return settlingThreads()
+          }
+        }
+        return try await group.reduce(0, max)
+      }
+    }
+    // One that is about to end may still be there.
+    printError(most <= 3 ? "few" : "\(most)")
+    _exit(0)
+  }
+
+  private static func settlingThreads() -> Int {
+    guard let folder = opendir("/proc/self/task") else { return -1 }
+    defer { closedir(folder) }
+    var count = 0
+    while let entry = readdir(folder) {
+      let thread = withUnsafeBytes(of: entry.pointee.d_name) { name in
+        String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      guard let file = fopen("/proc/self/task/\(thread)/comm", "r") else { continue }
+      defer { fclose(file) }
+      var name = [CChar](repeating: 0, count: 32)
+      if fgets(&name, 32, file) != nil, strncmp(name, "apus-settle", 11) == 0 { count += 1 }
+    }
+    return count
+  }
+
+  /// A pool in a fork prints, though the thread that wrote for its parent is not there.
+  static func keptInAFork() throws {
+    _ = redirectOutput()
+    let pool = try ProcessPool(workers: 1)
+    _ = try pool.run(0, speakLong)
+    let child = Forks.fork()
+    if child == 0 {
+      dup2(2, 1)
+      let values = try withProcessPool(workers: 1) { pool in
+        try pool.map(0..<3) { (n: Int) -> Int in
+          print("line \(n)")
+          return n
+        }
+      }
+      printError("\(values)")
+      _exit(0)
+    }
+    waitpid(child, nil, 0)
+    printError("ended")
+    _exit(0)
+  }
+
   /// The wall clock is set back while output waits for somebody to read it.
   static func clockSetBack() async throws {
     _ = redirectOutput()

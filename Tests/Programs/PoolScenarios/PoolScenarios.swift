@@ -30,6 +30,8 @@ enum PoolScenarios {
     "errors": { _ in try await Output.errors() },
     "input": { _ in try await Output.input() },
     "unread output": { _ in try await Output.unread() },
+    "unread output of many": { _ in try await Output.unreadByMany() },
+    "fork with kept output": { _ in try Output.keptInAFork() },
     "closed output": { _ in try await Output.closed() },
     "no descriptors": { _ in try await Limits.noDescriptors() },
     "few descriptors": { _ in try await Limits.fewDescriptors() },
