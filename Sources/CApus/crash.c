@@ -18,8 +18,8 @@ static int bell;
 // Runs on whatever thread has the fault: system calls and plain stores only.
 static void note(int signal, siginfo_t *info, void *context) {
   int error = errno;
-  uint64_t none = 0, one = 1;
-  int is_first = __atomic_compare_exchange_n(crashed, &none, apus_now(), 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+  uint64_t now = apus_now(), one = 1;
+  __atomic_store_n(crashed, now, __ATOMIC_RELEASE);
   (void)!write(bell, &one, sizeof one);
   errno = error;
   for (int i = 0; i < FAULTS; i++) {
@@ -31,8 +31,9 @@ static void note(int signal, siginfo_t *info, void *context) {
       before[i].sa_handler(signal);
     }
   }
-  // Nothing comes again of a signal that was sent (`kill`, `raise`): the process goes on.
-  if (is_first && info->si_code <= 0) __atomic_store_n(crashed, 0, __ATOMIC_RELEASE);
+  // Nothing comes again of a signal that was sent (`kill`, `raise`): the process goes on, unless another thread has had a
+  // fault meanwhile.
+  if (info->si_code <= 0) __atomic_compare_exchange_n(crashed, &now, 0, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 void apus_note_crashes(void *when, int doorbell) {

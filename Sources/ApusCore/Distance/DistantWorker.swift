@@ -107,6 +107,7 @@ package final class DistantWorker: DistantProcess {
     results.publish(Int(frame.published))
     tasks.consume(Int(freed))
     channel.begun.pointee.store(apus_now() &- frame.begunAgo, ordering: .relaxed)
+    // Not kept: a fault may be survived.
     channel.crashed.pointee.store(frame.isCrashed != 0 ? apus_now() : 0, ordering: .relaxed)
     channel.progress.pointee.store(frame.progress, ordering: .releasing)
     if frame.revocation != ChannelFrame.none {

@@ -147,7 +147,7 @@ private func detail(of step: Int, in directory: String?) -> String {
   switch step {
   case Int(APUS_SPAWN_STEP_GROUP): ": making its process group"
   case Int(APUS_SPAWN_STEP_DESCRIPTORS): ": handing it its descriptors"
-  case Int(APUS_SPAWN_STEP_DIRECTORY): ": entering its working directory \(directory ?? "")"
+  case Int(APUS_SPAWN_STEP_DIRECTORY): ": entering its working directory" + (directory.map { " \($0)" } ?? "")
   default: ""
   }
 }

@@ -212,8 +212,8 @@ enum RankPoolScenarios {
   static func throwing(_ world: Communicator) async throws {
     do {
       let answer: Int? = try await withRankPool(world) { pool in
-        let long = pool.submit(200, place)
-        try await Task.sleep(for: .milliseconds(50))
+        let long = pool.submit(1000, place)
+        while long.state == .pending { try await Task.sleep(for: .milliseconds(1)) }
         demand(long.state == .running || world.size == 1)
         throw Odd(number: 3)
       }
