@@ -61,6 +61,12 @@ package final class ChildWorker: WorkerProcess {
     errors.abandon()
   }
 
+  /// Whether the control socket is still there. A worker ends when it is closed.
+  var hasConnection: Bool {
+    var found = stat()
+    return fstat(control.number, &found) == 0 && found.st_mode & S_IFMT == S_IFSOCK
+  }
+
   package var pid: Int32 { process.pid }
   package var place: String? { nil }
   package var standardError: String { errors.tail }

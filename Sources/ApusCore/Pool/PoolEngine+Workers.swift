@@ -140,6 +140,8 @@ extension PoolEngine {
       if let notice { try? quiet.add(notice, tag: Tag.death | UInt64(worker.slot)) }
       return
     }
+    // It ended because our end was closed, and not by us: that is the cause to tell, not the signal.
+    if let child = worker.child, !worker.isKilled, !child.hasConnection { return loseDescriptors() }
     let status = ending.status
     workers[worker.slot] = nil
     worker.isDead = true
