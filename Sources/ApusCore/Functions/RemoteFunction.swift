@@ -15,8 +15,8 @@
 /// there, evaluated anew, but variables at the top level of a `main.swift` are zero. `CommandLine.arguments` and the
 /// environment are the program's own.
 ///
-/// A worker begins with no signal blocked, and with those ignored that were when the program was started (as by `nohup`),
-/// whatever the program has set since: all workers are alike, whenever they start. What an asynchronous body starts after
+/// A worker begins with no signal blocked, and with those ignored that were when the program was started (as by `nohup`;
+/// SIGCHLD and SIGPIPE never), whatever the program has set since: all workers are alike, whenever they start. What an asynchronous body starts after
 /// an `await` may find signals blocked, as anywhere in Swift on Linux: Dispatch blocks them on its threads.
 ///
 /// A body that can't be named (it captures values, or its types are private *and* generic) makes each call
