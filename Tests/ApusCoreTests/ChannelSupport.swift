@@ -21,8 +21,9 @@ final class FakeWorker {
   var results: RingWriter
   private let parts: Parts
 
-  /// All share a process: none of them does anything.
+  /// All share a process, since it does nothing, until a test has it killed.
   private static let process = Mutex<ChildProcess?>(nil)
+  private let child: ChildProcess
 
   /// What a worker is made of, for one after the other.
   final class Parts {
@@ -58,7 +59,7 @@ final class FakeWorker {
     self.parts = try parts ?? Parts()
     let parts = self.parts
     theirs = parts.theirs
-    let process = try Self.process.withLock { process in
+    child = try Self.process.withLock { process in
       if let process { return process }
       let made = try Spawner.spawn(SpawnRequest(path: "/bin/sleep", arguments: ["sleep", "100000"]))
       process = made
@@ -67,11 +68,18 @@ final class FakeWorker {
     worker = EngineWorker(
       slot: 0,
       process: ChildWorker(
-        process, parts.ours, control: parts.control.0, output: parts.output, errors: parts.errors),
+        child, parts.ours, control: parts.control.0, output: parts.output, errors: parts.errors),
       channel: parts.ours, touched: TouchedJobs(), now: apus_now())
     worker.state = .ready
     tasks = theirs.taskReader
     results = theirs.resultWriter
+  }
+
+  /// A zombie that nobody reaps would keep Swift Testing from seeing that the processes of its exit tests have ended.
+  deinit {
+    guard worker.isKilled else { return }
+    Self.process.withLock { if $0 === child { $0 = nil } }
+    _ = child.wait()
   }
 
   /// Gives the worker `count` tasks of a job. Returns how many it took.

@@ -47,12 +47,20 @@ enum Reaping {
     }
     do {
       _ = try withRanks(2, with: mark) { mark, world in
+        waitUntilHeard()
         try world.barrier()
         if world.rank == 0 { close(open(mark, O_CREAT | O_WRONLY, 0o600)) }
         waitForEver()
       }
     } catch let error as MessageError { print(error.code, error.message) }
     print((Int32(3)..<256).filter { fcntl($0, F_GETFD) < 0 })
+  }
+
+  /// Who started us reads what we print, so it is done with starting us, and with the descriptors that this took.
+  private static func waitUntilHeard() {
+    var unread: Int32 = 0
+    write(2, "ready\n", 6)
+    repeat { usleep(1000) } while ioctl(2, UInt(FIONREAD), &unread) == 0 && unread > 0
   }
 
   /// Both processes return from the body.
