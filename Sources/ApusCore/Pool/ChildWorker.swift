@@ -62,10 +62,7 @@ package final class ChildWorker: WorkerProcess {
   }
 
   /// Whether the control socket is still there. A worker ends when it is closed.
-  var hasConnection: Bool {
-    var found = stat()
-    return fstat(control.number, &found) == 0 && found.st_mode & S_IFMT == S_IFSOCK
-  }
+  var hasConnection: Bool { control.isSocket }
 
   package var pid: Int32 { process.pid }
   package var place: String? { nil }

@@ -34,7 +34,7 @@ package final class EngineJob: @unchecked Sendable {
 
   // MARK: Tasks
 
-  @exclusivity(unchecked) var queue = Queue<InputSpan>()
+  let queue = Queue<InputSpan>()
   @exclusivity(unchecked) var queued = 0
   @exclusivity(unchecked) var inFlight = 0
   /// No more arguments will come.
@@ -54,10 +54,31 @@ package final class EngineJob: @unchecked Sendable {
   // MARK: Results
 
   package struct Inbox {
-    package var deliveries: [Delivery] = []
+    package private(set) var deliveries: [Delivery] = []
     package var bytes: ByteBuffer
+    /// The index after the last delivery, if its values are in the job's destination.
+    private var placedEnd: Int?
 
     package init(capacity: Int = 64) { bytes = ByteBuffer(capacity: capacity) }
+
+    @inline(__always)
+    mutating func add(_ content: Delivery.Content, index: Int, count: Int) {
+      guard case .placed = content else {
+        placedEnd = nil
+        return deliveries.append(Delivery(index: index, count: count, content: content))
+      }
+      if placedEnd == index {
+        deliveries[deliveries.count - 1].count += count
+      } else {
+        deliveries.append(Delivery(index: index, count: count, content: .placed))
+      }
+      placedEnd = index + count
+    }
+
+    mutating func removeAll() {
+      deliveries.removeAll(keepingCapacity: true)
+      placedEnd = nil
+    }
   }
   @exclusivity(unchecked) var inbox = Inbox()
   @exclusivity(unchecked) var hasBadNews = false
@@ -124,13 +145,7 @@ package final class EngineJob: @unchecked Sendable {
 
   func deliver(_ content: Delivery.Content, index: Int, count: Int = 1) {
     guard !isCancelled else { return }
-    if case .placed = content, case .placed? = inbox.deliveries.last?.content,
-      let last = inbox.deliveries.last, last.index + last.count == index
-    {
-      inbox.deliveries[inbox.deliveries.count - 1].count += count
-    } else {
-      inbox.deliveries.append(Delivery(index: index, count: count, content: content))
-    }
+    inbox.add(content, index: index, count: count)
     switch content {
     case .failure, .lost, .stopped, .unserved: hasBadNews = true
     case .placed, .value, .large: break

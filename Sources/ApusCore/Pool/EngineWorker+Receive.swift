@@ -45,9 +45,8 @@ extension EngineWorker {
     let length = Int(header.length)
     let size = recordSize(ResultHeader.size + length)
     if let run = openRun { return try closeRun(run, header, size, &finished) }
-    guard let chunk = chunks.first else { throw ChannelCorruption("a result for no task") }
+    guard let job = chunks.first?.job else { throw ChannelCorruption("a result for no task") }
     guard header.sequence == expected else { throw ChannelCorruption("a result out of order") }
-    let job = chunk.job
     switch header.kind {
     case ResultHeader.Kind.value where size > ChannelLimit.record,
       ResultHeader.Kind.failure where size > ChannelLimit.record:
@@ -62,20 +61,20 @@ extension EngineWorker {
     case ResultHeader.Kind.value:
       try needPublished(size)
       let bytes = UnsafeRawBufferPointer(start: results.place(ResultHeader.size), count: length)
-      finish(1, &finished) { job.isCancelled ? .stopped(.cancelled) : .value(job.store(bytes)) }
+      finish(1, of: job, &finished) { job.isCancelled ? .stopped(.cancelled) : .value(job.store(bytes)) }
       results.consume(size)
     case ResultHeader.Kind.failure:
       try needPublished(size)
       let bytes = UnsafeRawBufferPointer(start: results.place(ResultHeader.size), count: length)
-      finish(1, &finished) { .failure(job.store(bytes)) }
+      finish(1, of: job, &finished) { .failure(job.store(bytes)) }
       results.consume(size)
     case ResultHeader.Kind.run:
       guard let stride = job.function.strides?.output,
-        (1...chunk.span.range.count).contains(Int(header.count)),
+        (1...chunks[0].span.range.count).contains(Int(header.count)),
         length == Int(header.count) * stride
       else { throw ChannelCorruption("a run of results does not fit its tasks") }
       try needPublished(size)
-      takeRun(from: 0, Int(header.count), stride, &finished)
+      takeRun(of: job, from: 0, Int(header.count), stride, &finished)
       results.consume(size)
     default: throw ChannelCorruption("a result of unknown kind \(header.kind)")
     }
@@ -92,14 +91,14 @@ extension EngineWorker {
     else { throw ChannelCorruption("a run of results does not fit its beginning") }
     try needPublished(size)
     openRun = nil
-    takeRun(from: run.taken, rest, run.stride, &finished)
+    if rest > 0 { takeRun(of: run.job, from: run.taken, rest, run.stride, &finished) }
     results.consume(size)
   }
 
   /// Whether the next `count` tasks can be those of the run.
   private func continues(_ run: OpenRun, by count: Int) -> Bool {
-    guard let chunk = chunks.first, chunk.job === run.job else { return false }
-    return run.first + UInt64(run.taken) == expected && count <= chunk.span.range.count
+    guard !chunks.isEmpty, chunks[0].job === run.job else { return false }
+    return run.first + UInt64(run.taken) == expected && count <= chunks[0].span.range.count
   }
 
   private func needPublished(_ size: Int) throws(ChannelCorruption) {
@@ -110,39 +109,39 @@ extension EngineWorker {
 
   /// Takes from the run that the worker is still at what it has finished of it.
   private func takeOpenRun(_ finished: inout Int) throws(ChannelCorruption) {
-    guard let chunk = chunks.first, let stride = chunk.job.function.strides?.output else { return }
+    guard let job = chunks.first?.job, let stride = job.function.strides?.output else { return }
     // Acquire: pairs with the release after each value.
     let progress = channel.progress.pointee.load(ordering: .acquiring)
     guard progress / 2 > expected else { return }
-    let count = min(Int(clamping: progress / 2 - expected), chunk.span.range.count)
+    let count = min(Int(clamping: progress / 2 - expected), chunks[0].span.range.count)
     let header = results.place().load(as: ResultHeader.self)
-    var run = openRun ?? OpenRun(first: expected, stride: stride, job: chunk.job, taken: 0)
+    var run = openRun ?? OpenRun(first: expected, stride: stride, job: job, taken: 0)
     // The worker closes a run before it claims an element of the next one, so a run that is still open here
     // holds all that `progress` counts. Anything else was published since we looked: the next look finds it.
     // A dead worker may have closed it and not come to publish it.
     guard header.kind == ResultHeader.Kind.openRun || (isDead && header.kind == ResultHeader.Kind.run),
-      header.sequence == run.first, run.first + UInt64(run.taken) == expected, run.job === chunk.job
+      header.sequence == run.first, run.first + UInt64(run.taken) == expected, run.job === job
     else { return }
     guard recordSize(ResultHeader.size + (run.taken + count) * stride) <= Channel.ringSize else {
       throw ChannelCorruption("a run of results is longer than the ring")
     }
-    takeRun(from: run.taken, count, stride, &finished)
+    takeRun(of: job, from: run.taken, count, stride, &finished)
     run.taken += count
     openRun = run
   }
 
-  /// Takes `count` values of the run at the read position, from its value `start` on.
-  private func takeRun(from start: Int, _ count: Int, _ stride: Int, _ finished: inout Int) {
-    guard count > 0, let chunk = chunks.first else { return }
-    let job = chunk.job
+  /// Takes `count` values of the run at the read position, from its value `start` on. They are of the head chunk.
+  private func takeRun(
+    of job: EngineJob, from start: Int, _ count: Int, _ stride: Int, _ finished: inout Int
+  ) {
     let source = UnsafeRawPointer(results.place(ResultHeader.size + start * stride))
-    let index = chunk.span.base + chunk.span.range.lowerBound
+    let index = chunks[0].span.firstIndex
     if let destination = job.destination, stop == nil, !job.isCancelled {
       (destination + index * stride).copyMemory(from: source, byteCount: count * stride)
-      return finish(count, &finished) { .placed }
+      return finish(count, of: job, &finished) { .placed }
     }
     for offset in 0..<count {
-      finish(1, &finished) {
+      finish(1, of: job, &finished) {
         if job.isCancelled { return .stopped(.cancelled) }
         let value = source + offset * stride
         guard let destination = job.destination else {
@@ -163,32 +162,33 @@ extension EngineWorker {
     channel.wakeWorker()
     if bytes.count == length {
       incoming = nil
-      guard !chunks.isEmpty else { throw ChannelCorruption("a result for no task") }
-      let job = chunks.first!.job
-      finish(1, &finished) { isFailure ? .failure(job.store(bytes.bytes)) : .large(LargeValue(bytes: bytes)) }
+      guard let job = chunks.first?.job else { throw ChannelCorruption("a result for no task") }
+      finish(1, of: job, &finished) {
+        isFailure ? .failure(job.store(bytes.bytes)) : .large(LargeValue(bytes: bytes))
+      }
     }
     return true
   }
 
-  /// The first `count` tasks of the head chunk are done.
-  private func finish(_ count: Int, _ finished: inout Int, _ content: () -> Delivery.Content) {
-    var chunk = chunks.first!
-    let index = chunk.span.base + chunk.span.range.lowerBound
+  /// The first `count` tasks of the head chunk, which is of that job, are done.
+  @inline(__always)
+  private func finish(
+    _ count: Int, of job: EngineJob, _ finished: inout Int, _ content: () -> Delivery.Content
+  ) {
+    let index = chunks[0].span.firstIndex
     if let stop, stop.sequence == expected {
       // It ended after it was asked to: the request counts, whatever it made of it.
-      chunk.job.deliver(.stopped(stop.reason), index: index)
+      job.deliver(.stopped(stop.reason), index: index)
       self.stop = nil
       channel.cancelled.pointee.store(0, ordering: .relaxed)
     } else {
-      chunk.job.deliver(content(), index: index, count: count)
+      job.deliver(content(), index: index, count: count)
     }
-    touched.add(chunk.job)
+    touched.add(job)
     finished += count
-    chunk.job.inFlight -= count
+    job.inFlight -= count
     inFlight -= count
-    chunk.span.range = chunk.span.range.lowerBound + count..<chunk.span.range.upperBound
-    chunk.first += UInt64(count)
-    if chunk.span.range.isEmpty { _ = chunks.popFirst() } else { chunks.first = chunk }
+    if chunks[0].dropFirst(count) { _ = chunks.popFirst() }
     // What was taken back leaves a gap in the numbers.
     expected = chunks.first?.first ?? nextSequence
   }

@@ -9,10 +9,10 @@ extension EngineWorker {
   /// Returns how many tasks went; 0: there is no room now.
   func send(_ span: InputSpan, count: Int, messages: Int, job: EngineJob) throws(ChannelCorruption) -> Int {
     guard outgoing == nil else { return 0 }
-    if !functions.contains(job.function.id) {
+    if !knows(job.function.id) {
       try define(job.function)
       // Nothing else goes out while the definition is on its way.
-      if outgoing != nil || !functions.contains(job.function.id) { return 0 }
+      if outgoing != nil || !knows(job.function.id) { return 0 }
     }
     var left = span
     for _ in 0..<messages where !left.range.isEmpty && outgoing == nil {
@@ -36,12 +36,7 @@ extension EngineWorker {
       mark = apus_now()
       expected = nextSequence
     }
-    if let last = chunks.last, last.job === job, last.span.batch === span.batch,
-      last.span.range.upperBound == span.range.lowerBound,
-      last.first + UInt64(last.span.range.count) == nextSequence
-    {
-      chunks.last!.span.range = last.span.range.lowerBound..<span.range.upperBound
-    } else {
+    if chunks.isEmpty || !chunks[chunks.count - 1].append(span, of: job, from: nextSequence) {
       chunks.append(Chunk(job: job, span: span, first: nextSequence))
     }
     nextSequence += UInt64(span.range.count)
@@ -93,7 +88,7 @@ extension EngineWorker {
     let bytes = function.bytes.bytes
     let header = TaskHeader(kind: TaskHeader.Kind.define, function: function.id, length: UInt64(bytes.count))
     guard try stream(header, bytes, owner: function) else { return }
-    functions.insert(function.id)
+    learn(function.id)
     if outgoing != nil { defining = (function.id, apus_now()) }
     if function.carriesContext {
       contexts.append(Context(id: function.id, function: function))
@@ -119,7 +114,7 @@ extension EngineWorker {
   private func forget(_ index: Int) throws(ChannelCorruption) -> Bool {
     guard try tasks.space(atLeast: TaskHeader.size) >= TaskHeader.size else { return false }
     let id = contexts.remove(at: index).id
-    functions.remove(id)
+    unlearn(id)
     tasks.place().storeBytes(of: TaskHeader(kind: TaskHeader.Kind.forget, function: id), as: TaskHeader.self)
     tasks.publish(TaskHeader.size)
     return true

@@ -19,6 +19,24 @@ final class EngineWorker {
     var span: InputSpan
     /// The sequence number of the first of them.
     var first: UInt64
+
+    /// Takes in what was sent next, if it continues this.
+    @inline(__always)
+    mutating func append(_ next: InputSpan, of job: EngineJob, from sequence: UInt64) -> Bool {
+      guard self.job === job, span.batch === next.batch, span.range.upperBound == next.range.lowerBound,
+        first + UInt64(span.range.count) == sequence
+      else { return false }
+      span.range = span.range.lowerBound..<next.range.upperBound
+      return true
+    }
+
+    /// The first `count` are over. True if no others are left.
+    @inline(__always)
+    mutating func dropFirst(_ count: Int) -> Bool {
+      span.range = span.range.lowerBound + count..<span.range.upperBound
+      first += UInt64(count)
+      return span.range.isEmpty
+    }
   }
 
   struct OpenRun {
@@ -50,14 +68,17 @@ final class EngineWorker {
   // MARK: What was sent
 
   @exclusivity(unchecked) var tasks: RingWriter
-  @exclusivity(unchecked) var chunks = Queue<Chunk>()
+  let chunks = Queue<Chunk>()
   @exclusivity(unchecked) var inFlight = 0
   @exclusivity(unchecked) var nextSequence: UInt64 = 0
   /// The number of the next task that is written into the ring; ahead of `nextSequence` within `send`.
   @exclusivity(unchecked) var written: UInt64 = 0
   /// A record that is on its way through the ring, and who keeps its memory alive.
   @exclusivity(unchecked) var outgoing: (rest: UnsafeRawBufferPointer, owner: AnyObject)?
-  @exclusivity(unchecked) var functions: Set<UInt64> = []
+  /// What the worker was told of.
+  @exclusivity(unchecked) private var functions: Set<UInt64> = []
+  /// The one that was asked for last: most tasks are of the same function as the task before.
+  @exclusivity(unchecked) private var latestFunction: UInt64?
   /// Those of them that carry a context, the oldest first.
   var contexts: [Context] = []
   /// Told when one of those can't be called any more.
@@ -109,6 +130,24 @@ final class EngineWorker {
 
   /// Whether it could begin a task at once: nothing else is on its way to it either.
   var isIdle: Bool { state == .ready && inFlight == 0 && outgoing == nil && !isRevoking }
+
+  // MARK: Functions
+
+  /// Whether the worker has been told of a function.
+  @inline(__always)
+  func knows(_ function: UInt64) -> Bool {
+    if function == latestFunction { return true }
+    guard functions.contains(function) else { return false }
+    latestFunction = function
+    return true
+  }
+
+  func learn(_ function: UInt64) { functions.insert(function) }
+
+  func unlearn(_ function: UInt64) {
+    functions.remove(function)
+    if latestFunction == function { latestFunction = nil }
+  }
 
   /// Whether it has one task and has not begun it, so that the task could be taken back.
   var hasOnlyWaiting: Bool {

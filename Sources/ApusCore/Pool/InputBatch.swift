@@ -70,4 +70,7 @@ struct InputSpan {
   var range: Range<Int>
   /// The index in the job of the batch's first argument.
   let base: Int
+
+  /// The index in the job of the first of them.
+  var firstIndex: Int { base + range.lowerBound }
 }

@@ -180,7 +180,7 @@ extension PoolEngine {
     let isSure = armWorkers()
     if pump(isLast: true) { return disarmWorkers() }
     sleepers += 1
-    let longest = isSure ? Self.longestSleep : Channel.unsureSleep
+    let longest = isSure ? longestSleep : Channel.unsureSleep
     let timeout = min(nextDeadline(now: apus_now()) ?? .max, longest)
     if isEngineThread { isEngineThreadAsleep = true }
     waitUnlocked(on: busy, timeout)

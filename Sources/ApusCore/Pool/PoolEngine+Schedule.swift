@@ -56,7 +56,7 @@ extension PoolEngine {
     while looks > 0, let job = queue.first {
       if job.queued > 0 {
         let function = job.function.id
-        if worker.functions.contains(function) { return canTake(job, worker) ? job : nil }
+        if worker.knows(function) { return canTake(job, worker) ? job : nil }
         if told?.function != function { told = (function, definers(of: function)) }
         if job.queued > told!.definers { return canTake(job, worker) ? job : nil }
       }
@@ -120,7 +120,7 @@ extension PoolEngine {
     if sent == span.range.count {
       _ = job.queue.popFirst()
     } else {
-      job.queue.first!.range = span.range.lowerBound + sent..<span.range.upperBound
+      job.queue[0].range = span.range.lowerBound + sent..<span.range.upperBound
     }
     // The next job's turn.
     _ = queue.popFirst()

@@ -42,7 +42,7 @@ package final class PoolEngine: @unchecked Sendable {
   // MARK: Jobs
 
   /// Jobs with queued tasks, served in turn.
-  @exclusivity(unchecked) var queue = Queue<EngineJob>()
+  let queue = Queue<EngineJob>()
   @exclusivity(unchecked) var active: [EngineJob] = []
   /// What a chunk should take of a worker's time: long enough that handing it over costs nothing beside it, short
   /// enough that the workers end together. And how much work may lie in a worker's ring: more would only wait there
@@ -214,7 +214,7 @@ package final class PoolEngine: @unchecked Sendable {
   /// What has come back since the last time. The caller gives the emptied inbox back for reuse, and sees to it that
   /// what tasks printed is written before anybody sees their results (`settleOutput`).
   package func collect(_ job: EngineJob, into inbox: inout EngineJob.Inbox) {
-    inbox.deliveries.removeAll(keepingCapacity: true)
+    inbox.removeAll()
     inbox.bytes.removeAll(keepingCapacity: inbox.bytes.count < 1 << 20)
     entered {
       swap(&inbox, &job.inbox)

@@ -32,6 +32,12 @@ extension OwnedDescriptor {
     return OwnedDescriptor(number)
   }
 
+  /// Whether it is one, as it was made: not if another part of the program has closed it.
+  package var isSocket: Bool {
+    var found = stat()
+    return fstat(number, &found) == 0 && found.st_mode & S_IFMT == S_IFSOCK
+  }
+
   /// The mode belongs to the open file, not to the number: every process that shares the file sees it.
   package func setNonBlocking(_ nonBlocking: Bool = true) throws(ProcessError) {
     let flags = fcntl(number, F_GETFL)

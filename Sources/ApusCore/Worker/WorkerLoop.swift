@@ -36,8 +36,8 @@ package final class WorkerLoop: @unchecked Sendable {
   private let forks = apus_fork_count()
   private let makeRunner: MakeRunner
   @exclusivity(unchecked) private var functions: [UInt64: Result<any ElementRunner, any Error>] = [:]
-  /// The function whose place is shown in the channel.
-  @exclusivity(unchecked) private var shown: UInt64?
+  /// The function called last, whose place is shown in the channel: most tasks are of the same one as the task before.
+  @exclusivity(unchecked) private var latest: (function: UInt64, runner: any ElementRunner)?
   /// Elements before this one were taken back by the parent.
   @exclusivity(unchecked) var skipTo: UInt64 = 0
   /// The element that the run in hand stopped before because it was taken back.
@@ -70,7 +70,7 @@ package final class WorkerLoop: @unchecked Sendable {
       case TaskHeader.Kind.rawChunk: try runRawChunk(header)
       case TaskHeader.Kind.large: try runLarge(header)
       case TaskHeader.Kind.forget:
-        functions[header.function] = nil
+        setFunction(header.function, nil)
         tasks.consume(TaskHeader.size)
       case TaskHeader.Kind.stop: return
       default: throw WorkerProtocolError("a task of unknown kind \(header.kind)")
@@ -88,26 +88,33 @@ package final class WorkerLoop: @unchecked Sendable {
       into: UnsafeMutableRawBufferPointer(
         start: bytes.uninitialized(count: Int(header.length)), count: Int(header.length)))
     try endStream()
-    functions[header.function] = Result { try makeRunner(bytes.bytes) }
+    setFunction(header.function, Result { try makeRunner(bytes.bytes) })
   }
 
+  private func setFunction(_ function: UInt64, _ runner: Result<any ElementRunner, any Error>?) {
+    functions[function] = runner
+    if latest?.function == function { latest = nil }
+  }
+
+  @inline(__always)
   func runner(_ header: TaskHeader) throws -> any ElementRunner {
+    if let latest, latest.function == header.function { return latest.runner }
+    return try find(header)
+  }
+
+  @inline(never)
+  private func find(_ header: TaskHeader) throws -> any ElementRunner {
     guard let runner = functions[header.function] else {
       throw FailureReport(.function, WorkerProtocolError("the worker was not told of the function"))
     }
     do {
       let runner = try runner.get()
-      if shown != header.function { show(runner.code, header.function) }
+      latest = (header.function, runner)
+      channel.functionCode = runner.code  // for the message about this process's end
       return runner
     } catch {
       throw FailureReport(.function, error)
     }
-  }
-
-  /// For the message about this process's end.
-  private func show(_ code: FunctionCode, _ function: UInt64) {
-    shown = function
-    channel.functionCode = code
   }
 
   // MARK: Elements

@@ -6,10 +6,17 @@ import Synchronization
 extension RankRun {
   /// Whether all that is waited on is still there: looked at once a second.
   func hasItsDescriptors(now: UInt64) -> Bool {
+    if hasLostConnection { return false }
     // A launcher has no other code.
     guard options.watchdog == nil, now >= nextLook else { return true }
     nextLook = now + 1_000_000_000
     return watched.allSatisfy { poller.has($0.descriptor, tag: $0.tag) }
+  }
+
+  /// Whether the connection of a rank that has ended was closed by other code: that is what ended it.
+  func wasCutOff(_ rank: RankProcess) -> Bool {
+    guard options.watchdog == nil, let connection = rank.connection else { return false }
+    return !connection.descriptor.isSocket
   }
 
   private var watched: [(descriptor: Int32, tag: UInt64)] {

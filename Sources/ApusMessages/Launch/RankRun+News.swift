@@ -164,6 +164,10 @@ extension RankRun {
       if pidfd >= 0 { try? poller.add(pidfd, tag: Tag.death | UInt64(rank.rank)) }
       return
     }
+    if wasCutOff(rank) {
+      hasLostConnection = true
+      return
+    }
     options.watchdog?.watch(rank.rank, group: 0)
     // What it said before it ended counts: that it joined, and that it has finalized.
     welcome()

@@ -50,6 +50,8 @@ final class RankRun {
   var quitAgainAt: UInt64?
   /// When it is looked whether the descriptors are still there.
   var nextLook: UInt64 = 0
+  /// A rank was found to have ended because its connection was closed by other code.
+  var hasLostConnection = false
   /// The first rank whose kept output is not passed on yet.
   var nextToPrint = 0
 

@@ -50,7 +50,7 @@ struct OutgoingPair {
   /// Sends to this rank that have no slot yet: whatever is sent goes behind them.
   var queue = Queue<PendingSend>()
   /// Answers to this rank that have none.
-  var answers = Queue<(number: UInt64, way: UInt64)>()
+  let answers = Queue<(number: UInt64, way: UInt64)>()
 
   init(_ memory: PairMemory, peer: RankWords, ringSize: Int) {
     (self.memory, self.peer, self.ringSize) = (memory, peer, ringSize)

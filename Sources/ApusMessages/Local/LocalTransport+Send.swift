@@ -193,7 +193,7 @@ extension LocalTransport {
       return send.operation.isDone
     }
     if hasLeft(peer) { while outgoing[peer].answers.popFirst() != nil { waitingForSlots -= 1 } }
-    var kept = Queue<PendingSend>()
+    let kept = Queue<PendingSend>()
     while let send = outgoing[peer].queue.popFirst() {
       if isOver(send) { waitingForSlots -= 1 } else { kept.append(send) }
     }
@@ -205,7 +205,7 @@ extension LocalTransport {
   /// Gives one send up whose bytes are about to be gone, since it can't end.
   func withdraw(_ operation: Operation, _ error: any Error) {
     guard case .send(_, _, let peer) = operation.kind, !operation.isDone else { return }
-    var kept = Queue<PendingSend>()
+    let kept = Queue<PendingSend>()
     while let send = outgoing[peer].queue.popFirst() {
       if send.operation === operation { waitingForSlots -= 1 } else { kept.append(send) }
     }

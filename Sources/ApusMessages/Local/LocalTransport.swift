@@ -28,7 +28,7 @@ package final class LocalTransport: Transport, @unchecked Sendable {
   @exclusivity(unchecked) var nextNumber: UInt64 = 1
   @exclusivity(unchecked) var streams: [IncomingStream] = []
   /// Receives whose long message has come while another one came in pieces: it is fetched after that.
-  @exclusivity(unchecked) var claimed = Queue<(operation: Operation, message: IncomingMessage)>()
+  let claimed = Queue<(operation: Operation, message: IncomingMessage)>()
   /// How many messages are coming in pieces to somebody who waits for them.
   @exclusivity(unchecked) var fetching = 0
   /// Whether we may read the memory of other ranks; found out by trying.

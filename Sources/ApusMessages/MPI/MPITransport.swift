@@ -39,7 +39,7 @@ final class MPITransport: Transport, @unchecked Sendable {
   @exclusivity(unchecked) var fetching = 0
   static let mostFetches = 8
   /// Long messages that came meanwhile: for a receive, or for nobody.
-  @exclusivity(unchecked) var claimed = Queue<(operation: Operation?, message: IncomingMessage)>()
+  let claimed = Queue<(operation: Operation?, message: IncomingMessage)>()
   @exclusivity(unchecked) var isFetchingClaimed = false
   /// Receives of nothing, by the context of what was given up; see `refuse`.
   @exclusivity(unchecked) var refusals: [UInt32: Operation] = [:]
