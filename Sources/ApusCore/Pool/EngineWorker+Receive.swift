@@ -13,7 +13,7 @@ extension EngineWorker {
   func receive(now: UInt64) throws(ChannelCorruption) -> Int {
     let start = results.position
     var finished = 0
-    let firstJob = chunks.first?.job
+    let firstJob = headJob
     // No more than that at a time, however fast the worker writes: others have to be looked after too.
     while results.position &- start < UInt64(4 * Channel.ringSize) {
       if incoming != nil {
@@ -30,7 +30,7 @@ extension EngineWorker {
     }
     if results.position != start { channel.wakeWorker() }
     if finished > 0 {
-      if let firstJob, chunks.first?.job === firstJob || chunks.isEmpty {
+      if let firstJob, headJob === firstJob || chunks.isEmpty {
         firstJob.measured(finished, elapsed: now &- mark)
       }
       mark = now
@@ -45,7 +45,7 @@ extension EngineWorker {
     let length = Int(header.length)
     let size = recordSize(ResultHeader.size + length)
     if let run = openRun { return try closeRun(run, header, size, &finished) }
-    guard let job = chunks.first?.job else { throw ChannelCorruption("a result for no task") }
+    guard let job = headJob else { throw ChannelCorruption("a result for no task") }
     guard header.sequence == expected else { throw ChannelCorruption("a result out of order") }
     switch header.kind {
     case ResultHeader.Kind.value where size > ChannelLimit.record,
@@ -109,7 +109,7 @@ extension EngineWorker {
 
   /// Takes from the run that the worker is still at what it has finished of it.
   private func takeOpenRun(_ finished: inout Int) throws(ChannelCorruption) {
-    guard let job = chunks.first?.job, let stride = job.function.strides?.output else { return }
+    guard let job = headJob, let stride = job.function.strides?.output else { return }
     // Acquire: pairs with the release after each value.
     let progress = channel.progress.pointee.load(ordering: .acquiring)
     guard progress / 2 > expected else { return }
@@ -162,7 +162,7 @@ extension EngineWorker {
     channel.wakeWorker()
     if bytes.count == length {
       incoming = nil
-      guard let job = chunks.first?.job else { throw ChannelCorruption("a result for no task") }
+      guard let job = headJob else { throw ChannelCorruption("a result for no task") }
       finish(1, of: job, &finished) {
         isFailure ? .failure(job.store(bytes.bytes)) : .large(LargeValue(bytes: bytes))
       }
@@ -190,6 +190,6 @@ extension EngineWorker {
     inFlight -= count
     if chunks[0].dropFirst(count) { _ = chunks.popFirst() }
     // What was taken back leaves a gap in the numbers.
-    expected = chunks.first?.first ?? nextSequence
+    expected = chunks.isEmpty ? nextSequence : chunks[0].first
   }
 }

@@ -69,6 +69,8 @@ final class EngineWorker {
 
   @exclusivity(unchecked) var tasks: RingWriter
   let chunks = Queue<Chunk>()
+  /// The job of the task at the head.
+  @inline(__always) var headJob: EngineJob? { chunks.isEmpty ? nil : chunks[0].job }
   @exclusivity(unchecked) var inFlight = 0
   @exclusivity(unchecked) var nextSequence: UInt64 = 0
   /// The number of the next task that is written into the ring; ahead of `nextSequence` within `send`.

@@ -161,7 +161,7 @@ extension PoolEngine {
         _ = try worker.pushOutgoing()
         if worker.checkRevocation() > 0 { for job in active { list(job) } }
         // A task of a cancelled job that could not be taken back in time.
-        if worker.chunks.first?.job.isCancelled == true { finished += try stopCancelled(worker, now: now) }
+        if worker.headJob?.isCancelled == true { finished += try stopCancelled(worker, now: now) }
       } catch { condemn(worker, error) }
     }
     guard isNews else { return false }

@@ -13,7 +13,7 @@ extension PoolEngine {
       }
       if worker.stop != nil {
         next = min(next, worker.killTime ?? .max)
-      } else if !worker.isKilled, let limit = worker.chunks.first?.job.options.timeLimit {
+      } else if !worker.isKilled, let limit = worker.headJob?.options.timeLimit {
         next = min(next, worker.limitEnds(limit, now: now))
       }
       if worker.hasOnlyWaiting, hasIdleWorker { next = min(next, worker.mark &+ Self.patience) }
@@ -41,7 +41,7 @@ extension PoolEngine {
       }
       if let stop = worker.stop {
         if let end = worker.killTime, now >= end { killUnlessOver(worker, stop.reason, now: now) }
-      } else if let limit = worker.chunks.first?.job.options.timeLimit,
+      } else if let limit = worker.headJob?.options.timeLimit,
         now >= worker.limitEnds(limit, now: now)
       {
         enforceLimit(worker, limit, now: now)
@@ -102,7 +102,7 @@ extension PoolEngine {
     _ = takeBackWaiting(of: worker)
     // What the worker has begun is settled now, and what it did before that is here.
     let finished = try worker.receive(now: now)
-    if worker.expected == head, worker.inFlight > 0, let job = worker.chunks.first?.job {
+    if worker.expected == head, worker.inFlight > 0, let job = worker.headJob {
       worker.askToStop(reason, killAt: now.addingClamped(job.options.grace))
     }
     return finished
@@ -111,7 +111,7 @@ extension PoolEngine {
   /// Asks the task that a worker is at to stop if its job was cancelled. Returns how many were found finished.
   func stopCancelled(_ worker: EngineWorker, now: UInt64) throws(ChannelCorruption) -> Int {
     var finished = 0
-    while let job = worker.chunks.first?.job, job.isCancelled, worker.stop == nil {
+    while let job = worker.headJob, job.isCancelled, worker.stop == nil {
       finished += try stopHead(of: worker, .cancelled, now: now)
     }
     return finished

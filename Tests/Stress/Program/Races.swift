@@ -1,4 +1,5 @@
 import Apus
+import ApusCore
 import Glibc
 import PoolStressSaboteur
 import StressSupport
@@ -15,26 +16,45 @@ struct Races: Scenario {
   init(_ findings: Findings) { self.findings = findings }
 
   mutating func run() async throws {
-    try await limits()
-    try await headOfLine()
-    try await inputs()
+    let only = Settings.text("race")
+    if only.isEmpty || only == "limits" { try await limits() }
+    if only.isEmpty || only == "stopped" { try await headOfLine() }
+    if only.isEmpty || only == "inputs" { try await inputs() }
     findings.figure("rounds", rounds)
   }
 
   // MARK: A task ends at its limit plus grace, with others behind it
 
+  /// In several pools at a time, since their tasks sleep.
   private mutating func limits() async throws {
+    let lanes = min(rounds, 2 * Processors.available)
+    let seeds = (0..<lanes).map { _ in random.next() }
+    let (killed, late) = try await withThrowingTaskGroup(of: (Int, Int).self) { group in
+      for (lane, seed) in seeds.enumerated() {
+        let share = rounds / lanes + (lane < rounds % lanes ? 1 : 0)
+        group.addTask { [findings] in try await Self.limits(rounds: share, Random(seed), findings) }
+      }
+      return try await group.reduce((0, 0)) { ($0.0 + $1.0, $0.1 + $1.1) }
+    }
+    findings.figure("killed", killed)
+    findings.figure("late", late)
+  }
+
+  private static func limits(
+    rounds: Int, _ chance: Random, _ findings: Findings
+  ) async throws -> (killed: Int, late: Int) {
+    var random = chance
     var configuration = ProcessPool.Configuration()
-    let (limit, grace) = (8_000, 2_000)  // µs
+    let (limit, grace) = (1500, 500)  // µs
     configuration.gracePeriod = .microseconds(grace)
     let pool = try ProcessPool(workers: 1, configuration: configuration)
     var (killed, late) = (0, 0)
     for _ in 0..<rounds {
       let last = limit + grace + random.below(1200) - 600
       let outcomes = await pool.outcomes(
-        of: [last, 300, 300, 300], chunking: .fixed(4), timeLimit: .microseconds(limit)
+        of: [last, 100, 100, 100], chunking: .fixed(4), timeLimit: .microseconds(limit)
       ) { (microseconds: Int) -> Int in
-        spin(nanoseconds: 1000 * microseconds)
+        rest(microseconds)
         return microseconds
       }
       for (index, outcome) in outcomes.enumerated() {
@@ -49,8 +69,7 @@ struct Races: Scenario {
       }
     }
     await pool.shutdown()
-    findings.figure("killed", killed)
-    findings.figure("late", late)
+    return (killed, late)
   }
 
   // MARK: The worker that gets the next task is stopped

@@ -26,3 +26,6 @@ func eventually(_ condition: () -> Bool) -> Bool {
 
 /// Keeps the processor busy.
 func spin(nanoseconds: Int) { stress_spin(nanoseconds) }
+
+/// Sleeps, as exactly as the kernel can, so that many can be timed at once.
+func rest(_ microseconds: Int) { stress_rest(1000 * microseconds) }

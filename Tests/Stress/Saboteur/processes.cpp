@@ -69,3 +69,12 @@ extern "C" void stress_spin(long nanoseconds) {
   do clock_gettime(CLOCK_MONOTONIC, &now);
   while ((now.tv_sec - start.tv_sec) * 1000000000L + now.tv_nsec - start.tv_nsec < nanoseconds);
 }
+
+extern "C" void stress_rest(long nanoseconds) {
+  prctl(PR_SET_TIMERSLACK, 1);
+  timespec end;
+  clock_gettime(CLOCK_MONOTONIC, &end);
+  end.tv_sec += (end.tv_nsec + nanoseconds) / 1000000000L;
+  end.tv_nsec = (end.tv_nsec + nanoseconds) % 1000000000L;
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nullptr) != 0) {}
+}

@@ -4,16 +4,17 @@ import os
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from .ranks import MPI_LAUNCHERS, MPI_SETTINGS, local
 
 # Of one batch, which takes some seconds: a wait that long is for ever, however busy the machine is.
 HUNG = 900  # s
-# The scenario, its ranks, and how many rounds make a batch.
-SCENARIOS = [("pool once", 3, 500), ("pool beside messages", 2, 500)]
+# The scenario, its ranks, how many rounds make a batch, and how many batches run at once: in the first, tasks sleep.
+SCENARIOS = [("pool once", 3, 500, 3 * len(os.sched_getaffinity(0))), ("pool beside messages", 2, 500, 1)]
 
 
-def run(apus, program, rounds):
+def run(apus, program, rounds, only=""):
     launchers = {"apus launch": (lambda ranks: local(apus, ranks), {})}
     for name, launcher in MPI_LAUNCHERS.items():
         if shutil.which(launcher[0]):
@@ -22,9 +23,11 @@ def run(apus, program, rounds):
             print(f"  {name}: not installed")
     violations = []
     for name, (launcher, settings) in launchers.items():
-        for scenario, ranks, most in SCENARIOS:
+        for scenario, ranks, most, jobs in SCENARIOS:
+            if only not in scenario:
+                continue
             start = time.monotonic()
-            problem = batches([*launcher(ranks), program, scenario], settings, rounds, most)
+            problem = batches([*launcher(ranks), program, scenario], settings, rounds, most, jobs)
             if problem:
                 violations.append(f"{name}, {scenario}: {problem}")
                 print(f"  {violations[-1]}", flush=True)
@@ -32,15 +35,22 @@ def run(apus, program, rounds):
     return violations
 
 
-def batches(command, settings, rounds, most):
+def batches(command, settings, rounds, most, jobs):
     """What is wrong with the first batch that does not hold, if one does not."""
     environment = {**os.environ, **settings, "SWIFT_BACKTRACE": "enable=no"}
-    for start in range(0, rounds, most):
-        batch = [*map(str, command), str(min(most, rounds - start))]
+
+    def batch(start):
+        words = [*map(str, command), str(min(most, rounds - start))]
         try:
-            job = subprocess.run(batch, env=environment, capture_output=True, text=True, errors="replace", timeout=HUNG)
+            job = subprocess.run(words, env=environment, capture_output=True, text=True, errors="replace", timeout=HUNG)
         except subprocess.TimeoutExpired:
             return f"hangs in a batch from round {start} on"
         if job.returncode != 0:
             return f"status {job.returncode} in a batch from round {start} on: {job.stderr[-400:]}"
-    return None
+        return None
+
+    with ThreadPoolExecutor(jobs) as pool:
+        problems = pool.map(batch, range(0, rounds, most))
+        problem = next(filter(None, problems), None)
+        pool.shutdown(cancel_futures=True)
+    return problem

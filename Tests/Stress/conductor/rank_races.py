@@ -16,7 +16,7 @@ RACES = {
 }
 
 
-def races(apus, program, seed, rounds):
+def races(apus, program, seed, rounds, only=""):
     launchers = {"apus launch": (lambda ranks: local(apus, ranks), {})}
     for name, command in MPI_LAUNCHERS.items():
         if shutil.which(command[0]):
@@ -25,6 +25,8 @@ def races(apus, program, seed, rounds):
             print(f"  {name}: not installed")
     violations = []
     for race, (is_of_mpi, settings) in RACES.items():
+        if only not in race:
+            continue
         for name, (launcher, environment) in launchers.items():
             if not is_of_mpi and name != "apus launch":
                 continue

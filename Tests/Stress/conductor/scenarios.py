@@ -24,10 +24,11 @@ def laziness(program, seed, long):
     ) + one(program, seed, f"memory over {inputs:,} inputs", 900 if long else 180, scenario="memory", inputs=inputs)
 
 
-def races(program, seed, long, rounds=None):
+def races(program, seed, long, rounds=None, race=""):
     rounds = rounds or (3000 if long else 200)
     return one(
-        program, seed, "moments that come by chance", 120 + rounds // 5, scenario="races", rounds=rounds)
+        program, seed, race or "moments that come by chance", 120 + rounds // 5, scenario="races", rounds=rounds,
+        race=race)
 
 
 def descriptors(program, seed, long):

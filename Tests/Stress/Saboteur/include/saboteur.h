@@ -50,6 +50,9 @@ uint64_t stress_load(const uint64_t *word);
 /// Keeps the processor busy, without a system call that could be noticed.
 void stress_spin(long nanoseconds);
 
+/// Sleeps, as exactly as the kernel can.
+void stress_rest(long nanoseconds);
+
 #ifdef __cplusplus
 }
 #endif
