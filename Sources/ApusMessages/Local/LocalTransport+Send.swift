@@ -28,11 +28,17 @@ extension LocalTransport {
   private var ringLimit: Int { min(memory.ringSize / 4, 32 << 10) }
   private var pieceSize: Int { memory.ringSize / 8 }
 
+  /// Whether nothing waits to be sent to that rank, so that what is sent now may go first.
+  @inline(__always)
+  private func isFree(_ destination: Int) -> Bool {
+    waitingForSlots == 0 || outgoing[destination].queue.isEmpty
+  }
+
   @inline(__always)
   package func send(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) throws {
     try gate.enter()
     defer { gate.leave() }
-    if bytes.count <= Slot.inlineLimit, destination != rank, outgoing[destination].queue.isEmpty,
+    if bytes.count <= Slot.inlineLimit, destination != rank, isFree(destination),
       let slot = outgoing[destination].freeSlot()
     {
       write(bytes, envelope, into: slot, destination)
@@ -58,7 +64,7 @@ extension LocalTransport {
   @inline(never)
   private func sendSlowly(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) throws {
     if destination == rank { return sendToOurselves(bytes, envelope) }
-    if bytes.count > ringLimit || !outgoing[destination].queue.isEmpty {
+    if bytes.count > ringLimit || !isFree(destination) {
       let operation = Operation(.send(bytes: bytes, envelope: envelope, destination: destination))
       startSend(operation, bytes, envelope, to: destination, isAwaited: true)
       return try waitInside(for: operation)
@@ -88,7 +94,7 @@ extension LocalTransport {
   ) throws -> Bool {
     try gate.enter()
     defer { gate.leave() }
-    guard destination != rank, bytes.count <= ringLimit, outgoing[destination].queue.isEmpty else {
+    guard destination != rank, bytes.count <= ringLimit, isFree(destination) else {
       return false
     }
     return offer(bytes, envelope, to: destination)
@@ -130,7 +136,7 @@ extension LocalTransport {
       sendToOurselves(bytes, envelope)
       return finish(operation)
     }
-    let isFirst = outgoing[destination].queue.isEmpty
+    let isFirst = isFree(destination)
     if isFirst, bytes.count <= ringLimit, offer(bytes, envelope, to: destination) { return finish(operation) }
     let send = PendingSend(operation, bytes, envelope, to: destination, isAwaited: isAwaited)
     // Not by way of the empty queue: see `completeClaimed`.
