@@ -11,7 +11,7 @@ from .ranks import MPI_LAUNCHERS, MPI_SETTINGS, local
 # Of one batch, which takes some seconds: a wait that long is for ever, however busy the machine is.
 HUNG = 900  # s
 # The scenario, its ranks, how many rounds make a batch, and how many batches run at once: in the first, tasks sleep.
-SCENARIOS = [("pool once", 3, 500, 3 * len(os.sched_getaffinity(0))), ("pool beside messages", 2, 500, 1)]
+SCENARIOS = [("pool once", 3, 5000, 3 * len(os.sched_getaffinity(0))), ("pool beside messages", 2, 5000, 1)]
 
 
 def run(apus, program, rounds, only=""):
@@ -24,7 +24,7 @@ def run(apus, program, rounds, only=""):
     violations = []
     for name, (launcher, settings) in launchers.items():
         for scenario, ranks, most, jobs in SCENARIOS:
-            if only not in scenario:
+            if only not in f"{name}, {scenario}":
                 continue
             start = time.monotonic()
             problem = batches([*launcher(ranks), program, scenario], settings, rounds, most, jobs)

@@ -25,10 +25,8 @@ def races(apus, program, seed, rounds, only=""):
             print(f"  {name}: not installed")
     violations = []
     for race, (is_of_mpi, settings) in RACES.items():
-        if only not in race:
-            continue
         for name, (launcher, environment) in launchers.items():
-            if not is_of_mpi and name != "apus launch":
+            if only not in f"{name}, {race}" or not is_of_mpi and name != "apus launch":
                 continue
             violations += run(program, seed, rounds, race, name, launcher, environment | settings)
     return violations
