@@ -14,6 +14,8 @@ let package = Package(
   name: "apus",
   products: [
     .library(name: "Apus", targets: ["Apus"]),
+    .library(name: "ApusProcesses", targets: ["ApusProcesses"]),
+    .library(name: "ApusMessages", targets: ["ApusMessages"]),
     .executable(name: "apus", targets: ["ApusCommand"]),
     .executable(name: "Fibonacci", targets: ["Fibonacci"]),
   ],
@@ -23,16 +25,26 @@ let package = Package(
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
+    // From the bottom up; ARCHITECTURE.md draws the graph, and `Scripts/arrows` compares.
     .target(name: "CApus"),
-    .target(name: "ApusCore", dependencies: ["CApus"], swiftSettings: settings),
-    .target(name: "ApusProcesses", dependencies: ["ApusCore"], swiftSettings: settings),
-    .target(name: "ApusMessages", dependencies: ["ApusCore", "CApus"], swiftSettings: settings),
+    .target(name: "ApusSystem", dependencies: ["CApus"], swiftSettings: settings),
+    .target(name: "ApusWire", dependencies: ["ApusSystem", "CApus"], swiftSettings: settings),
+    .target(name: "ApusEngine", dependencies: ["ApusWire", "ApusSystem", "CApus"], swiftSettings: settings),
     .target(
-      name: "Apus", dependencies: ["ApusCore", "ApusProcesses", "ApusMessages"], swiftSettings: settings),
+      name: "ApusProcesses", dependencies: ["ApusEngine", "ApusWire", "ApusSystem", "CApus"],
+      swiftSettings: settings),
+    .target(
+      name: "ApusMessages", dependencies: ["ApusWire", "ApusSystem", "CApus"], swiftSettings: settings),
+    .target(
+      name: "ApusRankPool",
+      dependencies: ["ApusProcesses", "ApusMessages", "ApusEngine", "ApusWire", "ApusSystem", "CApus"],
+      swiftSettings: settings),
+    .target(
+      name: "Apus", dependencies: ["ApusProcesses", "ApusMessages", "ApusRankPool"], swiftSettings: settings),
     .executableTarget(
       name: "ApusCommand",
       dependencies: [
-        "ApusCore", "ApusMessages", "CApus",
+        "ApusMessages", "ApusSystem", "CApus",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/ApusCommand", swiftSettings: settings),
@@ -63,53 +75,66 @@ let package = Package(
       name: "RanksInside", dependencies: ["Apus"], path: "Examples/RanksInside", swiftSettings: settings),
     .target(name: "PoolStressSaboteur", path: "Tests/Stress/Saboteur"),
     .executableTarget(
-      name: "MessageStress", dependencies: ["Apus", "ApusCore", "StressSupport"],
+      name: "MessageStress", dependencies: ["Apus", "ApusMessages", "ApusSystem", "StressSupport"],
       path: "Tests/Stress/Messages", swiftSettings: settings),
     .executableTarget(
-      name: "PoolStress", dependencies: ["Apus", "ApusCore", "PoolStressSaboteur", "StressSupport"],
+      name: "PoolStress",
+      dependencies: ["Apus", "ApusEngine", "ApusSystem", "PoolStressSaboteur", "StressSupport"],
       path: "Tests/Stress/Program",
       swiftSettings: settings),
     .testTarget(
-      name: "ApusCoreTests", dependencies: ["ApusCore", "CApus", "TestSupport"], swiftSettings: settings),
+      name: "ApusSystemTests", dependencies: ["ApusSystem", "CApus", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "ApusWireTests", dependencies: ["ApusWire", "ApusSystem", "CApus", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ApusEngineTests",
+      dependencies: ["ApusEngine", "ApusWire", "ApusSystem", "CApus", "TestSupport"],
+      swiftSettings: settings),
     .executableTarget(
       name: "MessageScenarios", dependencies: ["Apus"],
       path: "Tests/Programs/MessageScenarios", swiftSettings: settings),
     .testTarget(
       name: "ApusMessagesTests",
       dependencies: [
-        "ApusMessages", "ApusCore", "CApus", "ApusCommand", "MessageScenarios", "MPIProbe", "Ring",
+        "ApusMessages", "ApusWire", "ApusSystem", "CApus", "ApusCommand", "MessageScenarios", "MPIProbe",
+        "Ring",
         "ClusterFibonacci", "MonteCarloPi", "MasterWorkers", "HeatEquation", "DistributedSort", "RanksInside",
         "TestSupport",
       ],
       swiftSettings: settings),
     // Programs that tests run as children, since what they show can't be shown in the test's own process.
-    .target(name: "TestSupport", dependencies: ["ApusCore"], path: "Tests/Support", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["ApusSystem"], path: "Tests/Support", swiftSettings: settings),
     .executableTarget(name: "Oddly", path: "Tests/Programs/Oddly"),
     .executableTarget(
-      name: "RankScenarios", dependencies: ["ApusMessages", "ApusCore", "CApus"],
+      name: "RankScenarios", dependencies: ["ApusMessages", "ApusSystem", "CApus"],
       path: "Tests/Programs/RankScenarios",
       swiftSettings: settings),
     .testTarget(
       name: "ApusLaunchTests",
       dependencies: [
-        "ApusMessages", "ApusCore", "CApus", "ApusCommand", "RankScenarios", "Oddly", "TestSupport",
+        "ApusMessages", "ApusSystem", "CApus", "ApusCommand", "RankScenarios", "Oddly", "TestSupport",
       ],
       swiftSettings: settings),
     .executableTarget(
-      name: "PoolScenarios", dependencies: ["Apus", "ApusCore", "Interposed"],
+      name: "PoolScenarios",
+      dependencies: ["Apus", "ApusProcesses", "ApusEngine", "ApusSystem", "Interposed"],
       path: "Tests/Programs/PoolScenarios", swiftSettings: settings),
     .target(name: "Interposed", path: "Tests/Programs/Interposed"),
     .executableTarget(
       name: "TopLevelVariables", dependencies: ["Apus"], path: "Tests/Programs/TopLevelVariables",
       swiftSettings: settings),
     .executableTarget(
-      name: "MPIProbe", dependencies: ["ApusMessages", "ApusCore", "CApus"], path: "Tests/Programs/MPIProbe",
+      name: "MPIProbe", dependencies: ["ApusMessages", "ApusWire", "ApusSystem", "CApus"],
+      path: "Tests/Programs/MPIProbe",
       swiftSettings: settings),
     .target(name: "StaticInitialiser", path: "Tests/Programs/StaticInitialiser"),
     .testTarget(
       name: "ApusProcessesTests",
       dependencies: [
-        "Apus", "ApusCore", "PoolScenarios", "TopLevelVariables", "StaticInitialiser", "Oddly", "TestSupport",
+        "Apus", "ApusProcesses", "ApusEngine", "ApusWire", "ApusSystem", "CApus", "PoolScenarios",
+        "TopLevelVariables", "StaticInitialiser", "Oddly", "TestSupport",
       ],
       swiftSettings: settings),
   ]

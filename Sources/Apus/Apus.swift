@@ -1,3 +1,3 @@
-@_exported public import ApusCore
 @_exported public import ApusMessages
 @_exported public import ApusProcesses
+@_exported public import ApusRankPool

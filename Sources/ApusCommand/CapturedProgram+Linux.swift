@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import Glibc
 
 /// A short run of another program, and what it printed.

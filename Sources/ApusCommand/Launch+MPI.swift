@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import ApusMessages
 import Glibc
 

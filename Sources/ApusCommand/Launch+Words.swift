@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import ApusMessages
 
 // What the parser has as `String` need not be UTF-8: file names, mostly. What is handed on is taken from the words that
@@ -12,14 +12,14 @@ extension Launch {
 
   /// `command` is the end of the words.
   private var commandAsItCame: [ByteString] {
-    let words = Array(WorkerCommand.programArguments.suffix(command.count))
+    let words = Array(ProgramCommand.programArguments.suffix(command.count))
     return words.map(\.description) == command ? words : command.map { ByteString($0) }
   }
 
   /// The values of `--mpi-option`, which stand before the command.
   var mpiOptionsAsTheyCame: [ByteString] {
     let name = "--mpi-option"
-    var words = WorkerCommand.programArguments.dropLast(command.count)
+    var words = ProgramCommand.programArguments.dropLast(command.count)
     var found: [ByteString] = []
     while let word = words.popFirst() {
       if word.hasPrefix(name + "=") {

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import Glibc
 
 /// Asks a server whether it is one: PING in Redis's protocol, and PONG back.

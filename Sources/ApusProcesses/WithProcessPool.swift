@@ -1,4 +1,7 @@
-public import ApusCore
+import CApus
+import ApusEngine
+import ApusSystem
+import ApusWire
 
 extension ProcessPool {
   /// Starts a pool. The workers are on their way when this returns; tasks may be given at once.
@@ -21,8 +24,9 @@ extension ProcessPool {
     let settings = try TaskError.starting {
       EngineConfiguration(
         workers: workers,
-        command: try WorkerCommand.ofThisProgram(
-          share: max(1, width / workers), backtraces: configuration.backtraces.setting), configuration)
+        command: try ProgramCommand.ofThisProgram(
+          as: APUS_WORKER_ARGUMENT, share: max(1, width / workers),
+          backtraces: configuration.backtraces.setting), configuration)
     }
     self.init(try TaskError.starting { try PoolEngine(settings) }, configuration)
     MainVariables.warnOnce()  // now, while the workers start

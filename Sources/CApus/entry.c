@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// Defined in ApusCore and ApusMessages, in Swift. Weak, so that CApus links alone.
+// Defined in ApusProcesses and ApusMessages, in Swift. Weak: a program that links one of them need not have the other.
 extern int apus_worker_main(int argc, char **argv, char **envp) __attribute__((weak));
 extern int apus_rank_main(int argc, char **argv, char **envp) __attribute__((weak));
 
@@ -18,6 +18,20 @@ extern int apus_rank_main(int argc, char **argv, char **envp) __attribute__((wea
 extern void _swift_stdlib_overrideUnsafeArgvArgc(char **argv, int argc) __attribute__((weak));
 
 typedef int (*main_function)(int, char **, char **);
+
+// What a run of the program can be in place of its `main`: the one place that knows all of them.
+static const struct role {
+  const char *argument;
+  main_function main;
+} roles[] = {
+    {APUS_WORKER_ARGUMENT, apus_worker_main},
+    {APUS_RANK_ARGUMENT, apus_rank_main},
+};
+
+static const struct role *role;
+
+bool apus_started_as(const char *argument) { return role && strcmp(role->argument, argument) == 0; }
+
 typedef int (*start_function)(main_function, int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
 
 static bool installed = false;
@@ -57,8 +71,8 @@ void apus_on_exit(void (*call)(int status)) {
 }
 
 // Reads the environment behind the arguments and not through `getenv`: libc may not be ready yet.
-static bool is_started_as(const char *role, int argc, char **argv) {
-  if (argc < 2 || strcmp(argv[1], role) != 0) return false;
+static bool is_marked(const char *argument, int argc, char **argv) {
+  if (argc < 2 || strcmp(argv[1], argument) != 0) return false;
   const size_t length = sizeof APUS_WORKER_VARIABLE - 1;
   for (char **entry = argv + argc + 1; *entry; entry++) {
     if (strncmp(*entry, APUS_WORKER_VARIABLE, length) == 0 && (*entry)[length] == '=') return true;
@@ -76,14 +90,9 @@ static void settle_in(int argc, char **argv) {
   prctl(PR_SET_NAME, slash ? slash + 1 : argv[0]);
 }
 
-static int worker(int argc, char **argv, char **envp) {
+static int main_of_role(int argc, char **argv, char **envp) {
   settle_in(argc, argv);
-  return apus_worker_main(argc, argv, envp);
-}
-
-static int rank(int argc, char **argv, char **envp) {
-  settle_in(argc, argv);
-  return apus_rank_main(argc, argv, envp);
+  return role->main(argc, argv, envp);
 }
 
 // The program's own `_start` calls this by name, and a definition in the program goes before libc's. A
@@ -100,10 +109,11 @@ __attribute__((visibility("default"))) int __libc_start_main(
   }
   installed = true;
   note_ignored_signals();
-  main_function programs = main;
-  if (apus_worker_main && is_started_as(APUS_WORKER_ARGUMENT, argc, argv)) main = worker;
-  if (apus_rank_main && is_started_as(APUS_RANK_ARGUMENT, argc, argv)) main = rank;
-  if (main != programs) {
+  for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
+    if (roles[i].main && is_marked(roles[i].argument, argc, argv)) role = &roles[i];
+  }
+  if (role) {
+    main = main_of_role;
     // The mark is ours alone: what is left are the program's own arguments. The environment stays where it is.
     for (int i = 1; i < argc; i++) argv[i] = argv[i + 1];
     argc--;

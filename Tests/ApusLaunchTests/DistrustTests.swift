@@ -1,5 +1,5 @@
+import ApusSystem
 @testable import ApusMessages
-import ApusCore
 import CApus
 import Glibc
 import TestSupport

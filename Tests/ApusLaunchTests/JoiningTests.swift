@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import Glibc
 import TestSupport
 import Testing

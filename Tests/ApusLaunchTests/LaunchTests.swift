@@ -1,10 +1,10 @@
-import ApusCore
+import ApusSystem
 import Glibc
 import TestSupport
 import Testing
 
 /// Swift Testing has a type of this name too; a declaration in this module comes first.
-typealias ExitStatus = ApusCore.ExitStatus
+typealias ExitStatus = ApusSystem.ExitStatus
 
 /// The command `apus launch`, seen from outside, one run after the other. The limit is for ever.
 @Suite(.serialized, .timeLimit(.minutes(2))) enum LaunchTests {}

@@ -1,4 +1,5 @@
-import ApusCore
+import ApusSystem
+import ApusWire
 import ApusMessages
 import Testing
 

@@ -1,4 +1,5 @@
-import ApusCore
+import ApusSystem
+import ApusWire
 import ApusMessages
 
 /// x ↦ ax + b over integers that wrap: doing one after the other does not commute.

@@ -1,4 +1,5 @@
-import ApusCore
+import ApusSystem
+import ApusWire
 import ApusMessages
 
 /// Each carries one operation out on one rank, and throws if the outcome is not what a sequential program would

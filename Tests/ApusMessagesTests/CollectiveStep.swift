@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import ApusMessages
 
 /// One collective operation of a test, with what goes into it.

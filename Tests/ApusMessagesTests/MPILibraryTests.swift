@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import Testing
 
 /// The same program, not built again, under every MPI that is installed.

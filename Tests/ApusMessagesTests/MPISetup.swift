@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import Glibc
 import Testing
 
@@ -45,7 +45,7 @@ struct MPISetup: Sendable, CustomTestStringConvertible {
 /// What is left of a job.
 struct MPIJob: Sendable {
   let output: String
-  let status: ApusCore.ExitStatus
+  let status: ApusSystem.ExitStatus
 }
 
 extension MPISetup {

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import Testing
 
 /// Apus's own communicator over each MPI that is installed: what no other transport has.

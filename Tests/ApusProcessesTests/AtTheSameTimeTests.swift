@@ -1,5 +1,6 @@
+import ApusProcesses
+import ApusSystem
 import Apus
-import ApusCore
 import Glibc
 import Testing
 

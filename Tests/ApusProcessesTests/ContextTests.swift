@@ -1,5 +1,7 @@
+import ApusSystem
+import ApusProcesses
+import ApusWire
 import Apus
-import ApusCore
 import Glibc
 import Testing
 

@@ -1,5 +1,6 @@
+import ApusSystem
+import ApusProcesses
 import Apus
-import ApusCore
 import Glibc
 import Testing
 

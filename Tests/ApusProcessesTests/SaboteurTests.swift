@@ -1,5 +1,8 @@
+import CApus
+import ApusEngine
+import ApusSystem
+import ApusWire
 import Apus
-import ApusCore
 import Glibc
 import Testing
 
@@ -38,7 +41,7 @@ extension ProcessPoolTests {
     @Test func aWorkerOfAnotherBuildIsRefused() async throws {
       await #expect(processExitsWith: .success) {
         try startWatchdog(seconds: 30)
-        var command = try WorkerCommand.ofThisProgram(share: 1)
+        var command = try ProgramCommand.ofThisProgram(as: APUS_WORKER_ARGUMENT, share: 1)
         command.path = ByteString(programFolder + "/PoolScenarios")
         var configuration = EngineConfiguration(workers: 2, command: command)
         configuration.startUpLimit = 20_000_000_000

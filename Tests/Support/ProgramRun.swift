@@ -1,4 +1,4 @@
-public import ApusCore
+public import ApusSystem
 import Glibc
 import Synchronization
 

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 
 extension PointToPoint {
   /// Gives every rank the values of all ranks, of lengths that nobody but their ranks knows.

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 
 extension PointToPoint {
   /// Sends a piece to each rank and gets one from each, both in rank order. All pieces have one length.

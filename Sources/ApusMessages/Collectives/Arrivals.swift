@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 
 /// Room for messages, one behind the other, whose lengths show when they come: at once in the memory where they are to
 /// be, as far as that much was expected, and then in a buffer.

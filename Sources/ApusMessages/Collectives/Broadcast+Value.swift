@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusWire
 
 extension PointToPoint {
   /// Appends the root's value, which is all that its `buffer` holds, to the buffer of every other rank. Only

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 import Synchronization
 
 /// The messages of a communicator's collective operations, which meet none that its users send.

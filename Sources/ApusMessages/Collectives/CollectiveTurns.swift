@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import Glibc
 import Synchronization
 
@@ -21,8 +21,6 @@ final class CollectiveTurns: Sendable {
   private let wake = NativeSemaphore()
   /// How many awaited operations are not over; -1 while a caller's own thread is in one.
   private let underWay = Atomic<Int>(0)
-  /// Of how many communicators the thread has something to do.
-  static let atWork = Atomic<Int>(0)
   /// The thread that is about to carry out what is awaited.
   private let server = Atomic<UInt>(0)
 
@@ -79,7 +77,7 @@ final class CollectiveTurns: Sendable {
         }
         state.isStarted = true
       }
-      if before == 0 { Self.atWork.add(1, ordering: .relaxed) }
+      if before == 0 { RestingThreads.collectivesAtWork.add(1, ordering: .relaxed) }
       state.jobs.append(job)
     }
     wake.signal()
@@ -95,7 +93,7 @@ final class CollectiveTurns: Sendable {
         server.store(0, ordering: .relaxed)
         // Before the caller hears of it: its next call finds the turn free.
         if underWay.subtract(1, ordering: .releasing).newValue == 0 {
-          Self.atWork.subtract(1, ordering: .relaxed)
+          RestingThreads.collectivesAtWork.subtract(1, ordering: .relaxed)
         }
         tell()
       } else if isClosed {

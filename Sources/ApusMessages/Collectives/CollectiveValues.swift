@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 
 // Values of the ranks as bytes, and back.
 extension Communicator {

@@ -80,10 +80,6 @@ extension ElementOperator {
 @inline(__always)
 private func truth<T: FixedWidthInteger>(_ number: T) -> T { number == 0 ? 0 : 1 }
 
-package enum StandardOperation: Sendable {
-  case sum, product, min, max, bitwiseAnd, bitwiseOr, bitwiseXor, logicalAnd, logicalOr, logicalXor
-}
-
 /// A type for which the loops of the standard operations are compiled.
 protocol CompiledElement: BitwiseCopyable {
   /// Nil if the type has no such operation.

@@ -1,5 +1,3 @@
-import ApusCore
-
 extension PointToPoint {
   /// Collects the pieces of all ranks at the root, in rank order. All pieces have one length, which all ranks
   /// know.

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 
 /// A value of any length in a reduction.
 struct ValueOperand: Operand {

@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusWire
 
 /// Runs of bytes of any length, one for each rank.
 package struct Pieces {

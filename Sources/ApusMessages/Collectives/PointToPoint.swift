@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusWire
 
 /// Messages of bytes between the ranks of one communicator: all that the collective algorithms are made of, so that
 /// they are the same on every transport.

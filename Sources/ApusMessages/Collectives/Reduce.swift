@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusWire
 
 extension PointToPoint {
   /// Combines the elements of all ranks, in rank order, into the root's `result`.

@@ -1,4 +1,4 @@
-public import ApusCore
+import ApusWire
 
 /// How the values of several ranks become one: an associative operation.
 ///

@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusWire
 
 extension PointToPoint {
   /// Combines, for each rank, the elements of all ranks up to and including it, in rank order.

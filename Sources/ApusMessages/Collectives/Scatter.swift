@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusWire
 
 extension PointToPoint {
   /// Gives each rank its piece of what the root has, in rank order. All pieces have one length, which all ranks

@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusWire
 
 /// How two values that are bytes of any length, such as encoded ones, are combined. It must be associative.
 ///

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import Glibc
 
 /// What is typed at the terminal, on its way to rank 0.

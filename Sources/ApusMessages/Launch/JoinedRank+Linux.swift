@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusSystem
 import CApus
 import Glibc
 import Synchronization

@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusSystem
 
 /// Ranks could not be started, or this process could not join the others as one.
 package struct LaunchError: Error, Sendable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusSystem
 
 /// Ranks that talk through this machine's memory, and hear of each other's failures.
 package struct LocalRanks: Sendable {

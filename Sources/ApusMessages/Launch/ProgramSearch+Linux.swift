@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusSystem
 import Glibc
 
 /// Finds a program as a shell does.

@@ -1,4 +1,4 @@
-// The shapes of body that a rank can run; see `PlainBody` in ApusCore, whose structs will not do: there a communicator
+// The shapes of body that a rank can run; see `PlainBody` in ApusWire, whose structs will not do: there a communicator
 // would be a generic parameter, and casting the closure would wrap it first.
 
 struct RankBody<Output>: Sendable {

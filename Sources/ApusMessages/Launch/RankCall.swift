@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 
 /// What a rank of `withRanks` was told to run, in the rank.
 enum RankCall {

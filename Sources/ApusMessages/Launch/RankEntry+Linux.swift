@@ -1,4 +1,5 @@
-import ApusCore
+import ApusSystem
+import ApusWire
 import CApus
 import Dispatch
 import Glibc
@@ -9,7 +10,7 @@ public func _apusRankMain(
   _ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ environment: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Int32 {
-  do { try RankEntry.run() } catch { WorkerEntry.fail(error, as: "rank") }
+  do { try RankEntry.run() } catch { endProcess(error, as: "rank") }
 }
 
 /// The life of a rank of `withRanks`: join, run the body, say what came of it, exit.
@@ -57,7 +58,7 @@ enum RankEntry {
   /// A body that threw is a failure of the rank: its peers may wait for it, and hear of it by the status.
   private static func end(_ rank: JoinedRank, _ result: Result<ByteBuffer, any Error>) -> Never {
     guard rank.isThisProcess else {
-      WorkerEntry.fail(
+      endProcess(
         LaunchError(
           .refused,
           "process \(getpid()) was forked by a rank's body and came back from it: it ends here, and what it returned "
@@ -76,7 +77,7 @@ enum RankEntry {
         exit(1)
       }
     } catch {
-      WorkerEntry.fail(error, as: "rank")
+      endProcess(error, as: "rank")
     }
   }
 }

@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusSystem
 
 /// What a supervisor reports while its ranks run.
 package enum RankEvent: Sendable {

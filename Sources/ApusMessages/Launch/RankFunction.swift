@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 
 /// A function of this program that each rank of `withRanks` runs.
 ///

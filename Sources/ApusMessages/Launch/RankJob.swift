@@ -1,4 +1,6 @@
-import ApusCore
+import ApusSystem
+import ApusWire
+import CApus
 import Glibc
 import Synchronization
 
@@ -15,7 +17,8 @@ struct RankJob<Output: Sendable>: Sendable {
     let definition = try function.definition()
     self.count = count
     do {
-      var command = try WorkerCommand.ofThisProgram(as: .rank, share: max(1, Processors.available / count))
+      var command = try ProgramCommand.ofThisProgram(
+        as: APUS_RANK_ARGUMENT, share: max(1, Processors.available / count))
       let parcel = try RankParcel.make(.value, definition.bytes)
       // The request holds the number alone.
       command.descriptors = [(parcel.number, Self.functionNumber)]
@@ -27,7 +30,7 @@ struct RankJob<Output: Sendable>: Sendable {
       ranks = try LocalRanks(command, count: count, options: options)
       self.parcel = parcel
       MainVariables.warnOnce()
-    } catch let problem as WorkerCommand.Problem {
+    } catch let problem as ProgramCommand.Problem {
       throw MessageError(.startUpFailed, problem.description)
     } catch let error as ProcessError {
       throw MessageError(.noResources, "\(error)", underlying: error)

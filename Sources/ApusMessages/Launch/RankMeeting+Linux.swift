@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import CApus
 import Glibc
 

@@ -1,4 +1,4 @@
-package import ApusCore
+import ApusSystem
 
 /// How ranks are looked after.
 package struct RankOptions: Sendable {

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 
 /// How what a body gives travels: nothing at all, or a `Codable` value.
 ///

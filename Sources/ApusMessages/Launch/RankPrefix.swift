@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 
 /// Writes a rank's lines behind its number.
 final class RankPrefix: Sendable {

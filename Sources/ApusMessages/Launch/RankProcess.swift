@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 
 /// One rank as its supervisor sees it.
 final class RankProcess {

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 
 /// One of the two streams that a rank prints to, on its way to ours.
 final class RankStream {

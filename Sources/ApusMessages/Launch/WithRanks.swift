@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 
 /// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
 ///

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 import CApus
 import Glibc
 import Synchronization

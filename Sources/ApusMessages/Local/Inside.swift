@@ -1,5 +1,3 @@
-import ApusCore
-
 /// The transport as an operation sees it that is given its message by a thread which is inside already.
 struct Inside: MessageSource {
   private let transport: LocalTransport

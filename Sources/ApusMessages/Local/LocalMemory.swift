@@ -1,5 +1,5 @@
+import ApusSystem
 import CApus
-package import ApusCore
 import Synchronization
 
 /// The memory that the ranks of one machine share: a page of words for the job, a page for each rank, and for each

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import Synchronization
 
 /// What comes from one rank, as its receiver sees it.

@@ -1,4 +1,3 @@
-import ApusCore
 import Synchronization
 
 extension LocalTransport {

@@ -1,5 +1,5 @@
+import ApusSystem
 import CApus
-import ApusCore
 import Glibc
 import Synchronization
 

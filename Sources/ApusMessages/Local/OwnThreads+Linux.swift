@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import Glibc
 
 /// The threads of this process.

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import Glibc
 import Synchronization
 
@@ -12,6 +12,9 @@ import Synchronization
 /// Of timers, those on the monotonic clock that are due within a second count for nothing: Dispatch has one of its own.
 /// What is due there later than that it does not show.
 struct RestingThreads {
+  /// How many threads for awaited collective operations have one to carry out.
+  static let collectivesAtWork = Atomic<Int>(0)
+
   private var others = 0
   private var forCollectives = 0
   /// The one that looks.
@@ -37,7 +40,7 @@ struct RestingThreads {
       guard resting.add(thread) else { return nil }
     }
     // Of those for collective operations, only those that have one.
-    return resting.others + min(resting.forCollectives, CollectiveTurns.atWork.load(ordering: .relaxed))
+    return resting.others + min(resting.forCollectives, collectivesAtWork.load(ordering: .relaxed))
   }
 
   private init(own: Int32) { self.own = own }

@@ -1,5 +1,4 @@
 import CApus
-import ApusCore
 import Glibc
 import Synchronization
 

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import Glibc
 
 /// The programs that this one descends from: among them is the launcher, if one started us on this machine.

@@ -1,5 +1,3 @@
-import ApusCore
-
 /// The collective operations of the MPI library among the ranks of one communicator.
 ///
 /// They are requests, never blocking calls, which are not the same operation to MPI: a rank that has receives under

@@ -1,5 +1,3 @@
-import ApusCore
-
 /// What stands in front of a message, so that its bytes are all that is asked of the library.
 struct MPIHeader: BitwiseCopyable {
   var type: UInt64

@@ -1,4 +1,5 @@
-import ApusCore
+import ApusSystem
+import ApusWire
 import CApus
 
 /// The MPI library of this process, found and opened at run time. There is one at most.

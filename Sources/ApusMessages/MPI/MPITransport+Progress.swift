@@ -1,4 +1,3 @@
-import ApusCore
 import Glibc
 
 // What goes on while its rank does something else.

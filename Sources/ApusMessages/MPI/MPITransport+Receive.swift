@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 
 extension MPITransport {
   func message(_ selector: Selector) throws -> IncomingMessage {

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 
 extension MPITransport {
   func send(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) throws {

@@ -1,5 +1,3 @@
-import ApusCore
-
 /// The memory of a persistent request, its way, and whether it is under way.
 ///
 /// Under an MPI library it is a persistent request of the library's: one message, header and elements, on the

@@ -1,4 +1,4 @@
-public import ApusCore
+import ApusWire
 
 /// A message that is sent again and again from the same memory: what can be prepared is prepared once.
 ///

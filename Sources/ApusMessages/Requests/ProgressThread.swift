@@ -1,4 +1,4 @@
-import ApusCore
+import ApusSystem
 import Synchronization
 
 /// Moves on what was started while no thread of the program does: the first `await` starts it, and it sleeps while

@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 
 /// A receive that goes on while its rank does something else.
 ///

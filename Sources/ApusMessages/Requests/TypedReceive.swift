@@ -1,4 +1,4 @@
-import ApusCore
+import ApusWire
 
 /// Where a started receive leaves what came.
 final class TypedReceive<Value: Codable>: @unchecked Sendable {

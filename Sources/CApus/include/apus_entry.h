@@ -10,6 +10,9 @@
 #define APUS_WORKER_ARGUMENT "--apus-worker"
 #define APUS_RANK_ARGUMENT "--apus-rank"
 
+/// Whether this run of the program is what such an argument says, in place of its `main`.
+bool apus_started_as(const char *argument);
+
 /// The descriptors a worker is born with.
 enum { APUS_WORKER_CHANNEL = 3, APUS_WORKER_CONTROL = 4, APUS_WORKER_DOORBELL = 5 };
 

@@ -1,5 +1,6 @@
+import ApusProcesses
+import ApusSystem
 import Apus
-import ApusCore
 import Glibc
 
 /// Code that closes descriptors which are not its own, as daemons and careless libraries do.

@@ -1,5 +1,6 @@
+import ApusProcesses
+import ApusSystem
 import Apus
-import ApusCore
 import Glibc
 
 /// Odd things that a program does or suffers.

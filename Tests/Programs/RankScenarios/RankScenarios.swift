@@ -1,5 +1,5 @@
 // A program for tests of the launcher: `RankScenarios NAME [ARGUMENT…]` plays one rank.
-import ApusCore
+import ApusSystem
 import ApusMessages
 import Glibc
 

@@ -4,8 +4,9 @@
 //     APUS_SEED=7 apus launch -n 3 MessageStress race=given-up rounds=100
 //
 // What does not hold is printed for the script to judge.
+import ApusMessages
+import ApusSystem
 import Apus
-import ApusCore
 import Glibc
 import StressSupport
 

@@ -1,5 +1,5 @@
+import ApusSystem
 import Apus
-import ApusCore
 import Glibc
 import StressSupport
 import Synchronization

@@ -1,5 +1,5 @@
 import Apus
-import ApusCore
+import ApusSystem
 import Glibc
 import PoolStressSaboteur
 import StressSupport

@@ -1,0 +1,73 @@
+package import ApusSystem
+package import ApusWire
+
+/// What became of one or more consecutive tasks of a job.
+package struct Delivery {
+  package enum Content {
+    /// Values of plain memory, already at their place in the job's destination.
+    case placed
+    /// A value's bytes, in the inbox's buffer.
+    case value(Range<Int>)
+    /// A value too large for the inbox's buffer.
+    case large(LargeValue)
+    /// A `FailureReport`'s bytes, in the inbox's buffer.
+    case failure(Range<Int>)
+    /// The worker died over the task, or had to be killed because of it.
+    case lost(WorkerLoss)
+    /// Asked to stop, and stopped.
+    case stopped(StopReason)
+    /// No worker could be had for it.
+    case unserved(PoolProblem)
+  }
+
+  package let index: Int
+  package var count: Int
+  package let content: Content
+}
+
+/// A large value as it arrived.
+package final class LargeValue: @unchecked Sendable {
+  // Sound: filled under the engine's lock, then handed over and only read.
+  package let bytes: ByteBuffer
+  init(bytes: ByteBuffer) { self.bytes = bytes }
+}
+
+/// Why a task that was running was asked to stop.
+package enum StopReason: Sendable {
+  case cancelled
+  case timeLimit
+}
+
+/// How a worker ended that had not been told to.
+package struct WorkerLoss: Sendable {
+  package var process: Int32
+  package var status: ExitStatus
+  /// The end of what it wrote to standard error.
+  package var standardError: String
+  /// Why it was killed, if we killed it.
+  package var reason: StopReason?
+  /// What it did that no sound process does, if it was killed for that.
+  package var corruption: String?
+  /// Where it ran, if not here.
+  package var place: String?
+  /// What to do about its task, if that goes on all the same.
+  package var adviceOnEndless: String?
+  /// The function that it was at.
+  package var code = FunctionCode()
+}
+
+/// Why a pool has no workers.
+package enum PoolProblem: Error, Sendable {
+  case closed
+  /// Workers ended before they were ready, several in a row.
+  case startUpFailed(attempts: Int, WorkerLoss)
+  /// Could not be started at all.
+  case spawnFailed(ProcessError)
+  case restartsExhausted(Int, WorkerLoss)
+  /// Those that were elsewhere can't be reached any more: what they were, and why.
+  case lost(String, any Error)
+  /// The pool is that of the process which this one is a fork of.
+  case forked
+  /// Another part of the program has closed the pool's descriptors.
+  case descriptorsClosed
+}

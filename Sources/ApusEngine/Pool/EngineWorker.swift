@@ -1,0 +1,262 @@
+import ApusSystem
+import ApusWire
+import CApus
+import Synchronization
+
+/// One worker as its engine sees it. Everything here is under the engine's lock.
+///
+/// Where a task's way leads through, `@exclusivity(unchecked)` leaves out the runtime's check for overlapping
+/// accesses, a third of what a small task costs: the lock excludes them between threads, and no code of a
+/// user or closure that comes back here runs within an access.
+final class EngineWorker {
+  enum State {
+    case starting, ready
+    /// Told to stop, or about to be replaced: gets nothing more.
+    case leaving
+  }
+
+  /// Tasks that were sent in one record and are not finished yet.
+  struct Chunk {
+    let job: EngineJob
+    var span: InputSpan
+    /// The sequence number of the first of them.
+    var first: UInt64
+
+    /// Takes in what was sent next, if it continues this.
+    @inline(__always)
+    mutating func append(_ next: InputSpan, of job: EngineJob, from sequence: UInt64) -> Bool {
+      guard self.job === job, span.batch === next.batch, span.range.upperBound == next.range.lowerBound,
+        first + UInt64(span.range.count) == sequence
+      else { return false }
+      span.range = span.range.lowerBound..<next.range.upperBound
+      return true
+    }
+
+    /// The first `count` are over. True if no others are left.
+    @inline(__always)
+    mutating func dropFirst(_ count: Int) -> Bool {
+      span.range = span.range.lowerBound + count..<span.range.upperBound
+      first += UInt64(count)
+      return span.range.isEmpty
+    }
+  }
+
+  struct OpenRun {
+    /// The sequence number of its first value, bytes between two of them, and how many were taken.
+    let first: UInt64
+    let stride: Int
+    /// Whose values they are.
+    let job: EngineJob
+    var taken: Int
+  }
+
+  /// A function with a context that the worker keeps.
+  struct Context {
+    let id: UInt64
+    /// Nil once nobody can call it any more.
+    weak var function: FunctionDefinition?
+  }
+
+  let slot: Int
+  let process: any WorkerProcess
+  /// The same, if it is a child of ours; or if it is not.
+  let child: ChildWorker?
+  let distant: (any DistantProcess)?
+  let channel: Channel
+  let startedAt: UInt64
+  let touched: TouchedJobs
+  @exclusivity(unchecked) var state = State.starting
+
+  // MARK: What was sent
+
+  @exclusivity(unchecked) var tasks: RingWriter
+  let chunks = Queue<Chunk>()
+  /// The job of the task at the head.
+  @inline(__always) var headJob: EngineJob? { chunks.isEmpty ? nil : chunks[0].job }
+  @exclusivity(unchecked) var inFlight = 0
+  @exclusivity(unchecked) var nextSequence: UInt64 = 0
+  /// The number of the next task that is written into the ring; ahead of `nextSequence` within `send`.
+  @exclusivity(unchecked) var written: UInt64 = 0
+  /// A record that is on its way through the ring, and who keeps its memory alive.
+  @exclusivity(unchecked) var outgoing: (rest: UnsafeRawBufferPointer, owner: AnyObject)?
+  /// What the worker was told of.
+  @exclusivity(unchecked) private var functions: Set<UInt64> = []
+  /// The one that was asked for last: most tasks are of the same function as the task before.
+  @exclusivity(unchecked) private var latestFunction: UInt64?
+  /// Those of them that carry a context, the oldest first.
+  var contexts: [Context] = []
+  /// Told when one of those can't be called any more.
+  let unused: UnusedNotice?
+
+  // MARK: What comes back
+
+  @exclusivity(unchecked) var results: RingReader
+  /// The sequence number of the next result.
+  @exclusivity(unchecked) var expected: UInt64 = 0
+  /// The run at the read position of which some values were taken before it was published.
+  @exclusivity(unchecked) var openRun: OpenRun?
+  /// A large value, or report of a failure, that is on its way.
+  @exclusivity(unchecked) var incoming: (bytes: ByteBuffer, length: Int, isFailure: Bool)?
+  /// When the worker began with what it is at, as far as the parent saw.
+  @exclusivity(unchecked) var mark: UInt64
+  /// When its progress in a run of tasks was looked at.
+  @exclusivity(unchecked) private var lookedInside: UInt64 = 0
+
+  // MARK: Asked of it
+
+  /// The task that was asked to stop, why, and when its worker is to be killed.
+  @exclusivity(unchecked) var stop: (sequence: UInt64, reason: StopReason, killAt: UInt64)?
+  /// Why it was killed, if it was.
+  var killedFor: StopReason?
+  /// The task that it was killed in.
+  var killedIn: UInt64 = 0
+  var isKilled = false
+  /// Whether it ever took tasks.
+  var wasReady = false
+  /// The function whose definition is still on its way to it, and when the worker took in some of it.
+  var defining: (function: UInt64, movedAt: UInt64)?
+  var corruption: String?
+  @exclusivity(unchecked) var isRevoking = false
+  /// Asked to give tasks back, it has not answered yet.
+  @exclusivity(unchecked) var awaitsDecision = false
+  var isDead = false
+
+  init(
+    slot: Int, process: any WorkerProcess, channel: Channel, touched: TouchedJobs,
+    unused: UnusedNotice? = nil, now: UInt64
+  ) {
+    (self.slot, self.process, self.channel) = (slot, process, channel)
+    (child, distant) = (process as? ChildWorker, process as? any DistantProcess)
+    (startedAt, mark, self.touched, self.unused) = (now, now, touched, unused)
+    tasks = channel.taskWriter
+    results = channel.resultReader
+  }
+
+  /// Whether it could begin a task at once: nothing else is on its way to it either.
+  var isIdle: Bool { state == .ready && inFlight == 0 && outgoing == nil && !isRevoking }
+
+  // MARK: Functions
+
+  /// Whether the worker has been told of a function.
+  @inline(__always)
+  func knows(_ function: UInt64) -> Bool {
+    if function == latestFunction { return true }
+    guard functions.contains(function) else { return false }
+    latestFunction = function
+    return true
+  }
+
+  func learn(_ function: UInt64) { functions.insert(function) }
+
+  func unlearn(_ function: UInt64) {
+    functions.remove(function)
+    if latestFunction == function { latestFunction = nil }
+  }
+
+  /// Whether it has one task and has not begun it, so that the task could be taken back.
+  var hasOnlyWaiting: Bool {
+    state == .ready && inFlight == 1 && !isRevoking
+      && channel.progress.pointee.load(ordering: .relaxed) < expected &* 2 &+ 1
+  }
+
+  /// How long results of a run that goes on may lie there.
+  private static let insideInterval: UInt64 = 50_000  // ns
+
+  /// Whether something came back since the last look. Cheap: for spinning.
+  ///
+  /// - Parameter isLast: Whether the caller is about to sleep, and nothing may be overlooked.
+  func hasNews(isLast: Bool) -> Bool {
+    guard let available = try? results.available(), available == 0 else { return true }
+    if state == .starting { return isReady }
+    if outgoing != nil, canPush { return true }
+    if isRevoking, hasPassedRevocation || isDecided { return true }
+    guard inFlight > 0 else { return false }
+    // A worker in a run of tasks writes its progress twice a task, and loses its cache line to each look.
+    let now = apus_now()
+    guard isLast || now &- lookedInside >= Self.insideInterval else { return false }
+    lookedInside = now
+    return channel.progress.pointee.load(ordering: .acquiring) / 2 > expected
+  }
+
+  var isReady: Bool { channel.ready.pointee.load(ordering: .acquiring) == Channel.magic }
+
+  private var canPush: Bool {
+    (try? tasks.space(atLeast: ChannelLimit.piece)) ?? Channel.ringSize >= ChannelLimit.piece
+  }
+
+  // MARK: Asking to be woken
+
+  /// Has the worker ring the doorbell at the next thing it does. Followed by a barrier.
+  func requestAttention() {
+    channel.attention.pointee.store(1, ordering: .relaxed)
+    channel.gate.pointee.store(0, ordering: .releasing)
+  }
+
+  func openGate() {
+    guard !isRevoking else { return }
+    channel.gate.pointee.store(channel.workerFences ? 0 : .max, ordering: .relaxed)
+  }
+
+  // MARK: Stopping the task it is at
+
+  /// When the worker is to be killed if its task has not stopped. What waits behind the task was asked back before;
+  /// the answer of a worker elsewhere is waited for, but not for ever.
+  var killTime: UInt64? {
+    guard let stop, !isKilled else { return nil }
+    return awaitsDecision ? stop.killAt.addingClamped(Self.answerTime) : stop.killAt
+  }
+
+  private static let answerTime: UInt64 = 1_000_000_000  // ns
+
+  /// Asks the task at the head to stop. `kill` once `killTime` has passed.
+  func askToStop(_ reason: StopReason, killAt: UInt64) {
+    guard stop == nil, inFlight > 0 else { return }
+    stop = (expected, reason, killAt)
+    channel.cancelled.pointee.store(expected &+ 1, ordering: .releasing)
+    process.noteCancellation()
+  }
+
+  /// Ends the process, and everything that it started. It gets nothing more.
+  func kill(_ reason: StopReason?) {
+    if !isKilled { (killedFor, killedIn, isKilled) = (reason, expected, true) }
+    state = .leaving
+    process.kill()
+  }
+
+  /// Whether the worker says that it is in the task at the head.
+  var hasBegunHead: Bool { channel.progress.pointee.load(ordering: .acquiring) == expected &* 2 &+ 1 }
+
+  /// Whether it has begun any of what it was given.
+  var hasBegunAny: Bool { chunks.first.map { hasBegun($0) } ?? false }
+
+  /// Whether it has begun the first task of a chunk, or is through with it.
+  func hasBegun(_ chunk: Chunk) -> Bool {
+    channel.progress.pointee.load(ordering: .relaxed) > chunk.first &* 2
+  }
+
+  /// Whether a fault has ended the task at the head, so that no limit does. Its worker says so before it makes a
+  /// backtrace, which takes its time.
+  var hasCrashed: Bool { channel.hasCrashedInHead }
+
+  /// How long a backtrace may take.
+  private static let backtraceLimit: UInt64 = 30_000_000_000
+
+  /// When the time of the task at the head is over: so long after it was begun, as the worker says, if that is
+  /// possible. A worker that does not begin what it was given has a second more.
+  func limitEnds(_ limit: UInt64, now: UInt64) -> UInt64 {
+    let more = hasCrashed ? Self.backtraceLimit : 0
+    guard hasBegunHead else {
+      let answer = awaitsDecision ? Self.answerTime : 0
+      return (mark &+ 1_000_000_000).addingClamped(limit).addingClamped(answer).addingClamped(more)
+    }
+    let said = channel.begun.pointee.load(ordering: .relaxed)
+    return (said > mark && said <= now ? said : mark).addingClamped(limit).addingClamped(more)
+  }
+}
+
+extension UInt64 {
+  func addingClamped(_ other: UInt64) -> UInt64 {
+    let (sum, overflow) = addingReportingOverflow(other)
+    return overflow ? .max : sum
+  }
+}

@@ -1,0 +1,317 @@
+import ApusSystem
+import CApus
+import Glibc
+import Synchronization
+
+extension PoolEngine {
+  /// Blocks until the job's caller has something to do: results, arguments to encode, or the end.
+  package func wait(for job: EngineJob) {
+    enter()
+    job.waiter = .blocking
+    while !job.isSignalled {
+      if driver == nil {
+        driver = job
+        drive { job.isSignalled }
+        driver = nil
+      } else {
+        follow(job)
+      }
+    }
+    job.waiter = .none
+    // Also as a follower: the one that was woken to drive next may find that it needs not wait any more.
+    if driver == nil { handOver() }
+    unlockAndTell()
+  }
+
+  /// Suspends until the job's caller has something to do. A cancelled task cancels the job.
+  package func suspend(for job: EngineJob) async {
+    if Task.isCancelled { return cancel(job) }
+    await withTaskCancellationHandler {
+      await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+        enter()
+        if job.isSignalled {
+          lock.unlock()
+          return continuation.resume()
+        }
+        job.waiter = .continuation(continuation)
+        suspended += 1
+        callEngineThread()
+        unlockAndTell()
+      }
+    } onCancel: {
+      cancel(job)
+    }
+  }
+
+  /// Drives for a few microseconds, and says whether the job's caller has something to do by then: a short task is
+  /// over sooner than two changes of thread, to the engine's and back, would take. Not longer, because this may be
+  /// a thread of the cooperative pool.
+  package func isSoon(_ job: EngineJob) -> Bool {
+    enter()
+    if driver == nil {
+      driver = job
+      drive(yieldingFor: 10_000, thenSleep: false) { job.isSignalled }
+      driver = nil
+      handOver()
+    }
+    let isSignalled = job.isSignalled
+    unlockAndTell()
+    return isSignalled
+  }
+
+  /// Looks after the pool until `isDone`. Called with the lock, which is free while nothing happens.
+  func drive(
+    yieldingFor limit: UInt64 = 50_000, thenSleep: Bool = true, asEngineThread: Bool = false,
+    until isDone: () -> Bool
+  ) {
+    var backoff = Backoff()
+    while !isDone() {
+      if pump() {
+        backoff = Backoff()
+        letIn()
+        continue
+      }
+      // The engine thread may find that a caller drives by now, who is to let it in. For none but those that have suspended:
+      // a direct call would give up for it.
+      let isAnnounced = asEngineThread && suspended > 0
+      unlockAndTell()
+      let goesOn = backoff.pause(yieldingFor: limit)
+      if isAnnounced { enter() } else { lock.lock() }
+      if goesOn { continue }
+      guard thenSleep else { return }
+      if rebalance() {
+        backoff = Backoff()
+        continue
+      }
+      if !isDone() { sleepUntilNews(asEngineThread) }
+      backoff = Backoff()
+    }
+  }
+
+  /// Another thread drives: sleeps until this job is told, or the driver leaves.
+  private func follow(_ job: EngineJob) {
+    followers.append(job)
+    let wake = job.wakeWord()
+    wake.pointee.store(0, ordering: .relaxed)
+    unlockAndTell()
+    var backoff = Backoff()
+    while wake.pointee.load(ordering: .acquiring) == 0 {
+      if !backoff.pause() { apus_futex_wait(wake, 0, -1) }
+    }
+    enter()
+    followers.removeAll { $0 === job }
+  }
+
+  private func wakeFollower(_ job: EngineJob) {
+    guard let wake = job.wake else { return }
+    wake.pointee.store(1, ordering: .releasing)
+    apus_futex_wake(wake, 1)
+  }
+
+  /// The driver leaves: the next one to drive is a follower, or else the engine thread.
+  private func handOver() {
+    if let next = followers.first { return wakeFollower(next) }
+    if suspended > 0 || needsSupervision { callEngineThread() }
+  }
+
+  /// Whether something must happen in time although nobody waits: a grace ends, a worker is to be started.
+  private var needsSupervision: Bool { nextDeadline(now: 0) != nil }
+
+  /// Tells callers what has happened to their jobs.
+  func announce() {
+    touched.takeAll { job in
+      guard job.isSignalled else { return }
+      switch job.waiter {
+      case .none: break
+      case .continuation(let continuation):
+        job.waiter = .none
+        suspended -= 1
+        resumable.append(continuation)
+      case .callback(let body):
+        job.waiter = .none
+        suspended -= 1
+        ended.append(body)
+      case .blocking:
+        if job !== driver {
+          wakeFollower(job)
+        } else if sleepers > 0 {
+          doorbell.ring()  // another thread found out; the driver may be asleep
+        }
+      }
+    }
+  }
+
+  // MARK: One look
+
+  /// Takes what the workers have given and hands out what they can take. True if anything happened.
+  ///
+  /// - Parameter isLast: Whether the caller sleeps if nothing has.
+  func pump(isLast: Bool = false) -> Bool {
+    var finished = 0
+    var isNews = false
+    var now: UInt64 = 0
+    if distant != nil { isNews = takeDistantNews() }
+    // One that was killed for what it is or was not may still tell something, ready for tasks even: too late.
+    for case let worker? in workers
+    where worker.state != .leaving && worker.corruption == nil && worker.hasNews(isLast: isLast) {
+      if now == 0 { now = apus_now() }
+      isNews = true
+      do {
+        if worker.state == .starting { becomeReady(worker, now: now) }
+        finished += try worker.receive(now: now)
+        _ = try worker.pushOutgoing()
+        if worker.checkRevocation() > 0 { for job in active { list(job) } }
+        // A task of a cancelled job that could not be taken back in time.
+        if worker.headJob?.isCancelled == true { finished += try stopCancelled(worker, now: now) }
+      } catch { condemn(worker, error) }
+    }
+    guard isNews else { return false }
+    if now == 0 { now = apus_now() }
+    // What a task printed was in the pipe before its result could be seen: it goes out before the result.
+    if finished > 0 { look(at: quiet, timeout: 0) }
+    schedule()
+    announce()
+    if now >= nextLimitCheck { enforceLimits(now: now) }
+    return true
+  }
+
+  // MARK: Sleeping
+
+  private func sleepUntilNews(_ isEngineThread: Bool) {
+    let isSure = armWorkers()
+    if pump(isLast: true) { return disarmWorkers() }
+    sleepers += 1
+    let longest = isSure ? longestSleep : Channel.unsureSleep
+    let timeout = min(nextDeadline(now: apus_now()) ?? .max, longest)
+    if isEngineThread { isEngineThreadAsleep = true }
+    waitUnlocked(on: busy, timeout)
+    if isEngineThread { wakeUp() }
+    sleepers -= 1
+    if sleepers > 0 {
+      armWorkers()
+      // What has woken us is silenced, and need not have woken the others; we may leave now, because one of them drives.
+      _ = pump(isLast: true)
+    } else {
+      disarmWorkers()
+    }
+    enforceLimits(now: apus_now())
+    announce()
+  }
+
+  /// Has the workers ring when something happens. False if one may not see that in time, because the kernel lets us have
+  /// no barrier (any more).
+  @discardableResult
+  private func armWorkers() -> Bool {
+    for case let worker? in workers { worker.requestAttention() }
+    // Pairs with the workers' plain stores and loads: see `Channel.gate`.
+    return Channel.order { workers.allSatisfy { $0?.channel.workerFences ?? true } }
+  }
+
+  private func disarmWorkers() {
+    guard sleepers == 0 else { return }
+    for case let worker? in workers {
+      worker.channel.attention.pointee.store(0, ordering: .relaxed)
+      worker.openGate()
+    }
+  }
+
+  /// Waits with the lock free, then deals with what woke us.
+  func waitUnlocked(on poller: Poller, _ timeout: UInt64?) {
+    unlockAndTell()
+    var tags: [UInt64] = []
+    let isThere = poller.wait(timeout) { tags.append($0) }
+    enter()
+    if !isThere { loseDescriptors() }
+    for tag in tags { handle(tag) }
+  }
+
+  func look(at poller: Poller, timeout: UInt64?) {
+    var tags: [UInt64] = []
+    if !poller.wait(timeout, { tags.append($0) }) { loseDescriptors() }
+    for tag in tags { handle(tag) }
+  }
+
+  private func handle(_ tag: UInt64) {
+    let slot = Int(tag & 0xffff_ffff)
+    switch tag & ~0xffff_ffff {
+    case Tag.doorbell: doorbell.silence()
+    case Tag.poke: break  // the engine thread silences it: taken by a driver, the call would be lost
+    case Tag.quiet: look(at: quiet, timeout: 0)
+    case Tag.output: if let child = workers[slot]?.child { relay(child.output, tag) }
+    case Tag.errors: if let child = workers[slot]?.child { relay(child.errors, tag) }
+    case Tag.distant: _ = takeDistantNews()
+    case Tag.death: if let worker = workers[slot] { checkDeath(worker) }
+    default: break
+    }
+  }
+
+  private func relay(_ relay: LineRelay, _ tag: UInt64) {
+    if relay.isCongested {
+      // Nobody reads our output: the workers have to wait, but not we.
+      quiet.remove(relay.descriptor)
+      congested.append((relay, tag))
+    } else if !relay.drain() {
+      quiet.remove(relay.descriptor)
+    }
+  }
+
+  /// Takes up again what nobody read.
+  func relayCongested() {
+    let waiting = congested
+    congested = []
+    for (relay, tag) in waiting where relay.descriptor >= 0 {
+      if relay.isCongested {
+        congested.append((relay, tag))
+      } else {
+        try? quiet.add(relay.descriptor, tag: tag)
+      }
+    }
+  }
+
+  // MARK: The engine thread
+
+  /// Has the engine thread look again: somebody suspends, or something is to happen at a certain time that it may
+  /// not know of.
+  func callEngineThread() {
+    guard isEngineThreadAsleep else { return }
+    isEngineThreadAsleep = false
+    if !poke.ring() { loseDescriptors() }
+  }
+
+  private func wakeUp() {
+    isEngineThreadAsleep = false
+    poke.silence()
+  }
+
+  /// Whether there is something to do for the engine thread: callers that have suspended, or workers that are
+  /// on their way, which tell it by the doorbell when they are ready.
+  private var needsDriver: Bool { suspended > 0 || workers.contains { $0?.state == .starting } }
+
+  /// Drives for callers that suspend, and watches over an idle pool.
+  func serve() {
+    lock.lock()
+    engineThread = pthread_self()
+    while !isClosed {
+      if driver == nil, needsDriver {
+        drive(asEngineThread: true) { driver != nil || !needsDriver || isClosed }
+        // A caller that awaits one call after the other comes back in a moment: meet it awake.
+        var backoff = Backoff()
+        while driver == nil, !needsDriver, !isClosed {
+          unlockAndTell()
+          let goesOn = backoff.pause()
+          lock.lock()
+          if !goesOn { break }
+        }
+        continue
+      }
+      isEngineThreadAsleep = true
+      waitUnlocked(on: quiet, nextDeadline(now: apus_now()))
+      wakeUp()
+      enforceLimits(now: apus_now())
+      _ = rebalance()
+      announce()
+    }
+    unlockAndTell()
+    engineThreadEnded.signal()
+  }
+}

@@ -1,0 +1,227 @@
+import ApusWire
+import ApusSystem
+import CApus
+import Glibc
+import Synchronization
+
+extension PoolEngine {
+  /// When something must happen although nothing does, in nanoseconds from now; nil: never.
+  func nextDeadline(now: UInt64) -> UInt64? {
+    var next = UInt64.max
+    for vacancy in vacancies { next = min(next, vacancy.at) }
+    for case let worker? in workers {
+      if worker.state == .starting, let limit = configuration.startUpLimit {
+        next = min(next, worker.startedAt &+ limit)
+      }
+      if worker.stop != nil {
+        next = min(next, worker.killTime ?? .max)
+      } else if !worker.isKilled, let limit = worker.headJob?.options.timeLimit {
+        next = min(next, worker.limitEnds(limit, now: now))
+      }
+      if worker.hasOnlyWaiting, hasIdleWorker { next = min(next, worker.mark &+ Self.patience) }
+      if let defining = worker.defining, !queue.isEmpty {
+        let end = defining.movedAt &+ Self.definingPatience
+        if end > now { next = min(next, end) }
+      }
+    }
+    if !congested.isEmpty || unused.isPending { next = min(next, now &+ 10_000_000) }
+    guard next != .max else { return nil }
+    return next > now ? next - now : 0
+  }
+
+  /// Does what is due: tasks past their limit are asked to stop, those that did not are killed with their
+  /// worker, and workers are started where some are missing.
+  func enforceLimits(now: UInt64) {
+    nextLimitCheck = now &+ 1_000_000
+    if unused.take() { forgetUnused() }
+    for case let worker? in workers {
+      if worker.state == .starting, let limit = configuration.startUpLimit, !worker.isReady,
+        now >= worker.startedAt &+ limit
+      {
+        worker.corruption = "it was not ready after \(Duration.nanoseconds(limit))"
+        worker.kill(nil)
+      }
+      if let stop = worker.stop {
+        if let end = worker.killTime, now >= end { killUnlessOver(worker, stop.reason, now: now) }
+      } else if let limit = worker.headJob?.options.timeLimit,
+        now >= worker.limitEnds(limit, now: now)
+      {
+        enforceLimit(worker, limit, now: now)
+      }
+    }
+    if !congested.isEmpty { relayCongested() }
+    adoptStarted(now: now)
+    let due = vacancies.filter { $0.at <= now }.map(\.slot)
+    guard !due.isEmpty, !isClosing else { return }
+    vacancies.removeAll { $0.at <= now }
+    start(due, now: now)
+  }
+
+  /// The task at the head is past its limit, unless its result is there and nobody has looked.
+  func enforceLimit(_ worker: EngineWorker, _ limit: UInt64, now: UInt64) {
+    guard worker.state == .ready, !worker.isDead else { return }
+    let late = worker.expected
+    var finished = 0
+    do {
+      finished = try worker.receive(now: now)
+      if worker.expected == late, worker.inFlight > 0 {
+        if worker.hasCrashed {
+          // Maybe only since we looked. Its backtrace has its time, too; this one comes to no end.
+          if now >= worker.limitEnds(limit, now: now) { worker.kill(nil) }
+        } else if worker.hasBegunHead {
+          finished += try stopHead(of: worker, .timeLimit, now: now)
+        } else if worker.awaitsDecision {
+          worker.kill(nil)  // not even a word of it
+        } else {
+          _ = takeBackWaiting(of: worker)
+          // It does not even begin; another one will. Without a barrier (`decideRevocation`) nothing could be taken back:
+          // then what it has not begun goes to others once it is dead (`bury`).
+          if !worker.awaitsDecision, !worker.hasBegunAny { worker.kill(nil) }
+        }
+      }
+    } catch { condemn(worker, error) }
+    settle(finished)
+  }
+
+  /// Kills a worker whose task was asked to stop in time, unless its result is there and nobody has looked.
+  private func killUnlessOver(_ worker: EngineWorker, _ reason: StopReason, now: UInt64) {
+    guard !worker.isDead else { return }
+    let finished: Int
+    do { finished = try worker.receive(now: now) } catch { return condemn(worker, error) }
+    // Nothing waits behind the task (`stopHead`), so nothing is begun if it ends before the kill reaches it. Only where
+    // the kernel refuses the barrier for taking tasks back, the next one may be, and share its fate.
+    if let stop = worker.stop, stop.sequence == worker.expected { worker.kill(reason) }
+    settle(finished)
+  }
+
+  /// Asks the task at the head of a worker to stop, unless it has ended. What waits behind it is taken back first: a
+  /// kill, should it come to that, ends the whole worker, and must meet nobody else. Returns how many tasks were found
+  /// finished.
+  func stopHead(
+    of worker: EngineWorker, _ reason: StopReason, now: UInt64
+  ) throws(ChannelCorruption) -> Int {
+    let head = worker.expected
+    _ = takeBackWaiting(of: worker)
+    // What the worker has begun is settled now, and what it did before that is here.
+    let finished = try worker.receive(now: now)
+    if worker.expected == head, worker.inFlight > 0, let job = worker.headJob {
+      worker.askToStop(reason, killAt: now.addingClamped(job.options.grace))
+    }
+    return finished
+  }
+
+  /// Asks the task that a worker is at to stop if its job was cancelled. Returns how many were found finished.
+  func stopCancelled(_ worker: EngineWorker, now: UInt64) throws(ChannelCorruption) -> Int {
+    var finished = 0
+    while let job = worker.headJob, job.isCancelled, worker.stop == nil {
+      finished += try stopHead(of: worker, .cancelled, now: now)
+    }
+    return finished
+  }
+
+  private func takeBackWaiting(of worker: EngineWorker) -> Int {
+    let count = worker.revoke()
+    if count > 0 { for job in active { list(job) } }
+    return count
+  }
+
+  /// After tasks were found finished, or taken back: what they printed goes out before their results.
+  private func settle(_ finished: Int) {
+    if finished > 0 { look(at: quiet, timeout: 0) }
+    schedule()
+    announce()
+  }
+
+  /// Has workers let go of functions that no call can use any more.
+  private func forgetUnused() {
+    var moved = false
+    for case let worker? in workers {
+      do {
+        // Nobody else may look after what is being streamed to it: whoever wanted that can have given up.
+        if worker.state == .ready, try worker.pushOutgoing() { moved = true }
+        if try !worker.forgetUnused() { unused.postponed() }
+      } catch { condemn(worker, error) }
+    }
+    if moved { schedule() }
+  }
+
+  // MARK: The end
+
+  /// Ends the pool: no new tasks, those given may finish for `limit`, then everything is ended.
+  ///
+  /// Returns when no process is left; in bounded time after `limit`, whatever the workers do. Of several at a time
+  /// the shortest limit counts, and all wait.
+  package func shutDown(within limit: UInt64) {
+    enter()
+    if isStale { return lock.unlock() }
+    let end = apus_now().addingReportingOverflow(limit)
+    let closesBefore = closesAt
+    closesAt = min(closesBefore ?? .max, end.overflow ? .max : end.partialValue)
+    if closesBefore == nil {
+      closingThread = pthread_self()
+      close(isGraceful: limit > 0)
+      closingThread = nil
+    }
+    // An observer's call, on a thread that can't wait for its own end.
+    let isOurs = [engineThread, closingThread].contains {
+      $0.map { pthread_equal($0, pthread_self()) != 0 } ?? false
+    }
+    unlockAndTell()
+    // With its descriptors lost the thread may sleep for ever.
+    if isOurs || hasLostDescriptors { return }
+    engineThreadEnded.wait()
+    engineThreadEnded.signal()  // for the next one that waits
+  }
+
+  /// Whether it was shut down, and no worker is left.
+  package var hasEnded: Bool { entered { isClosed } }
+
+  private func close(isGraceful: Bool) {
+    if isGraceful {
+      driveBounded(until: { closesAt! }) { active.allSatisfy { $0.isComplete || $0.isCancelled } }
+      for case let worker? in workers where worker.isIdle { tellToStop(worker) }
+    }
+    for case let worker? in workers where worker.state != .leaving { worker.kill(nil) }
+    problem = problem ?? .closed
+    failEverything(.closed)
+    // `exit` runs what bodies registered with `atexit`; it gets a quarter of a second.
+    let endOfExit = apus_now() &+ 250_000_000
+    driveBounded(until: { endOfExit }) { hasNoWorkers }
+    killAll()
+    // Not even a kill is sure to be quick (a process in an uninterruptible wait), so this is bounded as well.
+    let endOfKill = apus_now() &+ 2_000_000_000
+    driveBounded(until: { endOfKill }) { hasNoWorkers }
+    starter.end()
+    isClosed = true
+    poke.ring()
+    settleOutput()
+  }
+
+  private var hasNoWorkers: Bool { starting == 0 && workers.allSatisfy { $0 == nil } }
+
+  private func tellToStop(_ worker: EngineWorker) {
+    guard (try? worker.tasks.space(atLeast: TaskHeader.size)) ?? 0 >= TaskHeader.size else { return }
+    worker.tasks.place().storeBytes(of: TaskHeader(kind: TaskHeader.Kind.stop), as: TaskHeader.self)
+    worker.tasks.publish(TaskHeader.size)
+    worker.channel.wakeWorker()
+    worker.state = .leaving
+  }
+
+  /// Drives, or waits while another thread does, until `isDone` or a moment.
+  private func driveBounded(until end: () -> UInt64, _ isDone: () -> Bool) {
+    var backoff = Backoff()
+    while !isDone() {
+      let now = apus_now()
+      let end = end()
+      if now >= end { return }
+      if pump() { backoff = Backoff() }
+      unlockAndTell()
+      let goesOn = backoff.pause()
+      enter()
+      if goesOn { continue }
+      waitUnlocked(on: quiet, min(end &- now, 1_000_000))
+      enforceLimits(now: apus_now())
+      announce()
+    }
+  }
+}

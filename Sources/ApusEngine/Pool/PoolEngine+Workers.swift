@@ -1,0 +1,279 @@
+import ApusSystem
+import ApusWire
+import CApus
+import Glibc
+import Synchronization
+
+extension PoolEngine {
+  // MARK: Starting
+
+  private func isDistant(_ slot: Int) -> Bool { slot >= firstDistant }
+
+  /// Starts the first workers; throws if none could be. They are there when it returns.
+  func startAll() throws(ProcessError) {
+    let now = apus_now()
+    let slots = Array(0..<configuration.workers)
+    let children = adoptAll(starter.startNow(slots.filter { !isDistant($0) }), now: now)
+    let failures = children + adoptAll(startDistant(slots.filter(isDistant)), now: now)
+    if let first = failures.first, failures.count == configuration.workers { throw first }
+  }
+
+  /// Has workers started for slots; those that can't be are tried again later.
+  func start(_ slots: [Int], now: UInt64) {
+    for slot in slots where !isDistant(slot) {
+      starting += 1
+      starter.start(slot)
+    }
+    adoptAll(startDistant(slots.filter(isDistant)), now: now)
+  }
+
+  /// Takes in the workers that have been started meanwhile.
+  func adoptStarted(now: UInt64) {
+    guard starting > 0 else { return }
+    adopt(starter.take(), now: now)
+  }
+
+  func adopt(_ started: [WorkerStarter.Started], now: UInt64) {
+    starting -= started.count
+    adoptAll(started, now: now)
+    // The pool has been ended, or given up, meanwhile.
+    if problem != nil { for (slot, _) in started { workers[slot]?.kill(nil) } }
+  }
+
+  private typealias Started = (slot: Int, result: Result<(any WorkerProcess, Channel), ProcessError>)
+
+  private func startDistant(_ slots: [Int]) -> [Started] {
+    slots.map { slot in
+      (slot, Result { () throws(ProcessError) in try distant!.start(slot - firstDistant) })
+    }
+  }
+
+  @discardableResult
+  private func adoptAll(_ started: [WorkerStarter.Started], now: UInt64) -> [ProcessError] {
+    adoptAll(started.map { ($0.slot, $0.result.map { ($0, $0.channel) }) }, now: now)
+  }
+
+  /// Returns why workers could not be had.
+  @discardableResult
+  private func adoptAll(_ started: [Started], now: UInt64) -> [ProcessError] {
+    var failures: [ProcessError] = []
+    for (slot, result) in started {
+      do {
+        let (process, channel) = try result.get()
+        try adopt(process, channel, slot: slot, now: now)
+      } catch {
+        failures.append(error)
+        // A pool that was given up meanwhile tries no more.
+        if problem == nil { vacancies.append((slot, now + retryDelay())) }
+      }
+    }
+    if let last = failures.last {
+      failedStarts += 1
+      note(Event(.warning, from: eventSource, text: last.description))
+      if failedStarts >= configuration.startUpAttempts * configuration.workers, starting == 0,
+        workers.allSatisfy({ $0 == nil })
+      {
+        breakDown(.spawnFailed(last))
+      }
+    }
+    return failures
+  }
+
+  private func adopt(_ process: any WorkerProcess, _ channel: Channel, slot: Int, now: UInt64)
+    throws(ProcessError)
+  {
+    let worker = EngineWorker(
+      slot: slot, process: process, channel: channel, touched: touched, unused: unused, now: now)
+    do { try watch(worker) } catch {
+      worker.process.kill()
+      if let child = worker.child { _ = child.process.wait() }
+      throw error
+    }
+    worker.openGate()
+    workers[slot] = worker
+    note(Event(.workerStarted, from: eventSource, worker: slot, process: process.pid))
+    guard sleepers > 0 else { return }
+    // Threads that sleep count on being rung when it is ready, which it may be already.
+    worker.requestAttention()
+    let isSure = Channel.order { channel.workerFences }
+    if !isSure || worker.isReady { doorbell.ring() }
+  }
+
+  private func watch(_ worker: EngineWorker) throws(ProcessError) {
+    if let death = worker.process.deathNotice { try quiet.add(death, tag: Tag.death | UInt64(worker.slot)) }
+    guard let child = worker.child else { return }
+    try quiet.add(child.output.descriptor, tag: Tag.output | UInt64(worker.slot))
+    try quiet.add(child.errors.descriptor, tag: Tag.errors | UInt64(worker.slot))
+  }
+
+  /// 10 ms after the first failure in a row, then twice as long each time, up to a second.
+  private func retryDelay() -> UInt64 { 10_000_000 << UInt64(min(failedStarts, 7)) }
+
+  func becomeReady(_ worker: EngineWorker, now: UInt64) {
+    if configuration.checksIdentity {
+      for (part, word) in CodeReference.programIdentity().enumerated()
+      where worker.channel.identity(part).pointee.load(ordering: .relaxed) != word {
+        worker.corruption = "it runs a different build of the program"
+        worker.kill(nil)
+        return
+      }
+    }
+    worker.state = .ready
+    worker.wasReady = true
+    worker.mark = now
+    worker.openGate()  // or shut it for good: only now it is known whether the worker has to fence
+    failedStarts = 0
+    note(Event(.workerReady, from: eventSource, worker: worker.slot, process: worker.process.pid))
+  }
+
+  // MARK: Dying
+
+  /// A worker wrote what no sound worker writes: it can't be trusted with anything more.
+  func condemn(_ worker: EngineWorker, _ error: ChannelCorruption) {
+    worker.corruption = error.detail
+    worker.kill(nil)
+  }
+
+  func checkDeath(_ worker: EngineWorker) {
+    // Out of the poll set before it is closed: a fork of this process may hold a copy that would tell for ever.
+    let notice = worker.process.deathNotice
+    if let notice { quiet.remove(notice) }
+    guard let ending = worker.process.reap() else {
+      if let notice { try? quiet.add(notice, tag: Tag.death | UInt64(worker.slot)) }
+      return
+    }
+    // It ended because our end was closed, and not by us: that is the cause to tell, not the signal.
+    if let child = worker.child, !worker.isKilled, !child.hasConnection { return loseDescriptors() }
+    let status = ending.status
+    workers[worker.slot] = nil
+    worker.isDead = true
+    // What it finished before it died counts.
+    let now = apus_now()
+    if worker.corruption == nil {
+      do {
+        _ = try worker.receive(now: now)
+        // What was taken back from a distant one it has passed, and did not begin.
+        worker.checkRevocation()
+      } catch { worker.corruption = error.detail }
+    }
+    if let child = worker.child {
+      close(child.output)
+      close(child.errors)
+    }
+    let loss = WorkerLoss(
+      process: worker.process.pid, status: status, standardError: worker.process.standardError,
+      reason: worker.killedIn == worker.expected ? worker.killedFor : nil,
+      corruption: worker.corruption ?? ending.problem, place: worker.process.place,
+      adviceOnEndless: ending.goesOn ? distant?.adviceOnEndless : nil, code: ending.code)
+    note(
+      Event(
+        .workerExited, from: eventSource, worker: worker.slot, process: worker.process.pid, status: status,
+        text: worker.corruption))
+    bury(worker, loss)
+    replace(worker, loss, now: now)
+    scheduleAgain()
+    announce()
+  }
+
+  private func close(_ relay: LineRelay) {
+    quiet.remove(relay.descriptor)
+    _ = relay.drain()
+    relay.finish()
+  }
+
+  /// Settles what the dead worker had been given: the task it was in fails or is tried again, those that it
+  /// had not begun go elsewhere.
+  private func bury(_ worker: EngineWorker, _ loss: WorkerLoss) {
+    let progress = worker.channel.progress.pointee.load(ordering: .acquiring)
+    // A worker that ran wild may have run anything that it was given.
+    let isSuspect = worker.corruption != nil || progress / 2 > worker.expected
+    var guilty = isSuspect ? worker.inFlight : progress == worker.expected &* 2 &+ 1 ? 1 : 0
+    while var chunk = worker.chunks.popFirst() {
+      touched.add(chunk.job)
+      let lost = min(guilty, chunk.span.range.count)
+      guilty -= lost
+      chunk.job.inFlight -= chunk.span.range.count
+      for local in chunk.span.range.prefix(lost) { lose(chunk, local, loss) }
+      chunk.span.range = chunk.span.range.dropFirst(lost)
+      // Prepended one after the other they would be reversed; the order among them does not matter.
+      if !chunk.span.range.isEmpty, !chunk.job.isCancelled { chunk.job.requeue(chunk.span) }
+    }
+    worker.inFlight = 0
+  }
+
+  private func lose(_ chunk: EngineWorker.Chunk, _ local: Int, _ loss: WorkerLoss) {
+    let job = chunk.job
+    let index = chunk.span.base + local
+    if loss.reason == nil, !job.isCancelled, job.attempts[index, default: 0] < job.options.retries {
+      job.attempts[index, default: 0] += 1
+      note(Event(.taskRetried, from: eventSource, process: loss.process, task: index))
+      return job.requeue(InputSpan(batch: chunk.span.batch, range: local..<local + 1, base: chunk.span.base))
+    }
+    job.deliver(.lost(loss), index: index)
+    note(Event(.taskFailed, from: eventSource, process: loss.process, status: loss.status, task: index))
+  }
+
+  private func replace(_ worker: EngineWorker, _ loss: WorkerLoss, now: UInt64) {
+    guard !isClosing, problem == nil else { return }
+    var delay: UInt64 = 0
+    if !worker.wasReady {
+      failedStarts += 1
+      delay = retryDelay()
+      // The others may still do the work; with none ready, it is a matter of how often each place was tried.
+      if failedStarts >= configuration.startUpAttempts * configuration.workers,
+        workers.allSatisfy({ $0?.state != .ready })
+      {
+        return breakDown(.startUpFailed(attempts: failedStarts, loss))
+      }
+    }
+    restarts += 1
+    if let limit = configuration.restarts, restarts > limit {
+      if workers.allSatisfy({ $0 == nil }), vacancies.isEmpty, starting == 0 {
+        breakDown(.restartsExhausted(limit, loss))
+      }
+      return
+    }
+    if delay == 0 {
+      start([worker.slot], now: now)
+      note(Event(.workerReplaced, from: eventSource, worker: worker.slot, process: loss.process))
+    } else {
+      vacancies.append((worker.slot, now + delay))
+    }
+  }
+
+  /// There will be no workers any more: everything that waits for one fails.
+  func breakDown(_ problem: PoolProblem) {
+    guard self.problem == nil else { return }
+    self.problem = problem
+    vacancies.removeAll()
+    killAll()
+    failEverything(problem)
+  }
+
+  func killAll() {
+    for case let worker? in workers { worker.kill(nil) }
+  }
+
+  /// Every task that has no result yet fails.
+  func failEverything(_ problem: PoolProblem) {
+    for case let worker? in workers {
+      while let chunk = worker.chunks.popFirst() {
+        chunk.job.inFlight -= chunk.span.range.count
+        for local in chunk.span.range {
+          chunk.job.deliver(.unserved(problem), index: chunk.span.base + local)
+        }
+      }
+      worker.inFlight = 0
+    }
+    queue.removeAll()
+    for job in active {
+      job.isListed = false
+      while let span = job.queue.popFirst() {
+        for local in span.range { job.deliver(.unserved(problem), index: span.base + local) }
+      }
+      job.queued = 0
+      touched.add(job)
+    }
+    announce()
+  }
+}

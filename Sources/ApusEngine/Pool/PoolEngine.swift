@@ -1,0 +1,328 @@
+package import ApusSystem
+import ApusWire
+import CApus
+import Glibc
+import Synchronization
+
+/// A pool of worker processes that moves bytes: the engine under the typed pools.
+///
+/// Whoever waits drives: a thread that blocks in `wait` looks after all workers while it waits (the leader;
+/// others that wait are followers until it leaves). For callers that suspend instead of blocking, and for an
+/// idle pool, one engine thread does the same. Every step is made under one lock, and no code of a user runs
+/// under it.
+package final class PoolEngine: @unchecked Sendable {
+  // Sound: everything mutable is guarded by `lock`. Hence no run-time check of exclusivity (see `EngineWorker`).
+
+  package let configuration: EngineConfiguration
+  let lock = ForkLock()
+  let eventSource: Event.Source
+
+  // MARK: Workers
+
+  /// Workers that are no children of ours: those of the slots from `firstDistant` on.
+  let distant: (any DistantWorkers)?
+  let firstDistant: Int
+  @exclusivity(unchecked) var workers: [EngineWorker?]
+  let starter: WorkerStarter
+  /// How many it is at.
+  @exclusivity(unchecked) var starting = 0
+  @exclusivity(unchecked) var restarts = 0
+  @exclusivity(unchecked) var failedStarts = 0
+  /// Slots that want a worker, and when to try.
+  @exclusivity(unchecked) var vacancies: [(slot: Int, at: UInt64)] = []
+  /// Why there can be no more workers.
+  @exclusivity(unchecked) var problem: PoolProblem?
+  /// When tasks that were given are ended, once the pool is being shut down.
+  @exclusivity(unchecked) var closesAt: UInt64?
+  var isClosing: Bool { closesAt != nil }
+  @exclusivity(unchecked) var isClosed = false
+  /// This process is a fork of the one whose pool it is.
+  @exclusivity(unchecked) var isStale = false
+  /// Another part of the program has closed descriptors of ours.
+  @exclusivity(unchecked) var hasLostDescriptors = false
+
+  // MARK: Jobs
+
+  /// Jobs with queued tasks, served in turn.
+  let queue = Queue<EngineJob>()
+  @exclusivity(unchecked) var active: [EngineJob] = []
+  /// What a chunk should take of a worker's time: long enough that handing it over costs nothing beside it, short
+  /// enough that the workers end together. And how much work may lie in a worker's ring: more would only wait there
+  /// while another worker is idle. Nanoseconds.
+  let pace: (chunk: Double, backlog: Double)
+  /// How many callers have suspended: for them the engine thread must drive.
+  @exclusivity(unchecked) var suspended = 0
+  /// Jobs that may have something to tell since the last look.
+  let touched = TouchedJobs()
+  /// Posted when workers keep a function that no call can use any more.
+  let unused: UnusedNotice
+
+  /// How many callers are at the door: who holds the lock for a direct call lets them in.
+  var arrivals: UnsafeMutablePointer<Atomic<Int>> { lock.waiting }
+  /// How often a direct call looks for its result: some microseconds. Not at all on a single processor, where the
+  /// worker could not run meanwhile, or if all workers are distant.
+  let directSpins: Int
+
+  // MARK: Waiting
+
+  /// Deaths, output, requests to the engine thread.
+  let quiet: Poller
+  /// The same and the workers' doorbell.
+  let busy: Poller
+  let doorbell: Bell
+  let poke: Bell
+  @exclusivity(unchecked) var driver: EngineJob?
+  @exclusivity(unchecked) var followers: [EngineJob] = []
+  /// Threads that sleep until a worker does something.
+  @exclusivity(unchecked) var sleepers = 0
+  /// Workers' output that is not read for now, because nobody reads ours.
+  var congested: [(relay: LineRelay, tag: UInt64)] = []
+  @exclusivity(unchecked) var isEngineThreadAsleep = false
+  let engineThreadEnded = NativeSemaphore()
+  @exclusivity(unchecked) var engineThread: pthread_t?
+  @exclusivity(unchecked) var closingThread: pthread_t?
+  @exclusivity(unchecked) var nextLimitCheck: UInt64 = 0
+  /// Told to observers once the lock is free.
+  @exclusivity(unchecked) var news: [Event] = []
+  /// Resumed once the lock is free: resuming takes a lock of the task's that a cancellation holds while it comes to
+  /// `cancel` here.
+  @exclusivity(unchecked) var resumable: [UnsafeContinuation<Void, Never>] = []
+  @exclusivity(unchecked) var ended: [@Sendable () -> Void] = []
+
+  enum Tag {
+    static let doorbell: UInt64 = 1 << 32
+    static let poke: UInt64 = 2 << 32
+    static let quiet: UInt64 = 3 << 32
+    static let death: UInt64 = 4 << 32
+    static let output: UInt64 = 5 << 32
+    static let errors: UInt64 = 6 << 32
+    static let distant: UInt64 = 7 << 32
+  }
+
+  /// Starts the workers. They are on their way when this returns; tasks may be given at once.
+  package init(_ configuration: EngineConfiguration) throws(ProcessError) {
+    self.configuration = configuration
+    distant = configuration.distant
+    firstDistant = configuration.workers - (distant?.count ?? 0)
+    // For a distant worker, handing over takes as long as some chunks of a near one.
+    pace = distant == nil ? (100_000, 300_000) : (1_000_000, 3_000_000)
+    // Not at all where nobody can answer meanwhile.
+    directSpins = Processors.allowedByAffinity() > 1 && firstDistant > 0 ? 400 : 0
+    eventSource = Event.Source(configuration.name)
+    workers = Array(repeating: nil, count: configuration.workers)
+    (quiet, busy) = (try Poller(), try Poller())
+    (doorbell, poke) = (try Bell(), try Bell())
+    unused = UnusedNotice(ringing: poke)
+    starter = WorkerStarter(configuration.command, doorbell: doorbell, notice: poke)
+    try quiet.add(poke.descriptor.number, tag: Tag.poke)
+    try busy.add(quiet.descriptor.number, tag: Tag.quiet)
+    try busy.add(doorbell.descriptor.number, tag: Tag.doorbell)
+    // Who drives takes what has come. The engine thread of an idle pool would take it and not go on with it.
+    if let distant { try busy.add(distant.notice, tag: Tag.distant) }
+    lock.inFork = { [unowned self] in becomeStale() }
+    try startAll()
+    do {
+      try NativeThread.start(name: "apus-engine") { [self] in serve() }
+    } catch {
+      lock.withLock { killAll() }
+      throw error
+    }
+  }
+
+  /// The processes of the workers that live.
+  package var processIdentifiers: [Int32] {
+    entered { workers.compactMap { $0?.process.pid }.filter { $0 != 0 } }
+  }
+
+  // MARK: Submitting
+
+  /// Takes a job on.
+  package func add(_ job: EngineJob) {
+    enter()
+    activate(job)
+    unlockAndTell()
+  }
+
+  /// Takes on a job of one task.
+  package func add(_ job: EngineJob, only batch: InputBatch) {
+    enter()
+    activate(job)
+    receive(batch, base: 0, job, isLast: true)
+    unlockAndTell()
+  }
+
+  func activate(_ job: EngineJob) {
+    job.isLate = isClosing
+    job.activeIndex = active.count
+    active.append(job)
+  }
+
+  /// Gives a job more tasks: a batch whose first has the index `base`.
+  package func give(_ batch: InputBatch, base: Int, to job: EngineJob, isLast: Bool) {
+    enter()
+    receive(batch, base: base, job, isLast: isLast)
+    unlockAndTell()
+  }
+
+  func receive(_ batch: InputBatch, base: Int, _ job: EngineJob, isLast: Bool) {
+    if isLast { job.isInputClosed = true }
+    if isClosed || problem != nil || job.isLate {
+      for local in 0..<batch.count { job.deliver(.unserved(problem ?? .closed), index: base + local) }
+    } else if !job.isCancelled, batch.count > 0 {
+      job.queue.append(InputSpan(batch: batch, range: 0..<batch.count, base: base))
+      job.queued += batch.count
+      list(job)
+      schedule()
+    }
+    touched.add(job)
+    announce()
+    if job.options.timeLimit != nil { callEngineThread() }
+  }
+
+  /// Has the job's caller look again, whatever it waits for.
+  package func nudge(_ job: EngineJob) {
+    enter()
+    job.isNudged = true
+    touched.add(job)
+    announce()
+    unlockAndTell()
+  }
+
+  /// No more tasks will come.
+  package func closeInput(of job: EngineJob) {
+    enter()
+    job.isInputClosed = true
+    touched.add(job)
+    announce()
+    unlockAndTell()
+  }
+
+  /// How many more tasks the caller should encode now for the workers to be busy, and how many make a chunk.
+  package func wanted(by job: EngineJob) -> (tasks: Int, chunk: Int) {
+    entered {
+      let chunk = chunkSize(job, limit: .max)
+      // Two chunks a worker lie ready behind those that are in the rings.
+      let ahead = 2 * min(chunk, 1 << 40) * max(1, configuration.workers)
+      job.refillBelow = max(1, ahead / 2)
+      return (max(0, ahead - job.queued), chunk)
+    }
+  }
+
+  /// The caller has no more tasks to give until something comes back, or it is nudged.
+  package func pauseInput(of job: EngineJob) {
+    entered { job.refillBelow = 0 }
+  }
+
+  /// What has come back since the last time. The caller gives the emptied inbox back for reuse, and sees to it that
+  /// what tasks printed is written before anybody sees their results (`settleOutput`).
+  package func collect(_ job: EngineJob, into inbox: inout EngineJob.Inbox) {
+    inbox.removeAll()
+    inbox.bytes.removeAll(keepingCapacity: inbox.bytes.count < 1 << 20)
+    entered {
+      swap(&inbox, &job.inbox)
+      job.hasBadNews = false
+      job.isNudged = false
+    }
+  }
+
+  /// What tasks printed is written before their results are seen. Blocks until it is, or for a moment only if nobody
+  /// reads it.
+  package func settleOutput() { StandardStreams.settle() }
+
+  /// Whether it is written already. Cheaper to ask than to await what need not suspend.
+  package var hasSettledOutput: Bool { StandardStreams.isSettled }
+
+  /// The same as `settleOutput` without blocking the caller's thread, which may be one of the few cooperative ones.
+  package func outputSettled() async { await StandardStreams.settled() }
+
+  /// What has come back to a job that is complete: nothing is added after that.
+  package func inbox(of job: EngineJob) -> EngineJob.Inbox {
+    entered { job.inbox }
+  }
+
+  /// Has `body` called when the job is complete or cancelled, by whichever thread finds out; not if it is already:
+  /// then the answer is false. For a job that nobody else waits for.
+  package func whenOver(_ job: EngineJob, _ body: @escaping @Sendable () -> Void) -> Bool {
+    enter()
+    defer { unlockAndTell() }
+    if job.isComplete || job.isCancelled { return false }
+    job.waiter = .callback(body)
+    suspended += 1
+    callEngineThread()
+    return true
+  }
+
+  package enum Stage { case queued, begun, over }
+
+  /// How far a job of one task is. A task that waits in a worker's ring is not begun.
+  package func stage(of job: EngineJob) -> Stage {
+    entered {
+      if job.isComplete || job.isCancelled { return .over }
+      guard job.inFlight > 0 else { return .queued }
+      let isBegun = workers.contains { worker in
+        worker?.chunks.contains { $0.job === job && worker!.hasBegun($0) } ?? false
+      }
+      return isBegun ? .begun : .queued
+    }
+  }
+
+  package func isCancelled(_ job: EngineJob) -> Bool { entered { job.isCancelled } }
+
+  /// Whether nothing more will come.
+  package func isComplete(_ job: EngineJob) -> Bool {
+    entered { (job.isComplete || job.isCancelled) && job.inbox.deliveries.isEmpty }
+  }
+
+  /// The caller needs no more results. Tasks that wait are dropped, those that run are asked to stop, and
+  /// their workers killed if they do not within the job's grace.
+  package func cancel(_ job: EngineJob) {
+    enter()
+    drop(job)
+    leaveToEngineThread()
+  }
+
+  private func drop(_ job: EngineJob) {
+    guard job.activeIndex != nil, !job.isCancelled, !job.isComplete else { return }
+    // What is done counts, whether or not anybody has looked.
+    _ = pump(isLast: true)
+    if !job.isComplete {
+      job.isCancelled = true
+      job.queue.removeAll()
+      job.queued = 0
+      let now = apus_now()
+      var finished = 0
+      for case let worker? in workers
+      where worker.state != .leaving && worker.chunks.contains(where: { $0.job === job }) {
+        _ = worker.revoke()
+        // What the worker is at, if it is the job's.
+        do { finished += try stopCancelled(worker, now: now) } catch { condemn(worker, error) }
+      }
+      if finished > 0 { look(at: quiet, timeout: 0) }
+      scheduleAgain()
+      touched.add(job)
+      announce()
+      callEngineThread()  // it sees to the grace
+    }
+  }
+
+  /// Forgets a job whose caller is through with it.
+  package func remove(_ job: EngineJob) {
+    enter()
+    drop(job)
+    if let index = job.activeIndex {
+      job.activeIndex = nil
+      let last = active.removeLast()
+      if last !== job {
+        active[index] = last
+        last.activeIndex = index
+      }
+    }
+    unlockAndTell()
+  }
+
+  func list(_ job: EngineJob) {
+    guard !job.isListed, job.queued > 0 else { return }
+    job.isListed = true
+    queue.append(job)
+  }
+}

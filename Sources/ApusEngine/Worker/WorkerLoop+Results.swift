@@ -1,0 +1,57 @@
+import ApusWire
+import CApus
+import Synchronization
+
+// What the worker hands back.
+extension WorkerLoop {
+  /// Gives the value of the element that is being worked on to the parent. The runner calls it once.
+  package func emit(_ value: UnsafeRawBufferPointer) throws {
+    // What the body printed is in the pipe before its result can be seen.
+    flushOutput()
+    try write(
+      ResultHeader(
+        kind: ResultHeader.Kind.value, count: 1,
+        sequence: channel.progress.pointee.load(ordering: .relaxed) / 2, length: UInt64(value.count)), value)
+  }
+
+  func fail(_ report: FailureReport, _ sequence: UInt64) throws {
+    flushOutput()
+    scratch.removeAll(keepingCapacity: true)
+    report.append(to: scratch)
+    let bytes = scratch.bytes
+    try write(
+      ResultHeader(
+        kind: ResultHeader.Kind.failure, count: 1, sequence: sequence, length: UInt64(bytes.count)), bytes)
+    channel.progress.pointee.store(sequence &* 2 &+ 2, ordering: .releasing)
+  }
+
+  func write(_ header: ResultHeader, _ bytes: UnsafeRawBufferPointer) throws {
+    let size = recordSize(ResultHeader.size + bytes.count)
+    if size <= ChannelLimit.record {
+      try waitForSpace(size)
+      results.place().storeBytes(of: header, as: ResultHeader.self)
+      if let source = bytes.baseAddress {
+        results.place(ResultHeader.size).copyMemory(from: source, byteCount: bytes.count)
+      }
+      results.publish(size)
+      return notify()
+    }
+    try waitForSpace(ResultHeader.size)
+    results.place().storeBytes(of: header, as: ResultHeader.self)
+    results.publish(ResultHeader.size)
+    notify()
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = min(rest.count, ChannelLimit.piece)
+      try waitForSpace(recordSize(count))
+      results.place().copyMemory(from: rest.baseAddress!, byteCount: count)
+      results.publish(recordSize(count))
+      notify()
+      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+    }
+  }
+
+  func flushOutput() {
+    if apus_stdout_pending() != 0 { apus_stdout_flush() }
+  }
+}

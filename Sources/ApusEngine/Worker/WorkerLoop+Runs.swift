@@ -1,0 +1,64 @@
+import ApusWire
+import CApus
+import Synchronization
+
+// Elements whose arguments and results are plain memory, called in one loop.
+extension WorkerLoop {
+  func runRawChunk(_ header: TaskHeader) throws {
+    let size = recordSize(TaskHeader.size + Int(header.length))
+    try waitForTasks(size)
+    let end = header.first + UInt64(header.count)
+    var next = max(header.first, skipTo)
+    while next < end {
+      // With a time limit, each element's beginning must be noted: one at a time.
+      next = try runRaw(header, from: next, to: header.isTimed != 0 ? next + 1 : end)
+    }
+    tasks.consume(size)
+  }
+
+  /// Runs elements until one fails, or all are done or taken back. Returns the one to go on with.
+  func runRaw(_ header: TaskHeader, from first: UInt64, to end: UInt64) throws -> UInt64 {
+    let runner: any ElementRunner
+    let strides: (input: Int, output: Int)
+    do {
+      runner = try self.runner(header)
+      guard let known = runner.strides else {
+        throw FailureReport(.function, WorkerProtocolError("the function does not take plain memory"))
+      }
+      strides = known
+    } catch let report as FailureReport {
+      if claim(first) { try fail(report, first) }
+      return max(skipTo, first + 1)
+    }
+    try waitForSpace(recordSize(ResultHeader.size + Int(end - first) * strides.output))
+    let record = results.place()
+    // Not published, so its length is free to say how long one value is.
+    var result = ResultHeader(
+      kind: ResultHeader.Kind.openRun, count: 0, sequence: first, length: UInt64(strides.output))
+    result.position = results.position
+    record.storeBytes(of: result, as: ResultHeader.self)
+    let run = _RawRun(
+      inputs: tasks.place(TaskHeader.size + Int(first - header.first) * strides.input),
+      outputs: record + ResultHeader.size, count: Int(end - first), first: first,
+      progress: channel.progress, gate: channel.gate, gatekeeper: self)
+    if header.isTimed != 0 { channel.begun.pointee.store(apus_now(), ordering: .relaxed) }
+    stoppedBefore = nil
+    var failure: FailureReport?
+    do { try runner.run(run) } catch { failure = error as? FailureReport ?? FailureReport(.call, error) }
+    flushOutput()
+    let done = stoppedBefore ?? channel.progress.pointee.load(ordering: .relaxed) / 2
+    if done > first {
+      result.kind = ResultHeader.Kind.run
+      result.count = UInt32(done - first)
+      result.length = UInt64(Int(done - first) * strides.output)
+      record.storeBytes(of: result, as: ResultHeader.self)
+      results.publish(recordSize(ResultHeader.size + Int(result.length)))
+      notify()
+    } else {
+      // Nothing to publish; and what the parent may look at here is no run any more.
+      record.storeBytes(of: ResultHeader(kind: 0, count: 0, sequence: 0, length: 0), as: ResultHeader.self)
+    }
+    if let failure { try fail(failure, done) }
+    return max(skipTo, failure == nil ? done : done + 1)
+  }
+}

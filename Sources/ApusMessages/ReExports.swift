@@ -1,0 +1,6 @@
+// What a program may name of the modules below; the rest of them is no part of the interface.
+@_exported public import enum ApusSystem.ExitStatus
+@_exported public import enum ApusSystem.Processors
+@_exported public import protocol ApusWire.RawCodable
+@_exported public import protocol ApusWire.RawScalar
+@_exported public import struct ApusWire.WireError

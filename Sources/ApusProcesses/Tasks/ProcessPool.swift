@@ -1,0 +1,97 @@
+package import ApusEngine
+import ApusSystem
+
+/// Worker processes that run functions of this program.
+///
+/// A worker is this program run again, so a task that traps, exits or hangs costs one task and not the
+/// program: its error says how the worker ended, another worker takes its place, and all other tasks go on.
+///
+/// ```swift
+/// try await withProcessPool(workers: 4) { pool in
+///   let sizes = try await pool.map(files, compressedSize)
+/// }
+/// ```
+///
+/// The workers are on this machine, or they are the other ranks of a job, on many machines: `withRankPool`. Every call
+/// is the same there.
+///
+/// Every call has an asynchronous and a blocking form of the same name; which one is meant follows from where
+/// it stands. A pool can be used from any number of tasks and threads at once.
+///
+/// Arguments and results are `Codable`. Numbers, and types that conform to `RawCodable`, travel as plain
+/// memory, and so do arrays of them; everything else through a compact binary coder.
+public final class ProcessPool: Sendable {
+  let engine: PoolEngine?
+  let configuration: Configuration
+  /// For a pool without an engine, which would know.
+  let isClosed = Locked(false)
+
+  /// A pool on workers that were started; nil: none, every task runs in the caller.
+  package init(_ engine: PoolEngine?, _ configuration: Configuration) {
+    (self.engine, self.configuration) = (engine, configuration)
+  }
+
+  /// Ends the workers, and waits a moment until they are gone: not for as long as one may take that hangs in the kernel,
+  /// nor for whoever reads their output, since this may be a cooperative thread.
+  deinit {
+    guard let engine, !engine.hasEnded else { return }
+    let done = NativeSemaphore()
+    do {
+      try NativeThread.start(name: "apus-shutdown") {
+        engine.shutDown(within: 0)
+        done.signal()
+      }
+      done.wait(milliseconds: 50)
+    } catch { engine.shutDown(within: 0) }
+  }
+
+  /// How many workers the pool has; 0 if tasks run in the caller.
+  public var workerCount: Int { engine?.configuration.workers ?? 0 }
+
+  /// The process identifiers of the workers that live now, on whichever machine.
+  public var processIdentifiers: [Int32] { engine?.processIdentifiers ?? [] }
+
+  /// Ends the pool: no more calls are taken, tasks that were given may finish within `limit`, then everything
+  /// is ended. Blocks until no worker is left; calls after it throw.
+  ///
+  /// - Parameter limit: How long tasks that were given may still take; `.zero` ends them at once.
+  @available(*, noasync, message: "await the asynchronous form")
+  public func shutdown(within limit: Duration = .seconds(5)) {
+    isClosed.withLock { $0 = true }
+    engine?.shutDown(within: limit.inNanoseconds)
+  }
+
+  /// Ends the pool, as the blocking form does, without blocking the caller's thread.
+  public func shutdown(within limit: Duration = .seconds(5)) async {
+    isClosed.withLock { $0 = true }
+    guard let engine else { return }
+    await NativeThread.run(name: "apus-shutdown") { engine.shutDown(within: limit.inNanoseconds) }
+  }
+}
+
+extension ProcessPool {
+  /// Runs `body` with the pool, which is ended when `body` returns or throws: at once when it throws.
+  package func whileOpen<Result>(_ body: (ProcessPool) async throws -> Result) async throws -> Result {
+    do {
+      let result = try await body(self)
+      await shutdown()
+      return result
+    } catch {
+      await shutdown(within: .zero)
+      throw error
+    }
+  }
+
+  /// The blocking form.
+  @available(*, noasync)
+  package func whileOpen<Result>(_ body: (ProcessPool) throws -> Result) throws -> Result {
+    do {
+      let result = try body(self)
+      shutdown()
+      return result
+    } catch {
+      shutdown(within: .zero)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import ApusEngine
+import ApusWire
+
+/// One task by itself: `run` and `submit`.
+///
+/// The way of a single small call is as short as it can be: its coders are those of the function
+/// (`FunctionCoders`), and if a worker is free and quick no job is made for it (`PoolEngine.call`).
+struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {
+  let pool: ProcessPool
+  let function: RemoteFunction<Input, Output>
+  let timeLimit: Duration?
+  let retries: Int?
+
+  /// A task that the engine has, until its job is removed.
+  struct Begun {
+    let engine: PoolEngine
+    let job: EngineJob
+    let coders: FunctionCoders<Input, Output>
+    let limit: Duration?
+
+    func end() { engine.remove(job) }
+
+    /// The value, once the job is complete.
+    func value() throws -> Output {
+      let inbox = engine.inbox(of: job)
+      guard let delivery = inbox.deliveries.first else {
+        throw TaskError(.cancelled, "the task was cancelled", task: 0)
+      }
+      return try SingleCall.decoded(delivery.value(in: inbox, limit: limit), job.function, coders)
+    }
+  }
+
+  @inline(__always)
+  private var options: CallOptions { CallOptions(timeLimit: timeLimit, retries: retries, isEager: true) }
+
+  func inline() throws -> InlineCall<Input, Output> {
+    try InlineCall(function, options, pool)
+  }
+
+  /// Gives the task to the engine, to be waited for.
+  func begin(_ engine: PoolEngine, _ input: Input) throws -> Begun {
+    let definition = try TaskError.naming(function.source.definition)
+    let settings = try options.forEngine(pool.configuration)
+    let batch =
+      try LargeArgument(input, definition)?.batch
+      ?? InputBatch(only: encoded(input, definition), of: definition)
+    let job = EngineJob(definition, options: settings)
+    engine.add(job, only: batch)
+    return begun(engine, job)
+  }
+
+  private func begun(_ engine: PoolEngine, _ job: EngineJob) -> Begun {
+    Begun(
+      engine: engine, job: job, coders: function.coders, limit: timeLimit ?? pool.configuration.timeLimit)
+  }
+
+  @inline(__always)
+  func blockingValue(_ input: Input) throws -> Output {
+    guard let engine = pool.engine else { return try inline().runBlocking(input, task: 0).get() }
+    let definition = try TaskError.naming(function.source.definition)
+    let begun: Begun
+    if definition.takesRawArray {
+      begun = try begin(engine, input)
+    } else {
+      let bytes = try encoded(input, definition)
+      guard let job = engine.call(definition, bytes, try options.forEngine(pool.configuration)) else {
+        return try Self.decoded(bytes.bytes, definition, function.coders)
+      }
+      begun = self.begun(engine, job)
+    }
+    defer { begun.end() }
+    engine.wait(for: begun.job)
+    engine.settleOutput()
+    return try begun.value()
+  }
+
+  func value(_ input: Input) async throws -> Output {
+    guard let engine = pool.engine else { return try await inline().value(input, task: 0) }
+    try Task.checkCancellation()
+    let definition = try TaskError.naming(function.source.definition)
+    if definition.takesRawArray { return try await value(of: begin(engine, input)) }
+    let bytes = try encoded(input, definition)
+    guard let job = engine.call(definition, bytes, try options.forEngine(pool.configuration)) else {
+      return try Self.decoded(bytes.bytes, definition, function.coders)
+    }
+    return try await value(of: begun(engine, job))
+  }
+
+  func value(of begun: Begun) async throws -> Output {
+    defer { begun.end() }
+    if !begun.engine.isSoon(begun.job) { await begun.engine.suspend(for: begun.job) }
+    try Task.checkCancellation()
+    await begun.engine.outputIsSettled()
+    return try begun.value()
+  }
+
+  // MARK: Bytes
+
+  @inline(__always)
+  private func encoded(_ input: Input, _ definition: FunctionDefinition) throws -> ByteBuffer {
+    let buffer = ByteBuffer(capacity: 64)
+    do { try function.coders.encode(input, into: buffer) } catch {
+      throw TaskError(
+        .argumentNotEncodable, "the argument could not be encoded: \(error)", task: 0, underlying: error)
+    }
+    // In a run, values of plain memory take their stride.
+    if let strides = definition.strides { buffer.pad(to: strides.input) }
+    return buffer
+  }
+
+  @inline(__always)
+  private static func decoded(
+    _ bytes: UnsafeRawBufferPointer, _ definition: FunctionDefinition, _ coders: FunctionCoders<Input, Output>
+  ) throws -> Output {
+    let size = definition.strides == nil ? bytes.count : min(bytes.count, MemoryLayout<Output>.size)
+    do { return try coders.decode(UnsafeRawBufferPointer(rebasing: bytes[..<size])) } catch {
+      throw TaskError(decoding: error, task: 0)
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import ApusEngine
+import ApusSystem
+import Synchronization
+
+/// A task that was given to a pool with `submit`.
+public final class TaskHandle<Output: Codable & Sendable>: Sendable {
+  /// How far a task is.
+  public enum State: Sendable, Hashable {
+    /// It waits for a worker.
+    case pending
+    /// A worker is at it.
+    case running
+    /// It has a value, or has failed.
+    case finished
+  }
+
+  private enum Source: Sendable {
+    /// In a worker; the value is decoded by whoever asks for it.
+    case begun(PoolEngine, EngineJob, value: @Sendable () throws -> Output)
+    /// In this process, for pools without workers.
+    case inline(Task<Void, Never>, Locked<Result<Output, any Error>?>)
+    case failed(any Error)
+  }
+
+  private let source: Source
+  private let completion = Completion()
+  private let wasCancelled = Locked(false)
+
+  init<Input>(_ call: SingleCall<Input, Output>, _ input: Input) {
+    let completion = completion
+    do {
+      guard let engine = call.pool.engine else {
+        let inline = try call.inline()
+        let outcome = Locked<Result<Output, any Error>?>(nil)
+        let task = Task.detached {
+          let result: Result<Output, any Error>
+          do { result = .success(try await inline.value(input, task: 0)) } catch { result = .failure(error) }
+          outcome.withLock { $0 = result }
+          completion.finish()
+        }
+        source = .inline(task, outcome)
+        return
+      }
+      let begun = try call.begin(engine, input)
+      source = .begun(engine, begun.job) { try begun.value() }
+      // The pool lives until the task is over, also if nobody keeps either.
+      let isRunning = engine.whenOver(begun.job) { [pool = call.pool] in
+        begun.end()
+        completion.finish()
+        withExtendedLifetime(pool) {}
+      }
+      if !isRunning {
+        begun.end()
+        completion.finish()
+      }
+    } catch {
+      source = .failed(error)
+      completion.finish()
+    }
+  }
+
+  /// The task's value, once it is there.
+  ///
+  /// Throws `TaskError` if the task failed, `CancellationError` if it was cancelled.
+  public var value: Output {
+    get async throws {
+      await completion.suspend()
+      if case .begun(let engine, _, _) = source { await engine.outputIsSettled() }
+      return try finishedValue()
+    }
+  }
+
+  /// Blocks until the task's value is there.
+  ///
+  /// Throws `TaskError` if the task failed, `CancellationError` if it was cancelled.
+  @available(*, noasync, message: "await `value`")
+  public func wait() throws -> Output {
+    waitUntilOver()
+    if case .begun(let engine, _, _) = source { engine.settleOutput() }
+    return try finishedValue()
+  }
+
+  private func waitUntilOver() {
+    if completion.isOver { return }
+    if case .begun(let engine, _, _) = source, engine.tellForks() { return }
+    completion.wait()
+  }
+
+  private func finishedValue() throws -> Output {
+    switch source {
+    case .begun(let engine, let job, let value):
+      if engine.isCancelled(job) { throw CancellationError() }
+      return try value()
+    case .inline(_, let outcome): return try outcome.withLock { $0! }.get()
+    case .failed(let error): throw error
+    }
+  }
+
+  /// Gives up on the task. If it waits, it never runs; if it runs, it is asked to stop, and its worker is
+  /// killed if it does not within the pool's grace period.
+  public func cancel() {
+    wasCancelled.withLock { $0 = true }
+    switch source {
+    case .begun(let engine, let job, _): engine.cancel(job)
+    case .inline(let task, _): task.cancel()
+    case .failed: break
+    }
+  }
+
+  /// Whether `cancel` was called.
+  public var isCancelled: Bool { wasCancelled.withLock { $0 } }
+
+  /// How far the task is.
+  public var state: State {
+    if completion.isOver { return .finished }
+    guard case .begun(let engine, let job, _) = source else { return .running }
+    return switch engine.stage(of: job) {
+    case .queued: .pending
+    case .begun: .running
+    case .over: .finished
+    }
+  }
+}
+
+/// Something that is over once, and whoever waits for it: threads and tasks.
+private final class Completion: Sendable {
+  private let suspended = Locked<[UnsafeContinuation<Void, Never>]>([])
+  private let done = NativeSemaphore()
+  // Not behind the lock, which a fork may find taken.
+  private let isFinished = Atomic<Bool>(false)
+
+  var isOver: Bool { isFinished.load(ordering: .acquiring) }
+
+  func finish() {
+    let suspended = suspended.withLock { suspended in
+      isFinished.store(true, ordering: .releasing)
+      defer { suspended = [] }
+      return suspended
+    }
+    for continuation in suspended { continuation.resume() }
+    done.signal()
+  }
+
+  func suspend() async {
+    await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+      let mustWait = suspended.withLock { suspended in
+        if isOver { return false }
+        suspended.append(continuation)
+        return true
+      }
+      if !mustWait { continuation.resume() }
+    }
+  }
+
+  func wait() {
+    done.wait()
+    done.signal()  // for the next one that waits
+  }
+}

@@ -1,0 +1,118 @@
+package import ApusEngine
+import ApusWire
+import Synchronization
+
+/// Makes the runner of a Swift function from the bytes of its `FunctionDefinition`.
+package enum SwiftFunctions {
+  package static func makeRunner(_ bytes: UnsafeRawBufferPointer) throws -> any ElementRunner {
+    var reader = ByteReader(bytes)
+    guard let shape = BodyShape(rawValue: try reader.value()) else {
+      throw WorkerProtocolError("a function of unknown shape")
+    }
+    let name = try FunctionName(from: &reader, types: 3)
+    let loop = try reader.value(UInt8.self) == 1 ? CodeReference(from: &reader).resolve() : 0
+    let parts = Parts(shape: shape, body: name.code, loop: loop, context: reader.remaining)
+    // One existential is opened at a time.
+    return try parts.open(codable(name.types[0]), codable(name.types[1]), codable(name.types[2]))
+  }
+
+  private static func codable(_ type: Any.Type) throws -> any Codable.Type {
+    guard let type = type as? any Codable.Type else {
+      throw WorkerProtocolError("\(type) is not Codable in the worker")
+    }
+    return type
+  }
+
+  private struct Parts {
+    let shape: BodyShape
+    let body: UInt
+    let loop: UInt
+    let context: UnsafeRawBufferPointer
+
+    func open<C: Codable>(_: C.Type, _ input: any Codable.Type, _ output: any Codable.Type) throws
+      -> any ElementRunner
+    { try open(C.self, input, output) }
+
+    func open<C: Codable, I: Codable>(_: C.Type, _: I.Type, _ output: any Codable.Type) throws
+      -> any ElementRunner
+    { try runner(C.self, I.self, output) }
+
+    func runner<C: Codable, I: Codable, O: Codable>(_: C.Type, _: I.Type, _: O.Type) throws
+      -> any ElementRunner
+    {
+      let strides = FunctionSource.strides(shape, I.self, O.self)
+      switch shape {
+      case .plain:
+        let function = cast(PlainBody<I, O>.self).make()
+        return SwiftRunner(
+          call: function, code: FunctionCode(of: function), strides: strides, rawLoop: rawLoop)
+      case .async:
+        AsyncBridge.isNeeded.store(true, ordering: .relaxed)
+        let function = cast(AsyncBody<I, O>.self).make()
+        return SwiftRunner<I, O>(
+          call: { input in try AsyncBridge.run { try await function(input) } },
+          code: FunctionCode(of: function), strides: strides, rawLoop: nil)
+      case .context:
+        let function = cast(ContextBody<C, I, O>.self).make()
+        let context = LazyContext<C>(context)
+        return SwiftRunner<I, O>(
+          call: { input in try function(context.value(), input) }, code: FunctionCode(of: function),
+          strides: strides, rawLoop: nil)
+      case .asyncContext:
+        AsyncBridge.isNeeded.store(true, ordering: .relaxed)
+        let function = cast(AsyncContextBody<C, I, O>.self).make()
+        let context = LazyContext<C>(context)
+        return SwiftRunner<I, O>(
+          call: { input in
+            let context = try context.value()
+            return try AsyncBridge.run { try await function(context, input) }
+          }, code: FunctionCode(of: function), strides: strides, rawLoop: nil)
+      }
+    }
+
+    /// The closure that the compiler wrote at the call, without context, as the parent checked.
+    private func cast<Body>(_: Body.Type) -> Body {
+      unsafeBitCast(ClosureWords(code: body, context: 0), to: Body.self)
+    }
+
+    private var rawLoop: ((_RawRun) throws -> Void)? {
+      guard loop != 0 else { return nil }
+      let loop = unsafeBitCast(ClosureWords(code: loop, context: 0), to: RawLoop.self).loop
+      return { [body] in try loop($0, body) }
+    }
+  }
+}
+
+/// A context value, decoded when the first element needs it and not before: decoding it is the user's code, and
+/// where that is deadly the element is to answer for it.
+private final class LazyContext<Context: Codable> {
+  private enum State {
+    case encoded(ByteBuffer)
+    case decoded(Context)
+    case failed(FailureReport)
+  }
+  private var state: State
+
+  init(_ bytes: UnsafeRawBufferPointer) {
+    let copy = ByteBuffer(capacity: bytes.count)
+    copy.append(contentsOf: bytes)
+    state = .encoded(copy)
+  }
+
+  func value() throws -> Context {
+    switch state {
+    case .decoded(let value): return value
+    case .failed(let report): throw report
+    case .encoded(let bytes):
+      do {
+        let value = try ValueCodec<Context>().decode(bytes.bytes)
+        state = .decoded(value)
+        return value
+      } catch {
+        let report = FailureReport(.decodeContext, error)
+        state = .failed(report)
+        throw report
+      }
+    }
+  }
+}

@@ -1,0 +1,207 @@
+import ApusEngine
+import ApusMessages
+import ApusProcesses
+import ApusSystem
+import ApusWire
+import CApus
+import Glibc
+import Synchronization
+
+/// A rank that serves a pool: has its workers run what rank 0 gives out, until that says that it is over.
+final class RankServer {
+  private let link: FrameLink
+  /// Rung when frames come, and when a worker does something.
+  private let arrival: Bell
+  private let doorbell: Bell
+  private let poller: Poller
+  private let command: SpawnRequest?
+  private var workers: [HostedWorker?]
+  /// A worker that is wanted while its predecessor is still there.
+  private var successors: [Int: ChannelFrame] = [:]
+  private var isFinished = false
+
+  private enum Tag {
+    static let bell: UInt64 = 0
+    static let death: UInt64 = 1 << 32
+    static let output: UInt64 = 2 << 32
+    static let errors: UInt64 = 3 << 32
+  }
+
+  /// - Parameters:
+  ///   - command: Starts a worker process; nil: tasks run in this process.
+  ///   - processes: How many.
+  init(_ communicator: Communicator, _ command: SpawnRequest?, processes: Int) throws {
+    self.command = command
+    (arrival, doorbell, poller) = (try Bell(), try Bell(), try Poller())
+    workers = Array(repeating: nil, count: max(1, processes))
+    try poller.add(arrival.descriptor.number, tag: Tag.bell)
+    try poller.add(doorbell.descriptor.number, tag: Tag.bell)
+    link = try FrameLink(communicator, peers: [0], bell: arrival)
+  }
+
+  /// Blocks until rank 0 ends the pool. Throws if it can't be reached any more.
+  func serve() throws {
+    Communicator.isServing.store(true, ordering: .relaxed)
+    defer { Communicator.isServing.store(false, ordering: .relaxed) }
+    do {
+      var backoff = Backoff()
+      while !isFinished || workers.contains(where: { $0 != nil }) {
+        if try look() {
+          backoff = Backoff()
+        } else if !backoff.pause() {
+          try sleep()
+          backoff = Backoff()
+        }
+      }
+      link.finish()
+    } catch {
+      for case let worker? in workers { worker.kill() }
+      throw error
+    }
+  }
+
+  // MARK: One look
+
+  /// True if there was anything, or will be in a moment.
+  private func look() throws -> Bool {
+    let (frames, failure) = link.take()
+    for (_, buffer) in frames { try accept(buffer) }
+    if let failure, !isFinished { throw failure }
+    var isNews = !frames.isEmpty
+    let now = apus_now()
+    for case let worker? in workers {
+      switch worker.collect(now: now) {
+      case .nothing: break
+      case .later: isNews = true
+      case .frame(let frame):
+        link.send(frame, to: 0)
+        isNews = true
+      }
+      if let ending = worker.takeEnding() { tell(ending, of: worker) }
+    }
+    return isNews
+  }
+
+  private func accept(_ buffer: ByteBuffer) throws {
+    guard let (frame, bytes) = ChannelFrame.read(buffer), Int(frame.worker) < workers.count else {
+      throw MessageError(.transport, "rank 0 sent what no pool sends", rank: 0)
+    }
+    let number = Int(frame.worker)
+    switch frame.kind {
+    case ChannelFrame.Kind.finish:
+      isFinished = true
+      successors = [:]
+      for case let worker? in workers { worker.kill() }
+    case ChannelFrame.Kind.start:
+      if workers[number] == nil { start(frame) } else { successors[number] = frame }
+    case ChannelFrame.Kind.kill:
+      if successors[number]?.generation == frame.generation {
+        successors[number] = nil
+        // It has waited in vain, and the engine waits to be told so.
+        tell(WorkerEnding(status: .unknown, problem: "its rank was still at another task"), of: frame, "")
+      } else if let worker = workers[number], worker.generation == frame.generation {
+        worker.kill()
+      }
+    default:
+      guard let worker = workers[number], worker.generation == frame.generation else { return }
+      try worker.accept(frame, bytes)
+    }
+  }
+
+  // MARK: Workers
+
+  private func start(_ frame: ChannelFrame) {
+    let number = Int(frame.worker)
+    do {
+      let process: any WorkerProcess
+      let channel: Channel
+      if let command {
+        let child = try ChildWorker.start(1, command, doorbell: doorbell.descriptor.number)[0].get()
+        (process, channel) = (child, child.channel)
+        try poller.add(child.output.descriptor, tag: Tag.output | UInt64(number))
+        try poller.add(child.errors.descriptor, tag: Tag.errors | UInt64(number))
+      } else {
+        let thread = try ThreadWorker(doorbell: doorbell, makeRunner: SwiftFunctions.makeRunner)
+        (process, channel) = (thread, thread.channel)
+      }
+      workers[number] = HostedWorker(
+        number: number, generation: frame.generation, process: process, channel: channel)
+      if let death = process.deathNotice { try poller.add(death, tag: Tag.death | UInt64(number)) }
+    } catch {
+      workers[number] = nil
+      tell(WorkerEnding(status: .unknown, problem: "it could not be started: \(error)"), of: frame, "")
+    }
+  }
+
+  private func tell(_ ending: WorkerEnding, of frame: ChannelFrame, _ standardError: String) {
+    let buffer = ChannelFrame(
+      ChannelFrame.Kind.ended, worker: Int(frame.worker), generation: frame.generation
+    ).buffer(256)
+    ending.append(to: buffer, standardError: standardError)
+    link.send(buffer, to: 0)
+  }
+
+  private func tell(_ ending: WorkerEnding, of worker: HostedWorker) {
+    tell(
+      ending,
+      of: ChannelFrame(ChannelFrame.Kind.ended, worker: worker.number, generation: worker.generation),
+      worker.process.standardError)
+  }
+
+  private func checkDeath(_ number: Int) throws {
+    guard let worker = workers[number] else { return }
+    let notice = worker.process.deathNotice
+    if let notice { poller.remove(notice) }
+    guard var ending = worker.process.reap() else {
+      if let notice { try poller.add(notice, tag: Tag.death | UInt64(number)) }
+      return
+    }
+    workers[number] = nil
+    // What it finished before it died counts.
+    if case .frame(let frame) = worker.collect(now: apus_now(), isLast: true) { link.send(frame, to: 0) }
+    ending.problem = worker.corruption
+    if let child = worker.process as? ChildWorker {
+      for relay in [child.output, child.errors] {
+        poller.remove(relay.descriptor)
+        _ = relay.drain()
+        relay.finish()
+      }
+    }
+    if !worker.isGivenUp { tell(ending, of: worker) }
+    if let next = successors.removeValue(forKey: number) { start(next) }
+  }
+
+  private func relay(_ number: Int, _ relay: (ChildWorker) -> LineRelay) {
+    guard let child = workers[number]?.process as? ChildWorker else { return }
+    // Nobody reads our output: the workers have to wait, and we look again in a moment.
+    if relay(child).isCongested { return _ = usleep(1000) }
+    if !relay(child).drain() { poller.remove(relay(child).descriptor) }
+  }
+
+  // MARK: Waiting
+
+  private func sleep() throws {
+    for case let worker? in workers { worker.requestAttention() }
+    // Pairs with the workers' plain stores and loads: see `Channel.gate`.
+    let isSure = Channel.order { workers.allSatisfy { $0?.fences ?? true } }
+    if try !look() {
+      var tags: [UInt64] = []
+      guard poller.wait(isSure ? nil : Channel.unsureSleep, { tags.append($0) }) else {
+        throw MessageError(.transport, "a task has closed descriptors of this rank that are not its own")
+      }
+      doorbell.silence()
+      for tag in tags { try handle(tag) }
+    }
+    for case let worker? in workers { worker.endAttention() }
+  }
+
+  private func handle(_ tag: UInt64) throws {
+    let number = Int(tag & 0xffff_ffff)
+    switch tag & ~0xffff_ffff {
+    case Tag.death: try checkDeath(number)
+    case Tag.output: relay(number) { $0.output }
+    case Tag.errors: relay(number) { $0.errors }
+    default: break
+    }
+  }
+}

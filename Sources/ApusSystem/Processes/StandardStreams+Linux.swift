@@ -1,0 +1,105 @@
+import CApus
+import Synchronization
+
+/// Where this process prints what its children do.
+///
+/// A fork has none of the threads that write what is kept, and another thread may have held a lock when it was made. So it
+/// makes these anew: what was kept is its parent's, who writes it.
+package final class StandardStreams: Sendable {
+  fileprivate let output = LineTarget(1)
+  fileprivate let errors = LineTarget(2)
+  private let forks = apus_fork_count()
+  private let waiting = Locked(Waiting())
+
+  private struct Waiting {
+    var callers: [UnsafeContinuation<Void, Never>] = []
+    /// Whether a thread sees to them.
+    var isServed = false
+  }
+
+  /// Whether all that children printed is written.
+  package static var isSettled: Bool { withCurrent { $0.isSettled } }
+
+  /// Waits until it is; only for a moment if nobody reads it.
+  package static func settle() { withCurrent { $0.settle() } }
+
+  private var isSettled: Bool { output.isSettled && errors.isSettled }
+
+  private func settle() {
+    output.settle()
+    errors.settle()
+  }
+
+  // MARK: Without blocking
+
+  /// As `settle`, for callers on threads that must not block. One thread waits for all of them: there may be thousands.
+  package static func settled() async {
+    await withUnsafeContinuation { caller in
+      let streams = current()
+      let isFirst = streams.waiting.withLock { waiting in
+        waiting.callers.append(caller)
+        defer { waiting.isServed = true }
+        return !waiting.isServed
+      }
+      guard isFirst else { return }
+      do { try NativeThread.start(name: "apus-settle") { streams.serve() } } catch {
+        // No thread is to be had: blocking this one is what is left.
+        streams.serve()
+      }
+    }
+  }
+
+  private func serve() {
+    while true {
+      let callers = waiting.withLock { waiting in
+        defer { waiting.callers = [] }
+        if waiting.callers.isEmpty { waiting.isServed = false }
+        return waiting.callers
+      }
+      if callers.isEmpty { return }
+      settle()
+      for caller in callers { caller.resume() }
+    }
+  }
+
+  // MARK: Those of this process
+
+  /// An address, or 0. They are kept for ever: a thread may be using them, and in a fork those of its parent are locked.
+  private static let shared = Atomic<UInt>(0)
+
+  private static func reference(_ address: UInt) -> Unmanaged<StandardStreams>? {
+    UnsafeRawPointer(bitPattern: address).map { Unmanaged.fromOpaque($0) }
+  }
+
+  /// Costs no reference count: callers with a task in hand ask each time.
+  @inline(__always)
+  fileprivate static func withCurrent<Result>(_ body: (StandardStreams) -> Result) -> Result {
+    if let known = reference(shared.load(ordering: .acquiring)) {
+      let result: Result? = known._withUnsafeGuaranteedRef {
+        $0.forks == apus_fork_count() ? body($0) : nil
+      }
+      if let result { return result }
+    }
+    return body(current())
+  }
+
+  private static func current() -> StandardStreams {
+    apus_fork_watch()
+    while true {
+      let before = shared.load(ordering: .acquiring)
+      if let known = reference(before)?.takeUnretainedValue(), known.forks == apus_fork_count() {
+        return known
+      }
+      let made = Unmanaged.passRetained(StandardStreams())
+      let (isOurs, _) = shared.compareExchange(
+        expected: before, desired: UInt(bitPattern: made.toOpaque()), ordering: .acquiringAndReleasing)
+      if isOurs { return made.takeUnretainedValue() }
+      made.release()  // another thread was first
+    }
+  }
+}
+
+extension LineTarget {
+  package static var standardOutput: LineTarget { StandardStreams.withCurrent { $0.output } }
+  package static var standardError: LineTarget { StandardStreams.withCurrent { $0.errors } }
+}

@@ -1,0 +1,60 @@
+// The shapes of body a remote function can have. Each is passed as an autoclosure, `() -> (Input) -> Output`,
+// which the compiler writes at the call: it captures nothing even where the function value inside it needs a
+// context, so its code address alone names the body.
+//
+// Each lies in a one-field struct before it is cast to two words: casting the bare function value would wrap
+// it in a thunk first, with a context on the heap.
+
+@usableFromInline
+package struct PlainBody<Input, Output>: Sendable {
+  @usableFromInline package let make: @Sendable () -> @Sendable (Input) throws -> Output
+  @usableFromInline init(_ make: @escaping @Sendable () -> @Sendable (Input) throws -> Output) {
+    self.make = make
+  }
+}
+
+@usableFromInline
+package struct AsyncBody<Input, Output>: Sendable {
+  @usableFromInline package let make: @Sendable () -> @Sendable (Input) async throws -> Output
+  @usableFromInline init(_ make: @escaping @Sendable () -> @Sendable (Input) async throws -> Output) {
+    self.make = make
+  }
+}
+
+@usableFromInline
+package struct ContextBody<Context, Input, Output>: Sendable {
+  @usableFromInline package let make: @Sendable () -> @Sendable (Context, Input) throws -> Output
+  @usableFromInline init(_ make: @escaping @Sendable () -> @Sendable (Context, Input) throws -> Output) {
+    self.make = make
+  }
+}
+
+@usableFromInline
+package struct AsyncContextBody<Context, Input, Output>: Sendable {
+  @usableFromInline package let make: @Sendable () -> @Sendable (Context, Input) async throws -> Output
+  @usableFromInline
+  init(_ make: @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Output) {
+    self.make = make
+  }
+}
+
+/// The innermost loop over a plain body, where the compiler could specialise it for the types of the call.
+@usableFromInline
+package struct RawLoop: Sendable {
+  /// Takes the run and the code address of the body.
+  @usableFromInline package let loop: @Sendable (_RawRun, UInt) throws -> Void
+  @usableFromInline init(_ loop: @escaping @Sendable (_RawRun, UInt) throws -> Void) { self.loop = loop }
+}
+
+/// The two words of a Swift closure.
+@usableFromInline
+package struct ClosureWords: Hashable, Sendable {
+  @usableFromInline var code: UInt
+  @usableFromInline var context: UInt
+  @usableFromInline package init(code: UInt, context: UInt) { (self.code, self.context) = (code, context) }
+}
+
+/// Which of the shapes above a function has.
+package enum BodyShape: UInt8, Sendable {
+  case plain, async, context, asyncContext
+}

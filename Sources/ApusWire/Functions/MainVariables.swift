@@ -1,0 +1,26 @@
+import ApusSystem
+import CApus
+import Synchronization
+
+/// Warns of variables that a worker finds without their values.
+///
+/// Only `main` gives the variables at the top level of a `main.swift` their values, and a worker never runs
+/// `main`. They are not captured, so nothing else can notice: `{ $0 * factor }` would silently multiply by 0.
+package enum MainVariables {
+  private static let isChecked = Atomic<Bool>(false)
+
+  /// Once in the life of the program. Some tenths of a millisecond; nothing in a stripped program.
+  package static func warnOnce() {
+    guard !isChecked.exchange(true, ordering: .relaxed) else { return }
+    let names = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { names in
+      apus_main_variables(names.baseAddress!, names.count) > 0 ? String(cString: names.baseAddress!) : nil
+    }
+    guard let names else { return }
+    let text = """
+      apus: warning: main.swift has variables at its top level (\(names)). Workers do not run main, so these are \
+      zero in the body of a task. Move them into a type as `static let`, pass them with `with:`, or use @main.\n
+      """
+    var line = text
+    line.withUTF8 { LineTarget.standardError.write(UnsafeRawBufferPointer($0)) }
+  }
+}
