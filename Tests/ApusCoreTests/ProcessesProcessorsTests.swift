@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ApusCore
@@ -7,13 +8,13 @@ import Testing
 struct ProcessesProcessorsTests {
   @Test("the affinity counts")
   func affinity() throws {
-    let all = try output(of: shell("nproc --all")).text
+    let all = try runToEnd(shell("nproc --all")).output
     #expect(Processors.available >= 1)
     #expect(Processors.available <= Int(all.dropLast())!)
     // nproc knows the affinity too.
-    let (allowed, status) = try output(of: shell("unset OMP_NUM_THREADS OMP_THREAD_LIMIT; nproc"))
-    #expect(status == .exited(0))
-    #expect(Processors.allowedByAffinity() == Int(allowed.dropLast()))
+    let run = try runToEnd(shell("unset OMP_NUM_THREADS OMP_THREAD_LIMIT; nproc"))
+    #expect(run.status == .exited(0))
+    #expect(Processors.allowedByAffinity() == Int(run.output.dropLast()))
   }
 
   @Test("a cap is a positive integer")
@@ -42,8 +43,8 @@ struct ProcessesProcessorsTests {
       for (path, text) in files {
         script += "mkdir -p $(dirname \(root)\(path)); printf -- '\(text)' > \(root)\(path); "
       }
-      #expect(try output(of: shell(script)).status == .exited(0))
-      defer { _ = try? output(of: shell("rm -r \(root)")) }
+      #expect(try runToEnd(shell(script)).status == .exited(0))
+      defer { _ = try? runToEnd(shell("rm -r \(root)")) }
       return ControlGroup.processorLimit(root: root)
     }
     let cpuMax = "/sys/fs/cgroup/a/b/cpu.max"
