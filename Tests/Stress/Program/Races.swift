@@ -50,7 +50,7 @@ struct Races: Scenario {
     let pool = try ProcessPool(workers: 1, configuration: configuration)
     var (killed, late) = (0, 0)
     for _ in 0..<rounds {
-      let last = limit + grace + random.below(1200) - 600
+      let last = limit + grace + random.below(3000) - 500
       let outcomes = await pool.outcomes(
         of: [last, 100, 100, 100], chunking: .fixed(4), timeLimit: .microseconds(limit)
       ) { (microseconds: Int) -> Int in
