@@ -3,6 +3,7 @@
 import CApus
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 /// A worker that writes what it likes into its channel, sound records among nonsense. The parent must neither
@@ -13,7 +14,7 @@ import Testing
     getenv("APUS_FUZZ_ITERATIONS").flatMap { Int(String(cString: $0)) } ?? 50_000
   private static let canary: UInt8 = 0x55
 
-  @Test func nothingThatAWorkerWritesHarmsTheParent() throws {
+  @Test(.blocks) func nothingThatAWorkerWritesHarmsTheParent() throws {
     try #require(Self.iterations > 0)
     let parts = try FakeWorker.Parts()
     var records = 0

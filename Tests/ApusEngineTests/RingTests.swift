@@ -1,6 +1,7 @@
 import ApusEngine
 import ApusSystem
 import Synchronization
+import TestSupport
 import Testing
 
 /// A ring in memory of this process, mapped twice in a row as a worker's is.
@@ -31,7 +32,7 @@ struct Dice: RandomNumberGenerator {
 }
 
 /// The ring between two threads, for the thread sanitizer as well: `swift test --sanitize=thread --filter RingTests`.
-@Suite struct RingTests {
+@Suite(.blocks) struct RingTests {
   /// What the byte at a position of the stream is.
   private static func byte(_ position: UInt64) -> UInt8 {
     UInt8(truncatingIfNeeded: position &* 7 &+ position >> 11)

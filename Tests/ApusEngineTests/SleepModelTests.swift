@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 /// Sleeping and waking in every interleaving: no wake-up is lost. And the tests can fail: without any one of
 /// the steps that the protocol has for this, one is.
-@Suite struct SleepModelTests {
+@Suite(.blocks) struct SleepModelTests {
   typealias Instruction = SleepModel.Instruction
 
   /// Steps of the protocol that a variant leaves out.

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 /// Taking tasks back from a worker in every interleaving: `EngineWorker.revoke` against `_RawRun.forEach` and
 /// `WorkerLoop.mayStart`. No task is run twice, and none is lost.
-@Suite struct SleepRevokeTests {
+@Suite(.blocks) struct SleepRevokeTests {
   typealias Instruction = SleepModel.Instruction
 
   private enum Word {

@@ -74,30 +74,12 @@ extension LaunchTests {
     @Test(arguments: [["-n", "1"], ["-n", "2"], ["-n", "2", "--plain"]])
     func aPromptIsSeen(options: [String]) async throws {
       let script = "case $APUS_RANK in *:0:*) printf 'name? '; read name; echo \"hello $name\";; esac"
-      let (inputEnd, input) = try OwnedDescriptor.pipe()
-      let (output, outputEnd) = try OwnedDescriptor.pipe()
-      try output.setNonBlocking()
-      let apus = programFolder + "/apus"
-      let child = try Spawner.spawn(
-        SpawnRequest(
-          path: apus, arguments: [apus, "launch"] + options + ["--", "sh", "-c", script],
-          descriptors: [(inputEnd.number, 0), (outputEnd.number, 1)]))
-      inputEnd.close()
-      outputEnd.close()
-      var text = ""
-      func prints(_ expected: String) async -> Bool {
-        await eventually {
-          var chunk = [UInt8](repeating: 0, count: 4096)
-          let count = read(output.number, &chunk, chunk.count)
-          if count > 0 { text += String(decoding: chunk[..<count], as: UTF8.self) }
-          return text.contains(expected)
-        }
-      }
-      #expect(await prints("name? "))
-      #expect(write(input.number, "world\n", 6) == 6)
-      #expect(await prints("name? hello world\n"))
-      child.signal(SIGTERM)
-      _ = child.wait()
+      let live = try LiveLaunch(options + ["--", "sh", "-c", script], input: .pipe)
+      #expect(await live.prints("name? "))
+      live.type("world\n")
+      #expect(await live.prints("name? hello world\n"))
+      live.signal(SIGTERM)
+      _ = await live.status()
     }
 
     @Test func argumentsComeAsTheyAre() async throws {

@@ -7,7 +7,7 @@ extension LaunchTests {
   @Suite struct SignalTests {
     @Test(arguments: 1...3)
     func controlC(run: Int) async throws {
-      let live = try LiveLaunch(["--grace", "100", "-n", "2", ranks, "wait"], inTerminal: true)
+      let live = try LiveLaunch(["--grace", "100", "-n", "2", ranks, "wait"], input: .terminal)
       try #require(await live.prints("[0] ready 0", "[1] ready 1"), "\(live.output)")
       let start = ContinuousClock.now
       live.type("\u{3}")
@@ -126,7 +126,7 @@ extension LaunchTests {
     /// A question has no newline at its end, and must be seen before the answer.
     @Test func aQuestion() async throws {
       let script = "printf 'name? '; read name; echo hello $name"
-      let live = try LiveLaunch(["-n", "2", "sh", "-c", script], inTerminal: true)
+      let live = try LiveLaunch(["-n", "2", "sh", "-c", script], input: .terminal)
       #expect(await live.prints("[0] name? "))
       live.type("Ada\n")
       #expect(await live.prints("[0] hello Ada"))
@@ -135,7 +135,7 @@ extension LaunchTests {
 
     /// Rank 0 gets what is typed, to its end.
     @Test func aTerminalsInput() async throws {
-      let live = try LiveLaunch(["-n", "2", "sh", "-c", "echo ready; cat; echo over"], inTerminal: true)
+      let live = try LiveLaunch(["-n", "2", "sh", "-c", "echo ready; cat; echo over"], input: .terminal)
       #expect(await live.prints("[0] ready", "[1] ready", "[1] over"))
       live.type("typed\n")
       #expect(await live.prints("[0] typed"))

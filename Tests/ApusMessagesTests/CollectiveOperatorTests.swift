@@ -1,10 +1,11 @@
 import ApusSystem
 import ApusWire
 import ApusMessages
+import TestSupport
 import Testing
 
 /// The operators themselves.
-@Suite struct CollectiveOperatorTests {
+@Suite(.blocks) struct CollectiveOperatorTests {
   /// Combines two arrays in each of the ways that an operator may be called in.
   private func check<T: BitwiseCopyable & Equatable>(
     _ operation: ElementOperator, _ left: [T], _ right: [T], _ combine: (T, T) -> T, _ name: String

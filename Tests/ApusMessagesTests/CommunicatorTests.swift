@@ -242,16 +242,14 @@ import Testing
   // MARK: MPI
 
   @Suite(.serialized) struct MPICommunicatorTests {
-    @Test(
-      arguments: MPISetup.present,
-      scenarios + ["self"])
+    @Test(arguments: MPISetup.present, ["self"] + CommunicatorTests.scenarios)
     func scenario(setup: MPISetup, name: String) async throws {
-      for ranks in [1, 2, 3, 4] {
-        let job = try await setup.run(
-          ranks: ranks, command: [programFolder + "/MessageScenarios", name], seconds: 300)
-        #expect(job.status == .exited(0), "\(ranks) ranks: \(job.output)")
-        for rank in 0..<ranks { #expect(job.output.contains("rank \(rank) is through"), "\(job.output)") }
-      }
+      try await setup.play([name], ranks: 3)
+    }
+
+    @Test(arguments: MPISetup.present, [1, 2, 4])
+    func allScenarios(setup: MPISetup, ranks: Int) async throws {
+      try await setup.play(["self"] + CommunicatorTests.scenarios, ranks: ranks)
     }
 
     /// What one rank gives up, the others hear of, whatever of the library's they might be in; and all goes on.
@@ -259,12 +257,7 @@ import Testing
       arguments: MPISetup.present,
       [("given up", [2, 3, 4, 8]), ("given up, and waiting", [3, 4]), ("given up at the end", [2, 3])])
     func givenUp(setup: MPISetup, case: (name: String, sizes: [Int])) async throws {
-      for ranks in `case`.sizes {
-        let job = try await setup.run(
-          ranks: ranks, command: [programFolder + "/MessageScenarios", `case`.name])
-        #expect(job.status == .exited(0), "\(ranks) ranks: \(job.output)")
-        for rank in 0..<ranks { #expect(job.output.contains("rank \(rank) is through"), "\(job.output)") }
-      }
+      for ranks in `case`.sizes { try await setup.play([`case`.name], ranks: ranks) }
     }
 
     /// With a small stack, and without the single copy with which a payload is there as soon as its header.

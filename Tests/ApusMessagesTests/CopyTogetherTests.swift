@@ -1,12 +1,13 @@
 import ApusSystem
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ApusMessages
 
 /// The parts of a message that two ranks copy together, and who takes which; the copying itself is in "copied together".
-@Suite struct CopyTogetherTests {
+@Suite(.blocks) struct CopyTogetherTests {
   /// Every byte is in one part.
   @Test(arguments: [
     1, 4095, 1 << 20, 1 << 20 + 1, 3 << 20 + 5, 16 << 20 - 1, 16 << 20, 1 << 30 + 4097, 1 << 46 + 1,

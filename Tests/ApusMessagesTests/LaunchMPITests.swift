@@ -55,29 +55,16 @@ import Testing
 
   @Test(arguments: setups, [SIGINT, SIGTERM])
   func aSignalEndsAll(setup: MPISetup, number: Int32) async throws {
-    let apus = programFolder + "/apus"
-    let mark = Mark()
-    let output = OwnedDescriptor(open("/dev/null", O_RDWR | O_CLOEXEC))
     let program = "\(programFolder)/MessageScenarios"
-    let child = try withExtendedLifetime(output) {
-      try Spawner.spawn(
-        SpawnRequest(
-          path: "/usr/bin/env",
-          arguments: [
-            "env", "--default-signal", apus, "launch", "--mpi=\(setup.launcher)", "-n", "2", "--", program,
-            "wait for ever",
-          ],
-          environment: SpawnRequest.ownEnvironment + [ByteString(mark.entry)],
-          descriptors: [(output.number, 0), (output.number, 1), (output.number, 2)]))
-    }
-    #expect(await eventually { mark.processes.filter { runs(program, $0) }.count == 2 })
+    let live = try LiveLaunch(["--mpi=\(setup.launcher)", "-n", "2", "--", program, "wait for ever"])
+    #expect(await eventually { live.mark.processes.filter { runs(program, $0) }.count == 2 })
     try await Task.sleep(for: .milliseconds(500))
-    child.signal(number)
-    _ = await eventually { child.reap() != nil }
-    #expect(child.status != nil)
+    live.child.signal(number)
+    let status = await live.status()
+    #expect(status != nil)
     // The launcher's own. MPICH's is 0 if its helpers have ended before they could tell of the ranks.
-    if setup.abi == "openMPI" { #expect(child.status != .exited(0)) }
-    #expect(await mark.left() == [])
+    if setup.abi == "openMPI" { #expect(status != .exited(0)) }
+    #expect(await live.mark.left() == [])
   }
 
   private func runs(_ program: String, _ process: Int32) -> Bool {

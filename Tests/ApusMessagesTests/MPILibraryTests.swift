@@ -1,4 +1,5 @@
 import ApusSystem
+import TestSupport
 import Testing
 
 /// The same program, not built again, under every MPI that is installed.
@@ -23,7 +24,7 @@ struct MPILibraryTests {
   @Test(.enabled(if: MPISetup.present.count > 0))
   func aProgramThatNobodyLaunchedIsAWorldOfOne() async throws {
     let job = try await MPIProgram.run(
-      ["/usr/bin/timeout", "60", MPIProgram.path, "check"], environment: MPIProgram.settings)
+      [MPIProgram.path, "check"], environment: MPIProgram.settings)
     #expect(job.status == .exited(0), "\(job.output)")
     #expect(job.output.contains("ok: 1 ranks, "), "\(job.output)")
   }
@@ -53,7 +54,7 @@ struct MPILibraryTests {
   ])
   func aLibraryThatCannotBeUsedIsNamed(_ library: String, problem: String) async throws {
     let job = try await MPIProgram.run(
-      ["/usr/bin/timeout", "60", MPIProgram.path, "check"], environment: ["APUS_MPI_LIBRARY=\(library)"])
+      [MPIProgram.path, "check"], environment: ["APUS_MPI_LIBRARY=\(library)"])
     #expect(job.status == .exited(1))
     #expect(job.output.contains(library) && job.output.contains(problem), "\(job.output)")
   }

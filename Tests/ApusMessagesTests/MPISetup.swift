@@ -1,5 +1,6 @@
 import ApusSystem
 import Glibc
+import TestSupport
 import Testing
 
 /// An MPI that may be installed here: what starts ranks, and which library they should find.
@@ -42,17 +43,11 @@ struct MPISetup: Sendable, CustomTestStringConvertible {
   }
 }
 
-/// What is left of a job.
-struct MPIJob: Sendable {
-  let output: String
-  let status: ApusSystem.ExitStatus
-}
-
 extension MPISetup {
   /// Runs MPIProbe as so many ranks. After a minute, which is for ever, it is ended, and the status is 124.
   func run(
     ranks: Int, _ probe: String, through shell: Bool = false, environment own: [String] = []
-  ) async throws -> MPIJob {
+  ) async throws -> ProgramRun {
     let program = MPIProgram.path
     let command = shell ? ["/bin/sh", "-c", "'\(program)' \(probe); exit $?"] : [program, probe]
     return try await run(ranks: ranks, command: command, environment: own)
@@ -61,21 +56,27 @@ extension MPISetup {
   /// Runs any program as so many ranks.
   func run(
     ranks: Int, command: [String], environment own: [String] = [], seconds: Int = 60
-  ) async throws -> MPIJob {
+  ) async throws -> ProgramRun {
     try await MPIProgram.run(
-      ["/usr/bin/timeout", "-k", "5", "\(seconds)", launcher] + options + ["-n", "\(ranks)"] + command,
-      environment: environment + own + MPIProgram.settings)
+      [launcher] + options + ["-n", "\(ranks)"] + command,
+      environment: environment + own + MPIProgram.settings,
+      seconds: seconds)
+  }
+}
+
+extension MPISetup {
+  /// Plays scenarios of MessageScenarios in one job. Starting a job takes longer than most scenarios, and there are
+  /// hundreds: each is played by itself on one number of ranks, and behind others on the other numbers.
+  func play(_ scenarios: [String], ranks: Int) async throws {
+    let job = try await run(
+      ranks: ranks, command: [programFolder + "/MessageScenarios"] + scenarios, seconds: 300)
+    #expect(job.status == .exited(0), "\(ranks) ranks: \(job.output)")
+    for rank in 0..<ranks { #expect(job.output.contains("rank \(rank) is through"), "\(job.output)") }
   }
 }
 
 enum MPIProgram {
-  /// Beside the tests themselves.
-  static let path: String = {
-    var buffer = [CChar](repeating: 0, count: 4096)
-    _ = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-    let own = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    return own.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/MPIProbe"
-  }()
+  static let path = programFolder + "/MPIProbe"
 
   // Open MPI refuses root, and more ranks than processors. MPICH spins, and with more ranks than processors a
   // collective then takes a thousand times as long.
@@ -85,37 +86,11 @@ enum MPIProgram {
     "MPIR_CVAR_CH4_PROGRESS_THROTTLE=true", "MPIR_CVAR_CH4_PROGRESS_THROTTLE_NO_PROGRESS_COUNT=1",
   ]
 
-  /// Runs a program; what it and its ranks print is one text.
-  static func run(_ command: [String], environment: [String]) async throws -> MPIJob {
-    let names = environment.map { $0.prefix { $0 != "=" } + "=" }
-    let kept = SpawnRequest.ownEnvironment.filter { entry in
-      !entry.hasPrefix("APUS_MPI_") && !names.contains { entry.hasPrefix($0) }
-    }
-    let (reading, writing) = try OwnedDescriptor.pipe()
-    let child = try Spawner.spawn(
-      SpawnRequest(
-        path: command[0], arguments: command,
-        environment: kept + environment.map { ByteString($0) },
-        descriptors: [(writing.number, 1), (writing.number, 2)]))
-    writing.close()
-    return await withCheckedContinuation { continuation in
-      let body = { @Sendable in
-        let output = readToEnd(reading)
-        continuation.resume(returning: MPIJob(output: output, status: child.wait()))
-      }
-      do { try NativeThread.start(name: "job", body) } catch { body() }
-    }
-  }
-
-  private static func readToEnd(_ descriptor: OwnedDescriptor) -> String {
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65536)
-    while true {
-      let count = read(descriptor.number, &chunk, chunk.count)
-      if count < 0 && errno == EINTR { continue }
-      if count <= 0 { break }
-      bytes += chunk[..<count]
-    }
-    return String(decoding: bytes, as: UTF8.self)
+  /// Runs a program; what it and its ranks print is one text. `timeout` ends it, so that a launcher can end its ranks.
+  static func run(_ command: [String], environment: [String], seconds: Int = 60) async throws -> ProgramRun {
+    let limit = ["/usr/bin/timeout", "-k", "5", "\(seconds)"]
+    return try await runProgram(
+      limit[0], limit + command, environment: environment, without: "APUS_MPI_", joinsStreams: true,
+      seconds: seconds + 30)
   }
 }

@@ -1,4 +1,5 @@
 import ApusSystem
+import TestSupport
 import Testing
 
 /// Apus's own communicator over each MPI that is installed: what no other transport has.

@@ -87,12 +87,12 @@ import Testing
   @Suite(.serialized) struct MPIRankPoolTests {
     @Test(arguments: MPISetup.present, RankPoolTests.scenarios)
     func scenario(setup: MPISetup, name: String) async throws {
-      for ranks in [1, 2, 4] {
-        let job = try await setup.run(
-          ranks: ranks, command: [programFolder + "/MessageScenarios", name], seconds: 300)
-        #expect(job.status == .exited(0), "\(ranks) ranks: \(job.output)")
-        for rank in 0..<ranks { #expect(job.output.contains("rank \(rank) is through"), "\(job.output)") }
-      }
+      try await setup.play([name], ranks: 2)
+    }
+
+    @Test(arguments: MPISetup.present, [1, 4])
+    func allScenarios(setup: MPISetup, ranks: Int) async throws {
+      try await setup.play(RankPoolTests.scenarios, ranks: ranks)
     }
 
     /// MPI promises no more than that the job ends.

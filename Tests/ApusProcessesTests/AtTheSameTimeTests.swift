@@ -23,7 +23,10 @@ extension ProcessPoolTests {
       let isOver = Locked(false)
       try await withThrowingTaskGroup { group in
         group.addTask { () async throws -> Void in
-          while !isOver.withLock({ $0 }) { _ = try callBlocking(pool, 1) }
+          while !isOver.withLock({ $0 }) {
+            _ = try callBlocking(pool, 1)
+            await Task.yield()
+          }
         }
         for _ in 0..<2000 {
           let task = Task { try await pool.run(2, double) }
@@ -43,7 +46,10 @@ extension ProcessPoolTests {
       let inputs = Array(0..<2_000_000)
       try await withThrowingTaskGroup { group in
         group.addTask { () async throws -> Void in
-          while !isOver.withLock({ $0 }) { _ = try callBlocking(pool, 1) }
+          while !isOver.withLock({ $0 }) {
+            _ = try callBlocking(pool, 1)
+            await Task.yield()
+          }
         }
         for _ in 0..<10 {
           await #expect(throws: TaskError.self) { try await pool.map(inputs, failAtFirst) }

@@ -39,7 +39,7 @@ extension ProcessPoolTests {
         #expect(error?.code == .workerDied)
         let processes = marks.lines("inner").compactMap { Int32($0) }
         #expect(processes.count == 2)
-        #expect(await eventually { processes.allSatisfy { kill($0, 0) != 0 || isZombie($0) } })
+        #expect(await eventually { processes.allSatisfy { hasEnded($0) } })
       }
     }
 

@@ -1,6 +1,7 @@
 import ApusSystem
 import CApus
 import Glibc
+import TestSupport
 import Testing
 
 @Suite("Children")
@@ -79,11 +80,11 @@ struct ProcessesChildTests {
 
   @Test("what a child leaves in its group ends with it, unless it was to stay", arguments: [true, false])
   func remainder(ends: Bool) throws {
-    var request = shell("sleep 100 >/dev/null & echo $!")
+    var request = shell("sleep 100 >/dev/null 2>&1 & echo $!")
     request.groupEndsWithChild = ends
-    let (text, status) = try output(of: request)
-    #expect(status == .exited(0))
-    let descendant = try #require(Int32(text.dropLast()))
+    let run = try runToEnd(request)
+    #expect(run.status == .exited(0))
+    let descendant = try #require(Int32(run.output.dropLast()))
     if ends {
       #expect(isGone(descendant))
     } else {

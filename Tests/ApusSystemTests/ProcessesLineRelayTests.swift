@@ -1,6 +1,7 @@
 import ApusSystem
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Line relays")
@@ -34,7 +35,7 @@ struct ProcessesLineRelayTests {
       while relay.drain() { poll(&ready, 1, -1) }
     }
 
-    func forwarded() -> String { readAll(result) }
+    func forwarded() -> String { readToEnd(result) }
   }
 
   @Test("only whole lines go on until the end")
@@ -84,7 +85,7 @@ struct ProcessesLineRelayTests {
     #expect(pipes.forwarded() == "abc")
   }
 
-  @Test("a long line goes on in pieces and gets its newline once")
+  @Test("a long line goes on in pieces and gets its newline once", .blocks)
   func longLine() throws {
     let pipes = try Pipes()
     let size = LineRelay.longestLine
@@ -142,7 +143,7 @@ struct ProcessesLineRelayTests {
     }
   }
 
-  @Test("a million lines, written in odd sizes by two children, come out whole")
+  @Test("a million lines, written in odd sizes by two children, come out whole", .blocks)
   func millionLines() throws {
     let (resultReading, resultWriting) = try OwnedDescriptor.pipe()
     // Small and non-blocking, so that the relays meet partial writes and a full target.
@@ -175,7 +176,7 @@ struct ProcessesLineRelayTests {
       while !target.isSettled { usleep(1000) }
       resultWriting.close()
     }
-    let text = readAll(resultReading)
+    let text = readToEnd(resultReading)
     #expect(observed.load(ordering: .relaxed) == text.utf8.count)
     var next = [1, 1]
     for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
@@ -213,7 +214,7 @@ extension ProcessesLineRelayTests {
       }
     }
     lseek(file.number, 0, SEEK_SET)
-    let lines = readAll(file).split(separator: "\n")
+    let lines = readToEnd(file).split(separator: "\n")
     #expect(lines.count == 4)
     for line in lines { #expect(line.utf8.count == 10 * piece && Set(line.utf8).count == 1) }
   }
@@ -239,7 +240,7 @@ extension ProcessesLineRelayTests {
     asking.forwardOpenLine()
     say("yes\n", firstSource, asking)
     say("a line\n", secondSource, other)
-    #expect(readAll(reading) == "name? \na line\nagain? yes\na line\n")
+    #expect(readToEnd(reading) == "name? \na line\nagain? yes\na line\n")
   }
 
   @Test("what another relay has left open is ended, though it is gone")
@@ -254,7 +255,7 @@ extension ProcessesLineRelayTests {
       #expect(relay.drain())
       relay.forwardOpenLine()
     }
-    #expect(readAll(reading) == Array(repeating: "cut", count: 50).joined(separator: "\n"))
+    #expect(readToEnd(reading) == Array(repeating: "cut", count: 50).joined(separator: "\n"))
   }
 
   @Test("the master of a terminal is written to, not that of a new one")

@@ -1,18 +1,19 @@
 @testable import ApusSystem
 import Glibc
+import TestSupport
 import Testing
 
 @Suite("How many processors")
 struct ProcessesProcessorsTests {
   @Test("the affinity counts")
   func affinity() throws {
-    let all = try output(of: shell("nproc --all")).text
+    let all = try runToEnd(shell("nproc --all")).output
     #expect(Processors.available >= 1)
     #expect(Processors.available <= Int(all.dropLast())!)
     // nproc knows the affinity too.
-    let (allowed, status) = try output(of: shell("unset OMP_NUM_THREADS OMP_THREAD_LIMIT; nproc"))
-    #expect(status == .exited(0))
-    #expect(Processors.allowedByAffinity() == Int(allowed.dropLast()))
+    let run = try runToEnd(shell("unset OMP_NUM_THREADS OMP_THREAD_LIMIT; nproc"))
+    #expect(run.status == .exited(0))
+    #expect(Processors.allowedByAffinity() == Int(run.output.dropLast()))
   }
 
   @Test("a cap is a positive integer")
@@ -41,8 +42,8 @@ struct ProcessesProcessorsTests {
       for (path, text) in files {
         script += "mkdir -p $(dirname \(root)\(path)); printf -- '\(text)' > \(root)\(path); "
       }
-      #expect(try output(of: shell(script)).status == .exited(0))
-      defer { _ = try? output(of: shell("rm -r \(root)")) }
+      #expect(try runToEnd(shell(script)).status == .exited(0))
+      defer { _ = try? runToEnd(shell("rm -r \(root)")) }
       return ControlGroup.processorLimit(root: root)
     }
     let cpuMax = "/sys/fs/cgroup/a/b/cpu.max"

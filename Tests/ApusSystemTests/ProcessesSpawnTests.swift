@@ -1,6 +1,7 @@
 import ApusSystem
 import CApus
 import Glibc
+import TestSupport
 import Testing
 
 @Suite("Spawning")
@@ -11,7 +12,7 @@ struct ProcessesSpawnTests {
     request.arguments += ["zero", "one two"]
     request.environment = ["A=1", "B=ä=2", "PATH=/bin:/usr/bin"]
     request.workingDirectory = "/usr"
-    #expect(try output(of: request).text == "zero one two 1 ä=2\n/usr\n0\n")
+    #expect(try runToEnd(request).output == "zero one two 1 ä=2\n/usr\n0\n")
     #expect(SpawnRequest.ownEnvironment.contains { $0.hasPrefix("PATH=") })
   }
 
@@ -47,7 +48,7 @@ struct ProcessesSpawnTests {
       #expect(try Spawner.spawn(request).wait() == .exited(0))
       for (pipe, text) in zip(pipes, expected) {
         try pipe.reading.setNonBlocking()
-        #expect(readAll(pipe.reading) == text)
+        #expect(readToEnd(pipe.reading) == text)
       }
     }
     withExtendedLifetime(pipes) {}
@@ -62,7 +63,7 @@ struct ProcessesSpawnTests {
     // No shell: its own pipes come and go. `ls` itself opens the folder, under the first free number.
     var request = SpawnRequest(path: "/bin/ls", arguments: ["ls", "-1v", "/proc/self/fd"])
     request.descriptors = [(null.number, 0), (null.number, 2), (null.number, 7), (null.number, 40)]
-    #expect(try output(of: request).text == "0\n1\n2\n3\n7\n40\n")
+    #expect(try runToEnd(request).output == "0\n1\n2\n3\n7\n40\n")
     withExtendedLifetime((strays, high, null)) {}
   }
 
@@ -72,7 +73,7 @@ struct ProcessesSpawnTests {
       signal(SIGPIPE, SIG_IGN)
       signal(SIGHUP, SIG_IGN)
       signal(SIGUSR1) { _ in }
-      let text = try output(of: SpawnRequest(path: "/bin/cat", arguments: ["cat", "/proc/self/status"])).text
+      let text = try runToEnd(SpawnRequest(path: "/bin/cat", arguments: ["cat", "/proc/self/status"])).output
       func mask(_ name: String) -> UInt64? {
         text.split(separator: "\n").first { $0.hasPrefix(name) }
           .flatMap { UInt64($0.split(separator: "\t")[1], radix: 16) }

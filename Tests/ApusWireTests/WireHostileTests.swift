@@ -1,8 +1,9 @@
 import ApusWire
+import TestSupport
 import Testing
 
 /// Bytes that no encoder wrote: each is an error, and none a trap or a large allocation.
-@Suite struct WireHostileTests {
+@Suite(.blocks) struct WireHostileTests {
   private struct Fields: Codable { var a: Int?, list: [String]? }
 
   @Test func headers() {

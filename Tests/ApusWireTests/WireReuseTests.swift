@@ -1,10 +1,11 @@
 import ApusSystem
 import ApusWire
 import Glibc
+import TestSupport
 import Testing
 
 /// Sessions, containers and keys of one message are used again for the next: no message may see another.
-@Suite(.serialized) struct WireReuseTests {
+@Suite(.serialized, .blocks) struct WireReuseTests {
   @Test func keyedContainersThatAreKept() throws {
     _ = try wireRoundTrip(Keeper(value: 1))
     let (oldWriter, oldReader) = (Kept.writer!, Kept.reader!)

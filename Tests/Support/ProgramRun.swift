@@ -1,6 +1,5 @@
 public import ApusSystem
 import Glibc
-import Synchronization
 
 /// What a program that a test ran has left behind.
 public struct ProgramRun: Sendable {
@@ -23,67 +22,95 @@ public let programFolder: String = {
 }()
 
 /// Runs a program to its end, off the cooperative threads.
+///
+/// - Parameters:
+///   - environment: Added to the environment of the tests.
+///   - prefix: Variables of the tests' environment whose names begin so are left out.
+///   - joinsStreams: Whether what it writes to standard error is part of its output.
+///   - seconds: How long it may take before it is killed.
 public func runProgram(
-  _ path: String, _ arguments: [String], environment: [String] = [], input: String = "", seconds: Int = 60
+  _ path: String, _ arguments: [String], environment: [String] = [], without prefix: String? = nil,
+  input: String = "", joinsStreams: Bool = false, seconds: Int = 60
 ) async throws -> ProgramRun {
+  let left = environment.map { String($0.prefix { $0 != "=" } + "=") } + (prefix.map { [$0] } ?? [])
+  let kept = SpawnRequest.ownEnvironment.filter { entry in !left.contains { entry.hasPrefix($0) } }
+  let request = SpawnRequest(
+    path: path, arguments: arguments, environment: kept + environment.map { ByteString($0) })
+  return try await withCheckedThrowingContinuation { continuation in
+    do {
+      try NativeThread.start(name: "program") {
+        continuation.resume(
+          with: Result { try runToEnd(request, input: input, joinsStreams: joinsStreams, seconds: seconds) })
+      }
+    } catch {
+      continuation.resume(throwing: error)
+    }
+  }
+}
+
+/// Runs a program to its end, in this thread. Streams that the request does not give it are ours.
+///
+/// It is reaped as soon as it has ended, though what it started may still hold its streams: a zombie keeps Swift Testing
+/// from seeing that the processes of its exit tests have ended.
+package func runToEnd(
+  _ request: SpawnRequest, input: String = "", joinsStreams: Bool = false, seconds: Int = 60
+) throws -> ProgramRun {
   let (inputEnd, inputSource) = try OwnedDescriptor.pipe()
   let (outputEnd, outputSink) = try OwnedDescriptor.pipe()
   let (errorEnd, errorSink) = try OwnedDescriptor.pipe()
   let bytes = Array(input.utf8)
   if !bytes.isEmpty { _ = write(inputSource.number, bytes, bytes.count) }
   inputSource.close()
-  let names = environment.map { String($0.prefix { $0 != "=" } + "=") }
-  let kept = SpawnRequest.ownEnvironment.filter { entry in !names.contains { entry.hasPrefix($0) } }
-  let child = try Spawner.spawn(
-    SpawnRequest(
-      path: path, arguments: arguments, environment: kept + environment.map { ByteString($0) },
-      descriptors: [(inputEnd.number, 0), (outputSink.number, 1), (errorSink.number, 2)]))
-  inputEnd.close()
-  outputSink.close()
-  errorSink.close()
+  var request = request
+  let errors = joinsStreams ? outputSink : errorSink
+  // Of two that have one target the last one counts.
+  request.descriptors =
+    [(inputEnd.number, 0), (outputSink.number, 1), (errors.number, 2)] + request.descriptors
+  let child = try Spawner.spawn(request)
+  for end in [inputEnd, outputSink, errorSink] { end.close() }
 
-  let box = RunBox()
-  try NativeThread.start(name: "errors") { box.set { $0.errors = readToEnd(errorEnd) } }
-  try NativeThread.start(name: "output") { box.set { $0.output = readToEnd(outputEnd) } }
-  try NativeThread.start(name: "status") { box.set { $0.status = child.wait() } }
-  for _ in 0..<(seconds * 500) {
-    if box.count == 3 { return box.run }
-    try? await Task.sleep(for: .milliseconds(2))
-  }
-  child.signalGroup(SIGKILL)
-  child.signal(SIGKILL)
-  _ = await eventually { box.count == 3 }
-  var result = box.run
-  result.timedOut = true
-  return result
-}
-
-/// What three threads find out.
-private final class RunBox: Sendable {
-  private let state = Locked((run: ProgramRun(), count: 0))
-  var run: ProgramRun { state.withLock { $0.run } }
-  var count: Int { state.withLock { $0.count } }
-
-  func set(_ body: (inout ProgramRun) -> Void) {
-    var found = ProgramRun()
-    body(&found)
-    state.withLock {
-      if !found.output.isEmpty { $0.run.output = found.output }
-      if !found.errors.isEmpty { $0.run.errors = found.errors }
-      if found.status != .unknown { $0.run.status = found.status }
-      $0.count += 1
+  var run = ProgramRun()
+  var streams: [(source: OwnedDescriptor, bytes: [UInt8], isOpen: Bool)] = [
+    (outputEnd, [], true), (errorEnd, [], true),
+  ]
+  var deadline = ContinuousClock.now + .seconds(seconds)
+  while child.reap() == nil || streams.contains(where: { $0.isOpen }) {
+    if .now >= deadline {
+      // What was killed with it is gone by now; others have its streams.
+      if run.timedOut { break }
+      run.timedOut = true
+      child.signalGroup(SIGKILL)
+      child.signal(SIGKILL)
+      deadline = .now + .seconds(60)
+    }
+    var polled = streams.map {
+      pollfd(fd: $0.isOpen ? $0.source.number : -1, events: Int16(POLLIN), revents: 0)
+    }
+    polled.append(pollfd(fd: child.pidfd, events: Int16(POLLIN), revents: 0))
+    poll(&polled, 3, 200)
+    for index in 0..<2 where polled[index].revents != 0 {
+      streams[index].isOpen = readMore(streams[index].source, &streams[index].bytes)
     }
   }
+  run.status = child.status ?? .unknown
+  (run.output, run.errors) = (
+    String(decoding: streams[0].bytes, as: UTF8.self), String(decoding: streams[1].bytes, as: UTF8.self)
+  )
+  return run
 }
 
-private func readToEnd(_ descriptor: OwnedDescriptor) -> String {
+/// Reads a descriptor to its end, or until there is no more where it does not block, as text.
+package func readToEnd(_ descriptor: OwnedDescriptor) -> String {
   var bytes: [UInt8] = []
-  var chunk = [UInt8](repeating: 0, count: 65536)
-  while true {
-    let count = read(descriptor.number, &chunk, chunk.count)
-    if count < 0 && errno == EINTR { continue }
-    if count <= 0 { break }
-    bytes += chunk[..<count]
-  }
+  while readMore(descriptor, &bytes) {}
   return String(decoding: bytes, as: UTF8.self)
+}
+
+/// Reads what is there, or waits for something. Returns whether more may come.
+private func readMore(_ descriptor: OwnedDescriptor, _ bytes: inout [UInt8]) -> Bool {
+  withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 16) { chunk in
+    let count = read(descriptor.number, chunk.baseAddress, chunk.count)
+    if count > 0 { bytes += chunk[..<count] }
+    return count > 0 || count < 0 && errno == EINTR
+  }
 }

@@ -1,46 +1,52 @@
-import ApusSystem
+package import ApusSystem
 import Glibc
-import TestSupport
-import Testing
 
-/// A run of `apus launch` that goes on while the test looks at it and sends it signals.
-final class LiveLaunch: Sendable {
-  let mark = Mark()
-  let child: ChildProcess
-  private let terminal: OwnedDescriptor?
+/// A run of `apus launch` that goes on while the test looks at it, types to it and sends it signals.
+package final class LiveLaunch: Sendable {
+  /// What its standard input is.
+  package enum Input { case nothing, pipe, terminal }
+
+  package let mark = Mark()
+  package let child: ChildProcess
+  private let typed: OwnedDescriptor?
   /// Kept open.
   private let unread: OwnedDescriptor?
   private let text = Locked("")
 
   /// - Parameters:
-  ///   - inTerminal: Whether it gets a terminal of its own, as if it had been typed there.
+  ///   - input: A terminal is one of its own, as if it had been typed there.
   ///   - ignoring: Signals that are ignored when it starts. All others do what they do by default: who runs tests may
   ///     ignore some.
   ///   - isRead: Whether anybody reads what it prints.
-  init(
-    _ arguments: [String], inTerminal: Bool = false, ignoring: String? = nil, isRead: Bool = true
+  package init(
+    _ arguments: [String], input kind: Input = .nothing, ignoring: String? = nil, isRead: Bool = true
   ) throws {
     let apus = programFolder + "/apus"
     var all = ["env", "--default-signal"]
     if let ignoring { all.append("--ignore-signal=\(ignoring)") }
-    if inTerminal { all += ["setsid", "--ctty"] }
+    if kind == .terminal { all += ["setsid", "--ctty"] }
     all += [apus, "launch"] + arguments
     var request = SpawnRequest(path: "/usr/bin/env", arguments: all)
     request.environment.append(ByteString(mark.entry))
-    let source: OwnedDescriptor
-    let sink: OwnedDescriptor
-    let input: OwnedDescriptor
-    if inTerminal {
+    let source, sink, input: OwnedDescriptor
+    if kind == .terminal {
       (source, sink) = try Self.makeTerminal()
-      (input, terminal) = (sink, source)
-      // A leader of a group can't begin a session.
-      request.newProcessGroup = false
     } else {
       (source, sink) = try OwnedDescriptor.pipe()
-      (input, terminal) = (OwnedDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC)), nil)
+    }
+    switch kind {
+    case .nothing: (input, typed) = (OwnedDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC)), nil)
+    case .pipe:
+      let ends = try OwnedDescriptor.pipe()
+      (input, typed) = (ends.reading, ends.writing)
+    case .terminal:
+      (input, typed) = (sink, source)
+      // A leader of a group can't begin a session.
+      request.newProcessGroup = false
     }
     request.descriptors = [(input.number, 0), (sink.number, 1), (sink.number, 2)]
-    child = try withExtendedLifetime(input) { try Spawner.spawn(request) }
+    child = try Spawner.spawn(request)
+    input.close()
     sink.close()
     unread = isRead ? nil : source
     if isRead { try read(source) }
@@ -49,25 +55,26 @@ final class LiveLaunch: Sendable {
   deinit {
     child.signalGroup(SIGKILL)
     for process in mark.processes { kill(process, SIGKILL) }
+    _ = child.wait()
   }
 
   /// What it has printed so far, on both streams.
-  var output: String { text.withLock { $0 } }
+  package var output: String { text.withLock { $0 } }
 
-  func type(_ text: String) {
+  package func type(_ text: String) {
     let bytes = Array(text.utf8)
-    _ = write(terminal!.number, bytes, bytes.count)
+    _ = write(typed!.number, bytes, bytes.count)
   }
 
-  func signal(_ number: Int32) { kill(child.pid, number) }
+  package func signal(_ number: Int32) { kill(child.pid, number) }
 
   /// Waits until it has printed this.
-  func prints(_ expected: String...) async -> Bool {
+  package func prints(_ expected: String...) async -> Bool {
     await eventually { expected.allSatisfy { output.contains($0) } }
   }
 
   /// Waits for its end.
-  func status() async -> ExitStatus? {
+  package func status() async -> ExitStatus? {
     _ = await eventually { child.reap() != nil }
     return child.status
   }
@@ -104,13 +111,3 @@ final class LiveLaunch: Sendable {
 
 private let TIOCSPTLCK = 0x4004_5431
 private let TIOCGPTN = 0x8004_5430
-
-/// The letter that the kernel has for what a process does: `S` sleeps, `T` is stopped, `Z` is a zombie.
-func state(of process: Int32) -> Character? {
-  guard let file = fopen("/proc/\(process)/stat", "re") else { return nil }
-  defer { fclose(file) }
-  var line = [CChar](repeating: 0, count: 1024)
-  guard fgets(&line, Int32(line.count), file) != nil else { return nil }
-  let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  return text.split(separator: ")").last?.first { $0 != " " }
-}
