@@ -26,19 +26,26 @@ let package = Package(
   ],
   targets: [
     // From the bottom up; ARCHITECTURE.md draws the graph, and `Scripts/arrows` compares.
-    .target(name: "CApus"),
+    .target(name: "CApus", exclude: ["README.md"]),
     .target(name: "ApusSystem", dependencies: ["CApus"], swiftSettings: settings),
-    .target(name: "ApusWire", dependencies: ["ApusSystem", "CApus"], swiftSettings: settings),
-    .target(name: "ApusEngine", dependencies: ["ApusWire", "ApusSystem", "CApus"], swiftSettings: settings),
+    .target(
+      name: "ApusWire", dependencies: ["ApusSystem", "CApus"],
+      exclude: ["Functions/README.md", "Values/README.md"], swiftSettings: settings),
+    .target(
+      name: "ApusEngine", dependencies: ["ApusWire", "ApusSystem", "CApus"],
+      exclude: ["Channel/README.md", "Pool/README.md"], swiftSettings: settings),
     .target(
       name: "ApusProcesses", dependencies: ["ApusEngine", "ApusWire", "ApusSystem", "CApus"],
       swiftSettings: settings),
     .target(
-      name: "ApusMessages", dependencies: ["ApusWire", "ApusSystem", "CApus"], swiftSettings: settings),
+      name: "ApusMessages", dependencies: ["ApusWire", "ApusSystem", "CApus"],
+      exclude: [
+        "Collectives/README.md", "Launch/README.md", "Local/README.md", "MPI/README.md",
+      ], swiftSettings: settings),
     .target(
       name: "ApusRankPool",
       dependencies: ["ApusProcesses", "ApusMessages", "ApusEngine", "ApusWire", "ApusSystem", "CApus"],
-      swiftSettings: settings),
+      exclude: ["README.md"], swiftSettings: settings),
     .target(
       name: "Apus", dependencies: ["ApusProcesses", "ApusMessages", "ApusRankPool"], swiftSettings: settings),
     .executableTarget(

@@ -5,9 +5,9 @@ import Synchronization
 
 /// One worker as its engine sees it. Everything here is under the engine's lock.
 ///
-/// Where a task's way leads through, `@exclusivity(unchecked)` leaves out the runtime's check for overlapping
-/// accesses, a third of what a small task costs: the lock excludes them between threads, and no code of a
-/// user or closure that comes back here runs within an access.
+/// `@exclusivity(unchecked)` stands where every task passes: the runtime's check for overlapping accesses
+/// would be a third of what a small task costs. It is not needed. The lock keeps other threads out, and
+/// within an access no code runs that could come back here.
 final class EngineWorker {
   enum State {
     case starting, ready
@@ -15,14 +15,14 @@ final class EngineWorker {
     case leaving
   }
 
-  /// Tasks that were sent in one record and are not finished yet.
+  /// Consecutive tasks of one job that were sent and are not finished yet.
   struct Chunk {
     let job: EngineJob
     var span: InputSpan
     /// The sequence number of the first of them.
     var first: UInt64
 
-    /// Takes in what was sent next, if it continues this.
+    /// Takes in the tasks that were sent next, if they continue these.
     @inline(__always)
     mutating func append(_ next: InputSpan, of job: EngineJob, from sequence: UInt64) -> Bool {
       guard self.job === job, span.batch === next.batch, span.range.upperBound == next.range.lowerBound,
@@ -42,10 +42,10 @@ final class EngineWorker {
   }
 
   struct OpenRun {
-    /// The sequence number of its first value, bytes between two of them, and how many were taken.
+    /// The sequence number of its first value, and the bytes from one value to the next.
     let first: UInt64
     let stride: Int
-    /// Whose values they are.
+    /// Whose values they are, and how many were taken.
     let job: EngineJob
     var taken: Int
   }
@@ -53,13 +53,13 @@ final class EngineWorker {
   /// A function with a context that the worker keeps.
   struct Context {
     let id: UInt64
-    /// Nil once nobody can call it any more.
+    /// Nil once nobody can call the function any more.
     weak var function: FunctionDefinition?
   }
 
   let slot: Int
   let process: any WorkerProcess
-  /// The same, if it is a child of ours; or if it is not.
+  /// The same process, if it is a child of ours; and if it is on another rank.
   let child: ChildWorker?
   let distant: (any DistantProcess)?
   let channel: Channel
@@ -81,11 +81,11 @@ final class EngineWorker {
   @exclusivity(unchecked) var outgoing: (rest: UnsafeRawBufferPointer, owner: AnyObject)?
   /// What the worker was told of.
   @exclusivity(unchecked) private var functions: Set<UInt64> = []
-  /// The one that was asked for last: most tasks are of the same function as the task before.
+  /// The one that `knows` was asked for last: most tasks are of the same function as the task before.
   @exclusivity(unchecked) private var latestFunction: UInt64?
   /// Those of them that carry a context, the oldest first.
   var contexts: [Context] = []
-  /// Told when one of those can't be called any more.
+  /// Posted when one of `contexts` can't be called any more.
   let unused: UnusedNotice?
 
   // MARK: What comes back
@@ -99,7 +99,7 @@ final class EngineWorker {
   @exclusivity(unchecked) var incoming: (bytes: ByteBuffer, length: Int, isFailure: Bool)?
   /// When the worker began with what it is at, as far as the parent saw.
   @exclusivity(unchecked) var mark: UInt64
-  /// When its progress in a run of tasks was looked at.
+  /// When the engine last looked at its progress within a run.
   @exclusivity(unchecked) private var lookedInside: UInt64 = 0
 
   // MARK: Asked of it

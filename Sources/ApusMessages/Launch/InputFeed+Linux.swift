@@ -3,8 +3,8 @@ import Glibc
 
 /// What is typed at the terminal, on its way to rank 0.
 ///
-/// A rank can't have the terminal itself: it is not in the group in the foreground, so reading would stop it. A pipe
-/// or a file it can have, and then takes no more of it than it reads.
+/// A rank can't have the terminal itself: it is not in the foreground, so reading would stop it. A pipe or a
+/// file is handed to it, and it takes no more of that than it reads.
 final class InputFeed: Sendable {
   private let sink: OwnedDescriptor
   private let stop: Bell
@@ -18,7 +18,7 @@ final class InputFeed: Sendable {
     stop = try Bell()
   }
 
-  /// The end comes with the end of the input, of the reader, or with `end()`.
+  /// It ends with the input, with its reader, or with `end()`.
   func start() throws(ProcessError) {
     try NativeThread.start(name: "apus-input", stackBytes: 128 * 1024) { self.serve() }
   }
@@ -26,8 +26,8 @@ final class InputFeed: Sendable {
   func end() { stop.ring() }
 
   private func serve() {
-    // This thread blocks all signals, so that a broken pipe is an error, and reading in the background is another,
-    // and neither ends or stops this process.
+    // This thread blocks all signals. So a broken pipe, and reading in the background, are errors here, and
+    // neither ends nor stops this process.
     var chunk = [UInt8](repeating: 0, count: 4096)
     while wait(for: 0, POLLIN) {
       // What is typed now is meant for who is in the foreground.

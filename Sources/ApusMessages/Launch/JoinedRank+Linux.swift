@@ -16,7 +16,7 @@ package final class JoinedRank: Sendable {
 
   private let connection: RankConnection
   private let process = getpid()
-  /// Not so in what was forked from the rank.
+  /// False in a process that was forked from the rank.
   var isThisProcess: Bool { getpid() == process }
   private let hasFinalized = Atomic(false)
 
@@ -81,7 +81,7 @@ package final class JoinedRank: Sendable {
           + ". It has ended, or this program was put into a network namespace of its own.")
     }
     let connection = RankConnection(number)
-    // Whoever knows the name could listen there once the supervisor has gone.
+    // Once the supervisor is gone, anybody who knows the name could listen there.
     guard try connection.peer().user == geteuid() else {
       throw LaunchError(
         .refused, "another user listens where the launcher of this rank did: it is not trusted")
@@ -92,7 +92,7 @@ package final class JoinedRank: Sendable {
     case .message(.welcome(ticket.rank, ticket.size, let group), let memory?)
     where apus_memory_is_sealed(memory.number, 1):
       try Lifeline.watch(socket: connection.descriptor.number, group: group) { _ in }
-      // Through the supervisor's pipe lines would come in lumps, and be lost in a crash.
+      // Into a pipe libc writes large pieces: lines would come late, and be lost in a crash.
       apus_stdout_line_buffered()
       return JoinedRank(rank: ticket.rank, size: ticket.size, memory: memory, connection: connection)
     case .message(.taken(let text), _): throw LaunchError(.taken, text)

@@ -1,5 +1,5 @@
-// The shapes of body that a rank can run; see `PlainBody` in ApusWire, whose structs will not do: there a communicator
-// would be a generic parameter, and casting the closure would wrap it first.
+// The shapes of body that a rank can run; see `PlainBody` in ApusWire. Its structs will not do: the
+// communicator would be a generic parameter there, and casting the closure would wrap it first.
 
 struct RankBody<Output>: Sendable {
   let make: @Sendable () -> @Sendable (Communicator) throws -> Output

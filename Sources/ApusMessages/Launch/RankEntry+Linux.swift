@@ -20,8 +20,8 @@ enum RankEntry {
     guard let rank = try JoinedRank.join() else {
       throw LaunchError(.badTicket, "this run of the program is to be a rank, and has no ticket")
     }
-    // SIGKILL would end this process before its lifeline has ended what it started. Continued, even a stopped one has
-    // its lifeline do both.
+    // Not SIGKILL: that would end this process before its lifeline has ended what it started. SIGCONT lets
+    // the lifeline of even a stopped process run, which ends both.
     apus_set_parent_death_signal(SIGCONT)
     let world: Communicator
     let call: RankCall
@@ -41,7 +41,7 @@ enum RankEntry {
         NativeThread.openSignals()
         await work.body()
       }
-      // The main actor is the body's.
+      // The main thread is Dispatch's from here on, since the body may need the main actor.
       dispatchMain()
     }
   }

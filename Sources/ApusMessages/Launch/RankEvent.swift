@@ -8,7 +8,7 @@ package enum RankEvent: Sendable {
   /// It has handed over what its body came to.
   case returned(rank: Int, OwnedDescriptor)
   case finalized(rank: Int)
-  /// Its connection has ended, and its process may have: the number of that may soon be another's.
+  /// Its connection has ended. Its process may have ended too, and its number may soon be another's.
   case disconnected(rank: Int)
   /// Reported before anything is done about it, so that peers can be told first.
   case failed(RankFailure)

@@ -20,11 +20,11 @@ struct RankJob<Output: Sendable>: Sendable {
       var command = try ProgramCommand.ofThisProgram(
         as: APUS_RANK_ARGUMENT, share: max(1, Processors.available / count))
       let parcel = try RankParcel.make(.value, definition.bytes)
-      // The request holds the number alone.
+      // The request has the number alone; `parcel` keeps the descriptor open.
       command.descriptors = [(parcel.number, Self.functionNumber)]
       var options = RankOptions()
       options.forwardsInput = false
-      // What one rank does is its own result; the others hear of it where they wait for it.
+      // What a rank does is its own result. The others hear of its failure where they wait for it.
       options.failure = .spares
       (options.grace, options.lastGrace) = (.milliseconds(100), .milliseconds(100))
       ranks = try LocalRanks(command, count: count, options: options)

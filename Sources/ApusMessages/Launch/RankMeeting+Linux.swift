@@ -2,14 +2,15 @@ import ApusSystem
 import CApus
 import Glibc
 
-/// Where ranks come to be told who they are, and get the memory that they share: the supervisor's side.
+/// The supervisor's side of the bootstrap: the socket where ranks show their credential and get the shared
+/// memory.
 final class RankMeeting {
   let name = "apus-" + RankTicket.randomHex(digits: 32)
   let size: Int
   let listener: OwnedDescriptor
   private let memory: OwnedDescriptor
   private let tokens: [String]
-  /// Which process has joined as which rank. They stay when the process has ended: a token is good once.
+  /// Which process has joined as which rank. Kept when the process has ended: a token is good once.
   private(set) var processes: [Int32?]
 
   enum Admission {
@@ -36,7 +37,7 @@ final class RankMeeting {
     RankTicket(meeting: name, rank: rank, size: size, token: tokens[rank])
   }
 
-  /// The next who comes, if there is one. Other users are turned away.
+  /// The next connection, if there is one. Other users are turned away.
   func accept() -> RankConnection? {
     while true {
       let number = apus_socket_accept(listener.number)

@@ -25,7 +25,8 @@ package struct RankOptions: Sendable {
   package var errors = Output.plain
   /// Whether rank 0 gets this process's standard input. All others find theirs at its end.
   package var forwardsInput = true
-  /// Whether lines in `plain` output wait for their end. A rank that is alone has nobody whose lines they could run into.
+  /// Whether lines of `plain` output are held until they end. Not needed for a rank that is alone: no other's
+  /// lines could run into them.
   package var holdsLines = true
   package var failure = Failure.endsOthers
   /// How long the others have, after a failure or a signal, to end by themselves. Then they get SIGTERM.

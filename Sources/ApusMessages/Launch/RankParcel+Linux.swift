@@ -45,7 +45,7 @@ struct RankParcel {
   /// Copies what is there.
   init(_ descriptor: OwnedDescriptor) throws(ProcessError) {
     var information = stat()
-    // What has no pages is not there, whatever size the file says it has.
+    // A sparse file would claim any size. One that `make` made has all its pages.
     guard fstat(descriptor.number, &information) == 0, information.st_size >= Self.header,
       Int(information.st_size) <= Int(information.st_blocks) * 512
     else { throw ProcessError(errno: EBADMSG, doing: "reading what a rank was given") }

@@ -14,7 +14,7 @@ final class RankProcess {
   var hasFinalized = false
   var hasFailed = false
   var hasAborted = false
-  /// When it will count as having left: its connection is gone, and how its process ended is not known yet.
+  /// When the rank counts as having hung up. Its connection is gone, but its process may be about to end.
   var leavesAt: UInt64?
   var status: ExitStatus?
 

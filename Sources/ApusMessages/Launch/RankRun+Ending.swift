@@ -9,9 +9,9 @@ extension RankRun {
     outcome.failures += 1
     let failure = RankFailure(
       rank: rank.rank, process: rank.process, reason: reason, standardError: rank.errors.relay.tail)
-    // First of all: peers that wait for it can then end by themselves, and say where they were.
+    // Before all else, so that peers that wait for it can end by themselves, and say where they were.
     report(.failed(failure))
-    // What ends after we have asked it to is no failure.
+    // A rank that ends after it was asked to is not the failure to tell.
     guard case .running = phase else { return }
     if outcome.failure == nil { outcome.failure = failure }
     if options.failure == .endsOthers || rank.hasAborted {
@@ -65,8 +65,8 @@ extension RankRun {
     }
   }
 
-  /// Whether our input is open and there is nothing in it: at its end nobody can answer, and what was given beforehand
-  /// waits for no question.
+  /// Whether our input is open and empty. At its end nobody can answer, and input that is there already waits
+  /// for no question.
   private var isAnswerOpen: Bool {
     var waiting = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
     return poll(&waiting, 1, 0) == 0
@@ -74,8 +74,8 @@ extension RankRun {
 
   private static let quitInterval: UInt64 = 100_000_000
 
-  /// The handler that Swift installs answers the first SIGQUIT with a backtrace, and the program goes on; the next one
-  /// has its usual effect. Others may have a handler of their own that wants to be left in peace.
+  /// Swift's handler answers the first SIGQUIT with a backtrace, and the program goes on; the next one ends
+  /// it. Programs that have not joined may have a handler of their own, and get only the first.
   private func quitAgain(_ now: UInt64) {
     guard case .grace = phase else { return quitAgainAt = nil }
     for rank in ranks where rank.hasJoined && !rank.hasEnded { rank.child.signal(SIGQUIT) }

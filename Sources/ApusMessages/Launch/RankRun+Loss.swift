@@ -1,12 +1,12 @@
 import CApus
 import Synchronization
 
-// Inside of a program other code may close descriptors that are not its own, and nothing tells of that.
+// Inside a program other code may close descriptors that are not its own, and nothing tells of that.
 extension RankRun {
   /// Whether all that is waited on is still there: looked at once a second.
   func hasItsDescriptors(now: UInt64) -> Bool {
     if hasLostConnection { return false }
-    // A launcher has no other code.
+    // The command `apus` (with a watchdog) has no other code.
     guard options.watchdog == nil, now >= nextLook else { return true }
     nextLook = now + 1_000_000_000
     return watched.allSatisfy { poller.has($0.descriptor, tag: $0.tag) }

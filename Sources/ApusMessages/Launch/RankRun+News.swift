@@ -31,8 +31,8 @@ extension RankRun {
     }
   }
 
-  /// One that connects and says nothing must not keep ranks out: of the process with the most such connections the
-  /// oldest has to go. A rank has one, and may just be about to speak.
+  /// Connections that say nothing must not keep ranks out. The process that has the most of them loses its
+  /// oldest. A rank has only one, and may just be about to speak.
   private func makeRoom() {
     for newcomer in newcomers.map(\.number) { admit(newcomer) }
     let processes = newcomers.map { (try? $0.connection.peer().process) ?? 0 }
@@ -57,7 +57,8 @@ extension RankRun {
     case .rank(let index, let process):
       dismiss(number)
       let rank = ranks[index]
-      // It may have ended, and a descendant of it comes late: that one goes with the connection.
+      // The rank may have ended, and a descendant of it join too late. It ends when its connection is
+      // dropped.
       guard !rank.hasEnded else { return }
       (rank.connection, rank.process, rank.hasJoined) = (connection, process, true)
       let tag = Tag.connection | UInt64(index)
@@ -71,7 +72,7 @@ extension RankRun {
 
   private func listen(to rank: RankProcess) {
     guard let connection = rank.connection else { return }
-    // Not for ever: one that talks without end must not keep us from the others.
+    // Not for ever: a rank that talks without end must not keep us from the others.
     for _ in 0..<16 {
       switch connection.receive() {
       case .nothing: return
@@ -81,7 +82,7 @@ extension RankRun {
         report(.finalized(rank: rank.rank))
       case .message(.result, let parcel?): report(.returned(rank: rank.rank, parcel))
       case .message(.abort, nil): rank.hasAborted = true
-      // It is the rank's own matter what else it says: it can harm itself alone.
+      // Whatever else a rank says harms nobody but itself.
       case .message, .nonsense: continue
       case .end: return hangUp(rank)
       }
@@ -91,7 +92,7 @@ extension RankRun {
   private func hangUp(_ rank: RankProcess) {
     if let connection = rank.connection { poller.remove(connection.descriptor.number) }
     rank.connection = nil
-    // A descendant of what was started is reaped by its own parent, at any time from now on.
+    // A rank that is no child of ours may be reaped at any time from now on, and its number be reused.
     if !rank.hasFinalized { report(.disconnected(rank: rank.rank)) }
     // A process that ends closes its connection first, and a moment later it is known how it ended.
     if !rank.hasFinalized, !rank.hasEnded { rank.leavesAt = apus_now() + 1_000_000_000 }
@@ -138,7 +139,8 @@ extension RankRun {
     }
   }
 
-  /// Passes on what was kept of ranks that have ended, in order. Whether all of it is out that can be.
+  /// Passes on what was kept of ranks that have ended, in the order of ranks. False if some of it waits for
+  /// its reader.
   func printKept() -> Bool {
     while nextToPrint < ranks.count, ranks[nextToPrint].hasEnded || isGivenUp {
       guard ranks[nextToPrint].output.print(), ranks[nextToPrint].errors.print() else { return false }
@@ -159,7 +161,7 @@ extension RankRun {
     let pidfd = rank.child.pidfd
     // Out of the poll set before it is closed: a fork of this process may hold a copy that would tell for ever.
     if pidfd >= 0 { poller.remove(pidfd) }
-    // This ends what it has left behind in its group, which may have its connection, too.
+    // `ended` also kills what is left of its group, which may hold its connection open.
     guard let status = rank.child.ended() else {
       if pidfd >= 0 { try? poller.add(pidfd, tag: Tag.death | UInt64(rank.rank)) }
       return
@@ -180,14 +182,15 @@ extension RankRun {
     if let connection = rank.connection { poller.remove(connection.descriptor.number) }
     rank.connection = nil
     judge(rank, status)
-    // Not before its peers are told: they reach into its memory by its process number, which may then be another's.
+    // Not before its peers are told: they read and write its memory by its number, which may be another's
+    // from here on.
     _ = rank.child.reap()
     report(.ended(rank: rank.rank, status: status))
   }
 
   private func judge(_ rank: RankProcess, _ status: ExitStatus) {
-    // A status that nobody knows (another part of the program has taken it) is no failure of one that has said that it
-    // ends in good order.
+    // If another part of the program has taken the status, it is unknown. Then a rank that has finalized has
+    // ended in good order.
     let isUnknownGood = status == .unknown && rank.hasFinalized && !rank.hasAborted
     if !status.isSuccess && !isUnknownGood {
       fail(rank, .status(status))

@@ -3,14 +3,13 @@ import CApus
 import Glibc
 
 extension RankRun {
-  /// Starts all ranks, some at a time: each takes four descriptors more while it is started.
+  /// Starts all ranks, 32 at a time: while a rank is started it takes four descriptors more than afterwards.
   func startAll() throws(ProcessError) {
     let nothing = try OwnedDescriptor.nothing()
     for first in stride(from: 0, to: size, by: 32) {
-      // Whoever asked for the end before all are started does not want the others.
       try start(first..<min(first + 32, size), nothing)
     }
-    // So that rank 0, and it alone, learns that nobody reads what it was fed.
+    // Rank 0 alone has the reading end now. So the feed learns when nobody reads any more.
     input?.source.close()
     let all = ranks.map(\.child)
     supervisor.children.withLock { $0 = all }
@@ -86,7 +85,7 @@ extension RankRun {
     return request
   }
 
-  /// Nothing comes of the run: ends what was started.
+  /// The run has failed: kills what was started, and reaps it.
   func abandonAll() {
     input?.end()
     for rank in ranks { rank.child.signalGroup(SIGKILL) }

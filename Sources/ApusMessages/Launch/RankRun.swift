@@ -18,14 +18,14 @@ final class RankRun {
     static let death: UInt64 = 7 << 32
   }
 
-  /// How far the end has come.
+  /// How far the run is on the way to its end.
   enum Phase {
     case running
     /// Those that are left may end by themselves until then.
     case grace(until: UInt64)
     case terminating(until: UInt64)
     case killing(again: UInt64)
-    /// Not even that ended them.
+    /// Not even SIGKILL has ended them.
     case over
   }
 
@@ -43,12 +43,12 @@ final class RankRun {
   var lastNewcomer: UInt64 = 0
   /// Streams that are not read because nobody reads ours.
   var congested: [(stream: RankStream, tag: UInt64)] = []
-  /// When what rank 0 has begun to print counts as a question: if whoever gives its input can answer.
+  /// When an open line of rank 0 is passed on, since it may be a question. Nil if there is none.
   var questionAt: UInt64?
   let canBeAnswered: Bool
-  /// When ranks that a SIGQUIT has not ended get another.
+  /// When ranks that are left after a SIGQUIT get another.
   var quitAgainAt: UInt64?
-  /// When it is looked whether the descriptors are still there.
+  /// When to look next whether the descriptors are still there.
   var nextLook: UInt64 = 0
   /// A rank was found to have ended because its connection was closed by other code.
   var hasLostConnection = false
@@ -119,10 +119,10 @@ final class RankRun {
     return ranks.allSatisfy(\.hasEnded)
   }
 
-  /// What is left of the output goes out, as slowly as it is read; but after a signal nobody waits for that.
+  /// Passes on what is left of the output, as slowly as it is read. After a signal nobody waits for that.
   private func passOnTheRest() {
     let targets = [LineTarget.standardOutput, .standardError]
-    // Nothing else may wake us: it would for ever.
+    // Nothing else may wake this loop, which does not deal with it: it would wake it again and again.
     poller.remove(meeting.descriptor)
     for newcomer in newcomers { poller.remove(newcomer.connection.descriptor.number) }
     for rank in ranks where !rank.hasEnded { poller.remove(rank.child.pidfd) }
@@ -152,7 +152,7 @@ final class RankRun {
     if let quitAgainAt { consider(quitAgainAt) }
     for rank in ranks {
       if let time = rank.leavesAt { consider(time) }
-      // Without pidfds (an old kernel) nothing tells of a death.
+      // Without a pidfd (an old kernel) nothing tells of a death.
       if !rank.hasEnded, rank.child.pidfd < 0 { consider(now + 20_000_000) }
     }
     if options.watchdog == nil { consider(nextLook) }

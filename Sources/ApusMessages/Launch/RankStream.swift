@@ -18,7 +18,7 @@ final class RankStream {
   ) throws(ProcessError) {
     self.target = target
     passesOnAtOnce = mode == .plain || mode == .prefixed
-    // The output of a rank that is alone is passed on to the byte.
+    // The output of a rank that is alone is passed on byte for byte.
     endsLines = size > 1 || mode == .prefixed
     var kept: KeptOutput?
     switch mode {
@@ -45,10 +45,10 @@ final class RankStream {
   /// Whether reading on would only fill our memory.
   var isCongested: Bool { passesOnAtOnce && target.isCongested }
 
-  /// Whether nobody reads what we pass on. Then the rank has to learn that, by SIGPIPE as in a shell's pipeline.
+  /// Whether nobody reads what we pass on. The rank is to learn that by SIGPIPE, as in a shell's pipeline.
   var isBroken: Bool { passesOnAtOnce && target.isBroken }
 
-  /// The rank has ended: takes what is there, and waits for no descendant that holds the other end.
+  /// The rank has ended: passes on what is in the pipe, and waits for no descendant that holds its other end.
   func finish() {
     guard isOpen else { return }
     _ = relay.drain()

@@ -1,4 +1,5 @@
-/// What a rank's environment says about it: where the ranks meet, which one it is, and a token that proves it.
+/// A rank's bootstrap credential, in its environment: where to join, which rank it is, and a token that
+/// proves it.
 ///
 /// The token keeps a rank apart from other processes of the same user, which could not see it without looking into
 /// the rank's environment. It is good for one joining: a ticket is inherited by everything that a rank's program

@@ -3,12 +3,12 @@ import CApus
 import Glibc
 import Synchronization
 
-// A long message whose sender waits for it to be taken is copied by both: each takes the next part that nobody has, until
-// none is left. Two processors copy twice as fast as one.
+// A long message whose sender waits is copied by sender and receiver together: each takes the next part that
+// nobody has, until none is left. Two processors copy twice as fast as one.
 
 /// The parts of a long message. Sender and receiver find the same ones.
 struct CopyParts {
-  /// Below, one copies faster than two come to terms.
+  /// For a shorter message the agreement costs more than the second processor gains.
   static let leastCount = 1 << 20
 
   private let total: Int
@@ -16,7 +16,8 @@ struct CopyParts {
 
   init(of total: Int) {
     self.total = total
-    // Few, since each is a system call; short enough to be over soon, and for 16 bits to count.
+    // Few parts, since each is a system call. But small ones, so that nobody waits long for the last; and no
+    // more than the 16 bits of `CopyWords.claim` can count.
     size = (max(128 << 10, min(total / 8, 4 << 20), total / 0xf000) + 4095) & ~4095
   }
 
@@ -25,7 +26,7 @@ struct CopyParts {
   func range(_ part: Int) -> Range<Int> { part * size..<min(total, (part + 1) * size) }
 }
 
-/// What sender and receiver say of the message that they copy together.
+/// The words by which sender and receiver share a message out. There are some for each pair of ranks.
 struct CopyWords {
   let base: UnsafeMutableRawPointer
 
@@ -33,12 +34,12 @@ struct CopyWords {
     (base + index * 8).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
 
-  /// The sender's number of the message, and in the lowest 16 bits how many parts are taken; 0: there is none. Changed
-  /// by both.
+  /// The sender's number of the message that is open, and in the lowest 16 bits how many parts are taken. 0:
+  /// none is open. Both sides change it.
   private var claim: SharedWord { word(0) }
-  /// Where it goes in the receiver's memory.
+  /// The address in the receiver's memory where the message goes.
   var address: SharedWord { word(1) }
-  /// How many parts the sender has done with.
+  /// How many parts the sender has finished, whether or not it could copy them.
   var finished: SharedWord { word(2) }
   /// One more than the part that the sender could not copy; 0: none.
   var failed: SharedWord { word(3) }
@@ -49,11 +50,12 @@ struct CopyWords {
     address.pointee.store(UInt64(UInt(bitPattern: destination)), ordering: .relaxed)
     finished.pointee.store(0, ordering: .relaxed)
     failed.pointee.store(0, ordering: .relaxed)
-    // Release: whoever takes a part finds the rest.
+    // Release: whoever takes a part sees the other words.
     claim.pointee.store(number << 16, ordering: .releasing)
   }
 
-  /// Takes the next part of the message; nil if it is not open any more. It may be none of the parts: then all are taken.
+  /// Takes the next part of a message, for the caller to copy. Nil if the message is not open. A number of
+  /// `CopyParts.count` or more says that all parts are taken.
   func take(_ number: UInt64) -> Int? {
     var word = claim.pointee.load(ordering: .acquiring)
     while word >> 16 == number, word & 0xffff < 0xffff {
@@ -65,7 +67,8 @@ struct CopyWords {
     return nil
   }
 
-  /// Nobody takes a part any more. Returns how many were taken.
+  /// Closes the message: nobody takes a part any more. Returns how often `take` gave one, which may be more
+  /// often than there are parts.
   func close() -> Int { Int(claim.pointee.exchange(0, ordering: .acquiringAndReleasing) & 0xffff) }
 }
 
@@ -74,13 +77,15 @@ extension LocalTransport {
 
   func canCopyTogether(_ envelope: Envelope, _ rendezvous: Rendezvous) -> Bool {
     rendezvous.isAwaited && envelope.count >= CopyParts.leastCount && !isCrowded && !gate.isShared
-      // One that has to be woken comes late.
+      // A sender that has to be woken would come too late.
       && !(incoming + Int(envelope.source)).pointee.peer.isSleeping
   }
 
-  /// Copies a message together with its sender. Returns 0 or the errno of a refusal; throws if the sender is lost in the
-  /// middle of it. Then the sender writes to the memory no more, unless it was stopped in the middle of a part while the
-  /// job failed: once it goes on, it may finish that part.
+  /// Copies a message together with its sender. Returns 0, or the errno with which the kernel refused. Throws
+  /// if the sender is lost meanwhile.
+  ///
+  /// After that the sender writes to `destination` no more, with one exception. If the job failed while the
+  /// sender was stopped in the middle of a part, it may finish that part when it is continued.
   func copyTogether(
     _ envelope: Envelope, _ rendezvous: Rendezvous, from process: Int32,
     into destination: UnsafeMutableRawPointer
@@ -99,7 +104,7 @@ extension LocalTransport {
       mine += 1
     }
     let others = min(words.close(), parts.count) - mine
-    // Each part was taken once, by one of the two, unless somebody else wrote to the words.
+    // Each part is taken once, by one of the two. If the numbers differ, a rank has run wild.
     guard others >= 0, problem != 0 || mine + others == parts.count else {
       throw Self.corrupted(envelope.source)
     }
@@ -114,7 +119,7 @@ extension LocalTransport {
     return problem
   }
 
-  /// The sender is in the middle of a part, or has been stopped there.
+  /// Waits until the sender has finished its parts. It may be in the middle of one, or be stopped there.
   private func waitForSender(
     _ envelope: Envelope, _ words: CopyWords, _ parts: Int, _ isGone: () -> Bool
   ) throws {
@@ -130,8 +135,8 @@ extension LocalTransport {
       if isPatient { sched_yield() } else { usleep(100) }
       // Asked each time: where many programs share the processors, a single yield can take 10 ms.
       guard memory.failed.pointee.load(ordering: .acquiring) != 0 else { continue }
-      // The job is over, but what a sender that is still there is writing must be written before we go on. One that is
-      // stopped will be ended.
+      // The job has failed. A sender that still runs has to finish its part before the caller gets the memory
+      // back. For one that is stopped we wait a second: it will be ended.
       if !isPatient { failing += 1 }
       if isGone() || failing > 10_000 { return try checkJob(envelope.context) }
     }
@@ -145,7 +150,7 @@ extension LocalTransport {
     private static let failsToWrite = false
   #endif
 
-  /// Copies parts of the message that `operation` sends, while its receiver does.
+  /// Copies parts of the message that `operation` sends, while its receiver copies others.
   func helpToCopy(_ operation: Operation) {
     guard canWriteOthers, !announced.isEmpty, case .send(let bytes, _, let destination) = operation.kind,
       destination != rank
@@ -158,12 +163,13 @@ extension LocalTransport {
     let parts = CopyParts(of: bytes.count)
     while let part = words.take(number), part < parts.count {
       let range = parts.range(part)
-      // Good until we say that we have finished the part.
+      // Valid until this part counts as finished: the receiver waits for that.
       let address = words.address.pointee.load(ordering: .relaxed)
-      // The receiver may be gone, and its process number be another's. Its supervisor marks the failure before it reaps
-      // the process, or takes the number back once the connection has ended, where another process may reap it. What is
-      // left is a number that is given out again between these two looks and the system call, which the kernel does only
-      // after it has given out all the others.
+      // The receiver may be gone, and its process number be another process's. Two looks prevent that we
+      // write there: the supervisor marks a failed job before it reaps a rank, and it takes a rank's number
+      // back when its connection ends (a rank that is no child of the supervisor may be reaped by others at
+      // any time). What is left is a number that is given out again between the looks and the system call.
+      // The kernel gives out all other numbers first.
       let isRefused = Self.failsToWrite || memory.failed.pointee.load(ordering: .acquiring) != 0
       let process = Int32(
         truncatingIfNeeded: outgoing[destination].peer.process.pointee.load(ordering: .acquiring))
@@ -173,7 +179,7 @@ extension LocalTransport {
         : apus_memory_write_to(
           process, address &+ UInt64(range.lowerBound), bytes.baseAddress! + range.lowerBound, range.count)
       if problem != 0 {
-        // The receiver hears of one such part, so there must be no second one.
+        // `failed` can name one part, so there must be no second one.
         canWriteOthers = false
         words.failed.pointee.store(UInt64(part) + 1, ordering: .relaxed)
       }

@@ -22,15 +22,16 @@ struct DeadlockWatch {
   fileprivate var lastReading: [UInt64]?
   /// How often the rank had been woken when it said so.
   fileprivate var said: UInt32 = 0
-  /// How often the thread that moves on what is awaited has entered the gate; how often others.
+  /// How often the progress thread has entered the gate; and how often others had at the last look.
   var ownEntries: UInt64 = 0
   fileprivate var entries: UInt64 = 0
-  /// Since when no other has, and all threads were at rest whenever they were looked at; and when that is next.
+  /// Since when no other thread has entered, and all threads were at rest at every look; and when the next
+  /// look is.
   fileprivate var quietSince: UInt64 = 0
   fileprivate var nextLook: UInt64 = 0
-  /// At how many looks in a row one was not.
+  /// At how many looks in a row some thread was not at rest.
   fileprivate var restless = 0
-  /// What all threads are told that sleep since then.
+  /// The deadlock that was found, for all threads that sleep since then.
   fileprivate var found: (since: UInt32, error: MessageError)?
 
   mutating func fallsAsleep(_ wakes: UInt32) {
@@ -38,8 +39,9 @@ struct DeadlockWatch {
     asleep += 1
   }
 
-  /// Nanoseconds. Of what may wake a rank at rest only a timer on Dispatch's own clock can't be seen
-  /// (`RestingThreads`): one that is due within this time is waited for, and shows once it has woken a thread.
+  /// How long a rank must be at rest, in nanoseconds. The only thing that may wake it and can't be seen is a
+  /// timer on Dispatch's own clock (`RestingThreads`). One that is due within this time shows all the same,
+  /// by the thread that it wakes.
   fileprivate static let patience: UInt64 = {
     #if DEBUG
       if let milliseconds = getenv("APUS_PATIENCE") { return UInt64(atoi(milliseconds)) * 1_000_000 }
@@ -59,7 +61,7 @@ extension LocalTransport {
       (awaited, calls) = (first.operation, deadlock.asleep + first.count)
       guard isAtRest(deadlock.asleep) else { return takeBack() }
     } else {
-      // Else it is looked by the thread that moves on what is awaited.
+      // If there is a progress thread, that one looks.
       guard movers == 0 else { return }
       guard !gate.isShared || calls == OwnThreads.count || isAtRest(calls) else { return takeBack() }
     }
@@ -74,7 +76,7 @@ extension LocalTransport {
     }
     let reading = readAll()
     if let reading, reading == deadlock.lastReading {
-      // All of them before the first is woken, who describes it.
+      // All ranks' words before the first rank is woken, since it describes all of them.
       for (peer, number) in reading.enumerated() {
         memory.rank(peer).deadlocked.pointee.store(number, ordering: .releasing)
       }
@@ -83,7 +85,7 @@ extension LocalTransport {
     deadlock.lastReading = reading
   }
 
-  /// A thread goes on that was about to sleep: throws if that is since all ranks wait for one another.
+  /// A thread is about to go on. Throws if it was woken because all ranks wait for one another.
   func endsToBeBlocked(_ wakes: UInt32, _ isThere: (LocalTransport) -> Bool) throws {
     takeBack()
     if let found = deadlock.found, found.since == wakes, !isThere(self) { throw found.error }
@@ -91,7 +93,7 @@ extension LocalTransport {
 
   var isSaidBlocked: Bool { deadlock.number & 1 != 0 }
 
-  /// Before the rank does anything.
+  /// Takes the word back, before the rank does anything.
   private func takeBack() {
     guard isSaidBlocked else { return }
     gate.whenEntered = nil
@@ -104,8 +106,9 @@ extension LocalTransport {
     own.blocked.pointee.store(deadlock.number, ordering: .releasing)
   }
 
-  /// Whether nobody has called for a long time, and nothing but a message can wake a thread: all that could call sleep
-  /// in `asleep` calls of ours.
+  /// Whether nobody has called for a long time, and nothing but a message can wake a thread.
+  ///
+  /// - Parameter asleep: In how many calls of ours threads sleep. All other threads must be at rest.
   private func isAtRest(_ asleep: Int) -> Bool {
     let now = apus_now()
     let entries = gate.entries &- deadlock.ownEntries
@@ -116,16 +119,17 @@ extension LocalTransport {
     guard now >= deadlock.nextLook else { return false }
     let isAtRest = RestingThreads.areAllBut(asleep)
     deadlock.restless = isAtRest ? 0 : deadlock.restless + 1
-    // Not at the first time: Dispatch's manager looks at its workers each second. What it wakes stays for seconds.
+    // Not at the first time: it may be Dispatch's manager, which looks at its workers each second. A thread
+    // that it wakes stays for seconds.
     if deadlock.restless > 1 { deadlock.quietSince = now }
     let isLong = now &- deadlock.quietSince >= DeadlockWatch.patience
-    // It takes a while, and is not worth it each time.
+    // A look takes a while, so there is one a second.
     if !isLong, deadlock.restless != 1 { deadlock.nextLook = now &+ 1_000_000_000 }
     return isAtRest && isLong
   }
 
-  /// What a task waits for, which is to be told. Not what has no slot yet: a receiver that waits takes in what came, so
-  /// it will get one.
+  /// The operations that tasks await. Not sends that have no slot yet: a receiver that waits empties its
+  /// ring, so they will get one.
   private var awaitedOperations: [Operation] {
     let sends = announced.values.map(\.operation) + streaming.map(\.operation)
     return (mailbox.receives + sends).filter { $0.whenDone != nil && !$0.isDone }
@@ -141,8 +145,8 @@ extension LocalTransport {
     }
   }
 
-  /// Ends what is awaited. A receive that was started and nobody waits for goes on; so does a send, if it waits for room
-  /// still and no send is awaited: see `withdraw`.
+  /// Ends the operations that tasks await. A posted receive that nobody awaits goes on. So does such a send,
+  /// if it has no slot yet or no send is awaited: see `withdraw`.
   func endAwaited(_ error: any Error) {
     for operation in awaitedOperations {
       if case .receive = operation.kind {
@@ -163,7 +167,8 @@ extension LocalTransport {
         if memory.pair(from: source, to: destination).hasUnread { return nil }
       }
     }
-    // Else a rank may have taken something after it was asked, and before it was looked whether something was there.
+    // Read again: a rank may have gone on and taken a message, between our look at its number and our look at
+    // its slots.
     return readNumbers() == numbers ? numbers : nil
   }
 
@@ -188,7 +193,7 @@ extension LocalTransport {
   private func describeAll() -> String {
     let lines = (0..<size).map { peer in
       let words = memory.rank(peer)
-      // Not `hasEnded`: others may have been told before, and have ended meanwhile.
+      // Not by `hasEnded`: others may have been told before us, and have ended since.
       if words.deadlocked.pointee.load(ordering: .acquiring) == Self.gone { return "rank \(peer) has ended" }
       return "rank \(peer) "
         + Awaited.describe(

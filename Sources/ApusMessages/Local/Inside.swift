@@ -1,4 +1,4 @@
-/// The transport as an operation sees it that is given its message by a thread which is inside already.
+/// The transport for an operation that gets its message from a thread which has entered the gate already.
 struct Inside: MessageSource {
   private let transport: LocalTransport
   init(_ transport: LocalTransport) { self.transport = transport }

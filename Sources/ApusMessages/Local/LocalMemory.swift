@@ -13,7 +13,7 @@ package final class LocalMemory: @unchecked Sendable {
   static let pageSize = 4096
   /// Two cache lines, since the processor fetches them in pairs.
   static let lineSize = 128
-  /// More ranks than that on one machine are more likely a mistake; the memory grows with their square.
+  /// More ranks on one machine are likely a mistake, and the memory grows with the square of their number.
   package static let largestSize = 256
 
   package let size: Int
@@ -71,13 +71,13 @@ package final class LocalMemory: @unchecked Sendable {
   /// One more than the first rank that failed, or 0. Written by the supervisor.
   var failed: SharedWord { word(0, 0) }
 
-  /// Has ranks that wait, or will, throw an error that names the rank. The first one counts.
+  /// Notes the first rank that failed and wakes all: whoever waits, now or later, throws an error about it.
   package func markFailed(rank: Int) {
     _ = failed.pointee.compareExchange(expected: 0, desired: UInt64(rank) + 1, ordering: .releasing)
     for peer in 0..<size { self.rank(peer).wakeThreads() }
   }
 
-  /// Nobody reaches into the memory of the rank any more: as process 0, which there is not, it is a lost one.
+  /// Takes the rank's process number back (0 is none): no peer reads or writes its memory any more.
   package func forgetProcess(rank: Int) {
     self.rank(rank).process.pointee.store(0, ordering: .releasing)
   }
@@ -102,8 +102,8 @@ struct RankWords {
     (base + line * LocalMemory.lineSize + index * 8).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
 
-  /// Whether threads of it sleep or are about to, in the lowest bit; above it how often they were woken. Changed by
-  /// everybody.
+  /// In the lowest bit whether a thread of the rank sleeps or is about to; above it how often the rank was
+  /// woken. Changed by all ranks.
   private var sleeping: SharedWord { word(0) }
   /// Its process; 0 before it has joined, and once the supervisor has lost it.
   var process: SharedWord { word(1) }
@@ -111,14 +111,15 @@ struct RankWords {
   var hasEnded: SharedWord { word(1, 1) }
   /// 1 if the kernel lets it have no membarrier, so that others have to fence.
   var needsFences: SharedWord { word(1, 2) }
-  /// The last number of a long message that it gave up, with all before it.
+  /// The rank has given up its rendezvous messages up to this number, as far as they were not over.
   var withdrawn: SharedWord { word(1, 3) }
-  /// Odd while all its threads wait for messages and nothing else can wake them; each time another number.
+  /// Odd while the rank is blocked: all its threads wait for messages, and nothing else can wake them.
+  /// Another number each time.
   var blocked: SharedWord { word(2) }
   /// What it waits for then; see `Awaited`.
   var awaited: SharedWord { word(2, 1) }
   var awaitedTag: SharedWord { word(2, 2) }
-  /// The number in `blocked` with which it was found to wait for ever. Written by whoever finds it.
+  /// What `blocked` was in a deadlock that was found, or `.max` if the rank had ended. Written by the finder.
   var deadlocked: SharedWord { word(2, 3) }
 
   // MARK: Sleeping
@@ -126,12 +127,13 @@ struct RankWords {
   @inline(__always)
   var isSleeping: Bool { sleeping.pointee.load(ordering: .sequentiallyConsistent) & 1 != 0 }
 
-  /// What `sleep` is to find unchanged: asked for before the last look at what is waited for.
+  /// Says that a thread is about to sleep, and returns what `sleep` is to expect. Between the two, look once
+  /// more for what is waited for.
   func announceSleep() -> UInt32 {
     UInt32(truncatingIfNeeded: sleeping.pointee.bitwiseOr(1, ordering: .sequentiallyConsistent).newValue)
   }
 
-  /// Sleeps until somebody wakes the rank, or has since `announceSleep`.
+  /// Sleeps until the rank is woken; not at all if it was since `announceSleep`.
   func sleep(_ expected: UInt32, nanoseconds: Int64) { apus_futex_wait(sleeping, expected, nanoseconds) }
 
   func wasWoken(since expected: UInt32) -> Bool {
@@ -145,7 +147,7 @@ struct RankWords {
   func wakeThreads() {
     var before = sleeping.pointee.load(ordering: .relaxed)
     while true {
-      // Another number each time, so that a thread which is just about to sleep does not.
+      // The number changes, so a thread between `announceSleep` and `sleep` does not sleep.
       let (exchanged, original) = sleeping.pointee.compareExchange(
         expected: before, desired: (before & ~1) &+ 2, ordering: .sequentiallyConsistent)
       if exchanged { break }
@@ -171,10 +173,10 @@ struct PairMemory {
   var consumedBytes: SharedWord {
     (base + Self.consumed + 8).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
-  /// For a long message that both copy. Lines of its own.
+  /// For a message that sender and receiver copy together. Cache lines of its own.
   var copyWords: CopyWords { CopyWords(base: base + Self.consumed + LocalMemory.lineSize) }
   var bytes: UnsafeMutableRawPointer { base + Self.ring }
-  /// Whether something lies there that the receiver has not taken. For a look from outside.
+  /// Whether the receiver has not taken all that was sent. Other ranks may ask too.
   var hasUnread: Bool {
     let next = consumedSlots.pointee.load(ordering: .acquiring) &+ 1
     return slot(next).sequence.pointee.load(ordering: .acquiring) == next
@@ -190,17 +192,17 @@ struct PairMemory {
 /// cleared.
 struct Slot {
   enum Way {
-    /// The bytes are in the slot.
+    /// Inline: the bytes are in the slot.
     static let inline: UInt64 = 0
-    /// The bytes are in the ring.
+    /// Eager: the bytes are in the ring.
     static let ring: UInt64 = 1
-    /// The bytes are in the sender's memory.
+    /// Rendezvous: the bytes are in the sender's memory, from where the receiver copies them.
     static let remote: UInt64 = 2
-    /// A piece of a remote message, in the ring.
+    /// A fragment of a rendezvous message, in the ring.
     static let piece: UInt64 = 3
-    /// No message but an answer to one: its bytes are copied, or nobody wants them.
+    /// An answer to a rendezvous message: its bytes are copied, or nobody wants them.
     static let done: UInt64 = 4
-    /// An answer: we can't reach into the memory, send it in pieces.
+    /// An answer: the receiver can't read the sender's memory, and wants fragments.
     static let stream: UInt64 = 5
 
     static let bits: UInt64 = 3
@@ -224,7 +226,7 @@ struct Slot {
     get { base.load(fromByteOffset: 16, as: UInt64.self) }
     nonmutating set { base.storeBytes(of: newValue, toByteOffset: 16, as: UInt64.self) }
   }
-  /// The number of bytes, and the way that they travel in the lowest bits.
+  /// The number of bytes, and in the lowest bits how they travel (`Way`).
   var countAndWay: UInt64 {
     get { base.load(fromByteOffset: 24, as: UInt64.self) }
     nonmutating set { base.storeBytes(of: newValue, toByteOffset: 24, as: UInt64.self) }
@@ -235,12 +237,12 @@ struct Slot {
     get { base.load(fromByteOffset: 32, as: UInt64.self) }
     nonmutating set { base.storeBytes(of: newValue, toByteOffset: 32, as: UInt64.self) }
   }
-  /// The sender's number of a remote message.
+  /// The sender's number of a rendezvous message.
   var number: UInt64 {
     get { base.load(fromByteOffset: 40, as: UInt64.self) }
     nonmutating set { base.storeBytes(of: newValue, toByteOffset: 40, as: UInt64.self) }
   }
-  /// Whether the sender of a remote message waits for it to be taken, and does nothing else.
+  /// Whether the sender of a rendezvous message does nothing but wait, so that it can help to copy.
   var isAwaited: Bool {
     get { base.load(fromByteOffset: 48, as: UInt64.self) == 1 }
     nonmutating set { base.storeBytes(of: newValue ? 1 : 0, toByteOffset: 48, as: UInt64.self) }

@@ -21,7 +21,7 @@ struct IncomingPair {
   @inline(__always)
   var hasNews: Bool { slot.sequence.pointee.load(ordering: .acquiring) == next }
 
-  /// Gives the slot at the head back.
+  /// Gives the slot that was read back to the sender.
   @inline(__always)
   mutating func consume() {
     // Release: what was read was read before the sender may write there again.
@@ -29,7 +29,7 @@ struct IncomingPair {
     next &+= 1
   }
 
-  /// Gives the ring back up to a position.
+  /// Gives the bytes of the ring up to a position back to the sender.
   @inline(__always)
   mutating func consumeBytes(to position: UInt64) {
     consumedBytes = position
@@ -47,9 +47,9 @@ struct OutgoingPair {
   private var position: UInt64 = 0
   private var knownConsumedBytes: UInt64 = 0
 
-  /// Sends to this rank that have no slot yet: whatever is sent goes behind them.
+  /// Sends to this rank that wait for a slot. Later sends go behind them, so messages keep their order.
   var queue = Queue<PendingSend>()
-  /// Answers to this rank that have none.
+  /// Answers to this rank that wait for a slot: the message's number, and `Slot.Way.done` or `.stream`.
   let answers = Queue<(number: UInt64, way: UInt64)>()
 
   init(_ memory: PairMemory, peer: RankWords, ringSize: Int) {
@@ -74,12 +74,12 @@ struct OutgoingPair {
     next &+= 1
   }
 
-  /// Where `count` contiguous bytes of the ring begin, or nil while there is no room. Whole cache lines.
+  /// The position of `count` free contiguous bytes (whole cache lines); nil while there is no room.
   mutating func freeBytes(_ count: Int) -> UInt64? {
     let needed = UInt64((count + 63) & ~63)
     let capacity = UInt64(ringSize)
     let offset = position & (capacity - 1)
-    // What would wrap round the end starts at the beginning.
+    // A message that would wrap round the end goes to the start of the ring.
     let start = offset + needed > capacity ? position + (capacity - offset) : position
     if start + needed &- knownConsumedBytes > capacity {
       knownConsumedBytes = memory.consumedBytes.pointee.load(ordering: .acquiring)
@@ -96,7 +96,7 @@ struct OutgoingPair {
   }
 }
 
-/// A remote message that comes piece by piece.
+/// A rendezvous message that comes in fragments.
 struct IncomingStream {
   let source: Int32
   let number: UInt64

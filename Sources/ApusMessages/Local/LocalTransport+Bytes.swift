@@ -74,16 +74,17 @@ extension LocalTransport {
         canCopyTogether(envelope, rendezvous)
         ? try copyTogether(envelope, rendezvous, from: process, into: destination)
         : apus_memory_read_from(process, rendezvous.address, destination, envelope.count)
-      // In a job that fails senders give up, and with them their memory: what was copied may be anything.
+      // In a job that has failed the sender may have given up, and changed the bytes while they were copied.
       try checkJob(envelope.context)
-      // What was read is older than this word, which a sender that gives up writes before it changes its memory.
+      // A sender that gives up writes `withdrawn` before it changes its memory. So if the word, read after
+      // the copy, does not say so, the copy is good.
       atomicMemoryFence(ordering: .acquiring)
       if isWithdrawn(rendezvous.number, by: sender) { throw Self.withdrawn(peer) }
       if problem == 0 { return answer(peer, rendezvous.number, Slot.Way.done) }
       // Yama, a container's filter, another user namespace: it will not get better.
       if problem != ESRCH { canReadOthers = false }
     }
-    // Its sender does not answer any more.
+    // A sender that has given up sends no fragments.
     if isWithdrawn(rendezvous.number, by: sender) { throw Self.withdrawn(peer) }
     streams.append(
       IncomingStream(
@@ -108,12 +109,13 @@ extension LocalTransport {
     fetching += 1
     defer {
       fetching -= 1
-      // Another thread may wait for what had to wait for this one.
+      // Another thread may wait for one of the messages in `claimed`.
       if fetching == 0, !claimed.isEmpty { wakeOurselves() }
     }
     do {
       while streams.contains(where: isThis) {
-        // Asked before the look: pieces that were sent before the rest was given up may be all of them.
+        // Asked before the look at the ring: the fragments that were sent before the sender gave up may be
+        // all of them.
         let isWithdrawn = isWithdrawn(number, by: sender)
         if (incoming + peer).pointee.hasNews {
           try dispatch(peer)
@@ -124,7 +126,7 @@ extension LocalTransport {
         }
       }
     } catch {
-      // The destination is the caller's, who goes on: what still comes is read and forgotten.
+      // The caller gets the memory back. Fragments that still come are read and dropped.
       if let index = streams.firstIndex(where: isThis) { streams[index].destination = nil }
       throw error
     }

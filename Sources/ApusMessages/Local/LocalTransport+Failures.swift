@@ -65,7 +65,7 @@ extension LocalTransport {
 
   // MARK: For those who move things on and do not wait
 
-  /// Started operations that can't end any more end with the reason.
+  /// Ends the started operations that can't end by themselves any more, each with the reason.
   func endHopeless() {
     if memory.failed.pointee.load(ordering: .relaxed) == 0, !(0..<size).contains(where: hasEnded) { return }
     for peer in 0..<size where peer != rank {
@@ -82,7 +82,7 @@ extension LocalTransport {
     }
   }
 
-  /// After what no receive can be trusted any more.
+  /// Ends all posted receives: something came that can't be, so nothing that comes can be trusted.
   func endReceives(_ error: any Error) {
     for operation in mailbox.receives { end(operation, error) }
     while let (operation, _) = claimed.popFirst() { finish(operation, error) }

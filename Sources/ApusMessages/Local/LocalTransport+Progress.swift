@@ -20,7 +20,7 @@ extension LocalTransport {
     try gate.enter()
     defer { gate.leave() }
     try progressInside()
-    // Who only ever asks whether something is over has to hear it too, when it never will be.
+    // A caller that never waits, and only asks, has to hear too that an operation can't end any more.
     endHopeless()
   }
 
@@ -53,7 +53,7 @@ extension LocalTransport {
         if !operation.isDone { try waiting.pause { _ in operation.isDone } }
       }
     } catch {
-      // Its bytes are the caller's, who goes on.
+      // The caller gets its bytes back.
       withdraw(operation, error)
       throw error
     }
@@ -72,7 +72,7 @@ extension LocalTransport {
     return mailbox.cancel(operation)
   }
 
-  /// Leaves without telling anybody: see `Gate.leaveUntold`. The thread that moves on what is awaited does that.
+  /// Leaves without telling anybody (see `Gate.leaveUntold`). The progress thread does that.
   func leaveUntold() {
     if mailbox.hasCalls { wakeOurselves() }
     gate.leaveUntold()
@@ -87,7 +87,7 @@ extension LocalTransport {
     var waiting = Waiting(self, for: .anything)
     let before = mailbox.finished
     while mailbox.finished == before, waiting.isAwake {
-      // What is wrong, the owners of the operations are told.
+      // The owners of the operations are told what is wrong.
       do { try progressInside() } catch { endReceives(error) }
       endHopeless()
       guard mailbox.finished == before else { return }

@@ -74,8 +74,8 @@ extension LocalTransport {
       || selector.source >= 0 && (incoming + Int(selector.source)).pointee.hasNews
   }
 
-  /// A message for the selector that is there now. What else is at the heads of the rings it might come from is moved
-  /// out of the way.
+  /// A message for the selector, if one is there now. Other messages at the heads of the rings from which it
+  /// may come are moved out of the way.
   func look(_ selector: Selector) throws -> IncomingMessage? {
     if let message = mailbox.take(selector) { return message }
     if selector.source >= 0 { return try look(selector, at: Int(selector.source)) }
@@ -99,7 +99,7 @@ extension LocalTransport {
           ? remote(envelope, slot, peer) : IncomingMessage(envelope: envelope, place: .ring)
       }
       try dispatch(peer)
-      // It may have fetched a long message in pieces, and taken in others meanwhile.
+      // `dispatch` may have fetched a message in fragments, and moved others out of the rings meanwhile.
       if let message = mailbox.take(selector) { return message }
     }
     return nil
@@ -133,7 +133,7 @@ extension LocalTransport {
       rank: Int(peer))
   }
 
-  /// Takes a message that stays with its sender out of its slot.
+  /// Takes a rendezvous message out of its slot; its bytes stay with the sender.
   private func remote(_ envelope: Envelope, _ slot: Slot, _ peer: Int) -> IncomingMessage {
     let rendezvous = Rendezvous(
       address: slot.position, number: slot.number, isAwaited: slot.isAwaited)
@@ -142,8 +142,8 @@ extension LocalTransport {
     return IncomingMessage(envelope: envelope, place: .remote(rendezvous))
   }
 
-  /// Moves the slot at the head of a ring to where it belongs: a piece to its message, a message to the receive that
-  /// was started for it, or to the store.
+  /// Moves the slot at the head of a ring to where it belongs: a fragment to its message, a message to its
+  /// posted receive or to the unexpected-message queue.
   func dispatch(_ peer: Int) throws {
     let slot = (incoming + peer).pointee.slot
     let (envelope, way) = try read(slot, from: peer)

@@ -24,8 +24,8 @@ final class PendingSend {
 }
 
 extension LocalTransport {
-  /// Longer messages stay where they are until their receiver fetches them. Where that is one copy instead of two it is
-  /// worth the system call: for 64 KiB, 8 µs an exchange instead of 11.
+  /// Longer messages go by rendezvous: one copy instead of two is worth the system call. For 64 KiB an
+  /// exchange takes 8 µs instead of 11.
   private var ringLimit: Int { min(memory.ringSize / 4, 32 << 10) }
   private var pieceSize: Int { memory.ringSize / 8 }
 
@@ -48,7 +48,7 @@ extension LocalTransport {
     }
   }
 
-  /// Fills and hands over a slot with its bytes in it.
+  /// Sends inline: fills a slot, bytes included, and publishes it.
   @inline(__always)
   private func write(
     _ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, into slot: Slot, _ destination: Int
@@ -76,7 +76,7 @@ extension LocalTransport {
     }
   }
 
-  /// Sends what needs no waiting for its receiver, if there is room.
+  /// Sends inline or eagerly, if there is room.
   private func offer(_ bytes: UnsafeRawBufferPointer, _ envelope: Envelope, to destination: Int) -> Bool {
     guard let slot = outgoing[destination].freeSlot() else { return false }
     if bytes.count <= Slot.inlineLimit {
@@ -147,7 +147,7 @@ extension LocalTransport {
     advanceSends()
   }
 
-  /// Moves every started send as far as it goes now.
+  /// Moves every started send on as far as there is room.
   @inline(__always)
   func advanceSends() {
     if waitingForSlots > 0 { publishWaiting() }
@@ -183,7 +183,7 @@ extension LocalTransport {
     return true
   }
 
-  /// The receiver of an announced message has answered.
+  /// Takes the answer of the receiver of a rendezvous message.
   func take(answer way: UInt64, to number: UInt64, from peer: Int) throws {
     guard let send = announced[number], send.destination == peer else { throw Self.corrupted(peer) }
     announced[number] = nil
@@ -209,7 +209,7 @@ extension LocalTransport {
     streaming.removeAll(where: isOver)
   }
 
-  /// Gives one send up whose bytes are about to be gone, since it can't end.
+  /// Gives up a send that can't end: its caller gets the bytes back.
   func withdraw(_ operation: Operation, _ error: any Error) {
     guard case .send(_, _, let peer) = operation.kind, !operation.isDone else { return }
     let kept = Queue<PendingSend>()
@@ -218,12 +218,13 @@ extension LocalTransport {
     }
     outgoing[peer].queue = kept
     streaming.removeAll { $0.operation === operation }
-    // Announced: done, so that an answer is for nobody.
+    // If it was announced its number stays known, and a late answer finds it done.
     finish(operation, error)
-    // Its receiver may go on, where neither it has ended nor the job has failed, and must not take what is no message any
-    // more.
+    // If neither the receiver has ended nor the job has failed, the receiver goes on, and must not take bytes
+    // that are no message any more.
     guard let code = (error as? MessageError)?.code, code == .deadlock || code == .transport else { return }
-    // One number says it of all that have one: none of them goes on, whoever it is for.
+    // `withdrawn` covers all numbers up to this one. So all sends that have one are given up, whoever they
+    // are for.
     own.withdrawn.pointee.store(nextNumber - 1, ordering: .releasing)
     // Before the caller changes the bytes, and before the receivers are woken.
     atomicMemoryFence(ordering: .sequentiallyConsistent)
@@ -236,7 +237,7 @@ extension LocalTransport {
     for receiver in receivers { outgoing[receiver].peer.wakeThreads() }
   }
 
-  /// Brings what was started to its end, as far as those it is for are there.
+  /// At the rank's end: waits for the sends that were started, as long as their receivers are there.
   func settleAtEnd() {
     var waiting = Waiting(self, for: .end)
     while waitingForSlots > 0 || !streaming.isEmpty
@@ -272,7 +273,7 @@ extension LocalTransport {
     }
   }
 
-  /// Whether something that was started could go on now.
+  /// Whether a send or an answer that was started could go on now.
   func canAdvanceSends() -> Bool {
     if waitingForSlots > 0 {
       for peer in 0..<size where peer != rank {
@@ -289,7 +290,7 @@ extension LocalTransport {
 
   // MARK: Answers
 
-  /// Tells the sender of a remote message what becomes of it.
+  /// Tells the sender of a rendezvous message what becomes of it.
   func answer(_ peer: Int, _ number: UInt64, _ way: UInt64) {
     if outgoing[peer].answers.isEmpty, tell(peer, number, way) { return }
     outgoing[peer].answers.append((number, way))

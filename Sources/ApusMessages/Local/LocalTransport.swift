@@ -5,9 +5,10 @@ import Synchronization
 
 /// Messages through the shared memory of one machine.
 ///
-/// A message of up to 32 bytes lies in one slot, a longer one in the ring behind the slots, and a long one stays in its
-/// sender's memory until the receiver copies it from there. What has come and nobody asked for yet is taken out of
-/// the rings whenever its receiver waits for anything, so that its sender can go on.
+/// A message of up to 32 bytes is in its slot (inline), a longer one in the ring behind the slots (eager),
+/// and a long one stays in its sender's memory until the receiver copies it from there (rendezvous).
+/// Unexpected messages are moved out of the rings when their receiver waits for something else, so that their
+/// senders can go on. See README.md.
 package final class LocalTransport: Transport, @unchecked Sendable {
   // Sound: `enter` and `leave` around every entry keep all but one thread out.
 
@@ -19,27 +20,28 @@ package final class LocalTransport: Transport, @unchecked Sendable {
   let outgoing: UnsafeMutablePointer<OutgoingPair>
   let mailbox = Mailbox()
   let gate: Gate
-  /// Sends that wait for their receiver, by their number.
+  /// Rendezvous sends whose receiver has not answered yet, by their number.
   @exclusivity(unchecked) var announced: [UInt64: PendingSend] = [:]
-  /// Sends that go through a ring in pieces.
+  /// Sends that go through a ring in fragments.
   @exclusivity(unchecked) var streaming: [PendingSend] = []
   /// How many sends and answers have no slot yet.
   @exclusivity(unchecked) var waitingForSlots = 0
   @exclusivity(unchecked) var nextNumber: UInt64 = 1
   @exclusivity(unchecked) var streams: [IncomingStream] = []
-  /// Receives whose long message has come while another one came in pieces: it is fetched after that.
+  /// Posted receives whose rendezvous message came while another one was fetched in fragments. They are
+  /// fetched after it.
   let claimed = Queue<(operation: Operation, message: IncomingMessage)>()
-  /// How many messages are coming in pieces to somebody who waits for them.
+  /// How many messages are being fetched in fragments.
   @exclusivity(unchecked) var fetching = 0
   /// Whether we may read the memory of other ranks; found out by trying.
   @exclusivity(unchecked) var canReadOthers = true
   /// Whether we may write to it, likewise.
   @exclusivity(unchecked) var canWriteOthers = true
-  /// Where a receive from any rank looks first: behind the one that it took the last message of.
+  /// Where a receive from any rank looks first: at the rank behind the one whose message it took last.
   @exclusivity(unchecked) var firstSource = 0
-  /// No message is longer, whatever a rank that has run wild says: the system has not so much memory.
+  /// The system's memory, in bytes. A message that says it is longer comes from a rank that has run wild.
   let mostBytes = Int(clamping: apus_memory_total())
-  /// More ranks than processors: then the one that is waited for may need ours.
+  /// Whether there are more ranks than processors: the rank that is waited for may need ours.
   let isCrowded: Bool
   /// How often a receive looks for its message before it does anything else: about a microsecond.
   let quickLooks: Int
@@ -111,7 +113,8 @@ package final class LocalTransport: Transport, @unchecked Sendable {
 
   /// Gives a message to the receive that was started for it, or keeps it.
   func settle(_ message: IncomingMessage) {
-    // Fetching takes in other messages meanwhile, which must not fetch in turn: the stack would grow with their number.
+    // While one message is fetched others come. They must not be fetched in turn: the stack would grow with
+    // their number.
     if fetching > 0, case .remote = message.place, let operation = mailbox.claim(message.envelope) {
       return claimed.append((operation, message))
     }
@@ -119,7 +122,7 @@ package final class LocalTransport: Transport, @unchecked Sendable {
     wakeOurselves()
   }
 
-  /// Fetches what had to wait.
+  /// Fetches the messages in `claimed`.
   func completeClaimed() {
     // Asked first: to take an element out of the other module's queue asks the runtime for types.
     while fetching == 0, !claimed.isEmpty, let (operation, message) = claimed.popFirst() {

@@ -3,7 +3,7 @@ import Glibc
 
 /// The threads of this process.
 enum OwnThreads {
-  /// How many there are besides those of Apus that never call anything of the program's.
+  /// How many threads there are, without those of Apus that never call anything of the program's.
   static var count: Int {
     guard let folder = opendir("/proc/self/task") else { return .max }
     defer { closedir(folder) }

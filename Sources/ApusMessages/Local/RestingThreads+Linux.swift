@@ -20,13 +20,15 @@ struct RestingThreads {
   /// The one that looks.
   private let own: Int32
 
-  /// Whether all threads are at rest but those that sleep in so many calls of ours, with the one that looks if it could
-  /// be; and no timer may wake one. False if that can't be known.
+  /// Whether all threads are at rest but `callers` of them, which sleep in calls of ours, and no timer may
+  /// wake one. The thread that asks is one of the callers, unless it never calls anything of the program's.
+  /// False if that can't be known.
   ///
-  /// A thread that was woken while others were looked at is running when this is asked again.
+  /// Once is not enough: a thread may be woken while others are looked at. It is running when this is asked
+  /// again.
   static func areAllBut(_ callers: Int) -> Bool {
-    // Most often some thread is not, which spares a look at every descriptor. Once more at the end: a timer that was due
-    // meanwhile has woken one.
+    // The threads first: mostly one is not at rest, which spares a look at every descriptor. And once more at
+    // the end: a timer that was due meanwhile has woken one.
     self.callers() == callers && areTimersOff && self.callers() == callers
   }
 

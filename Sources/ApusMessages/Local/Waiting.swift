@@ -8,21 +8,21 @@ enum Awaited {
   case message(Selector)
   /// A rank that has to receive a message, or to make room for one.
   case receiver(Int, Envelope)
-  /// The rest of a message.
+  /// The other fragments of a message.
   case pieces(Envelope)
-  /// That all it has sent is received, at its end.
+  /// At the rank's end: that all it has sent is received.
   case end
   /// Whatever happens, for a bounded time.
   case anything
 
   var selector: Selector? { if case .message(let selector) = self { selector } else { nil } }
 
-  /// What a receiver takes at most to copy a long message, in nanoseconds: to sleep then would cost more.
+  /// How long a receiver may take to copy a long message, in nanoseconds. To sleep meanwhile would cost more.
   fileprivate var copyTime: UInt64 {
     if case .receiver(_, let envelope) = self { UInt64(min(max(0, envelope.count), 16 << 20) / 4) } else { 0 }
   }
 
-  /// Of the communicator that waits; the world's if it is none.
+  /// The context of the communicator that waits; the world's if none does.
   var context: UInt32 {
     switch self {
     case .message(let selector): selector.context
@@ -32,26 +32,27 @@ enum Awaited {
   }
 }
 
-/// How a rank waits: it looks a few times, lets others run between looks for a bounded time, and then sleeps until
-/// another rank wakes it. Meanwhile it takes in what comes for later, so that nobody waits for a rank that waits.
+/// How a rank waits: it looks a few times, lets others run between looks for a bounded time, and then sleeps
+/// until another rank wakes it. Meanwhile it moves unexpected messages out of the rings, so that their
+/// senders can go on.
 struct Waiting {
   private let transport: LocalTransport
   private let awaited: Awaited
-  /// Until it has slept.
+  /// False once it has slept.
   private(set) var isAwake = true
   private var spins = 0
   private var yields = 0
   private var deadline: UInt64 = 0
 
-  /// Looks before the first `sched_yield`: about 10 µs with a processor each, and next to none without.
+  /// Looks before the first `sched_yield`: about 10 µs if each rank has a processor, else next to none.
   private let spinLimit: Int
   /// Nanoseconds. Longer where ranks share processors: to yield then helps whoever is waited for, and to sleep and wake
   /// costs all of them an interrupt.
   private var yieldTime: UInt64 { transport.isCrowded ? 300_000 : 50_000 }
-  /// Yields after which what has come for later is taken in. Until then it lies well where it is: to copy it away, and
-  /// find it there again, takes longer than such a wait.
+  /// Yields until unexpected messages are moved out of their rings. Before that they stay there: to copy one
+  /// out, and find it again, takes longer than such a wait.
   private static let patience = 16
-  /// Nobody need hurry to look whether something went wrong that nobody tells of.
+  /// How long a rank sleeps before it looks by itself, for a deadlock above all. There is no hurry.
   private static let sleepTime: Int64 = 100_000_000  // ns
 
   init(_ transport: LocalTransport, for awaited: Awaited) {
@@ -61,7 +62,7 @@ struct Waiting {
 
   /// Waits a little. Throws if what is waited for can't come any more.
   ///
-  /// - Parameter isThere: Whether what is waited for has come, if that does not show in the rings.
+  /// - Parameter isThere: Whether what is waited for has come in a way that does not show in the rings.
   @inline(__always)
   mutating func pause(_ isThere: (LocalTransport) -> Bool) throws {
     spins &+= 1
@@ -79,7 +80,7 @@ struct Waiting {
     let isPatient = yields <= Self.patience && transport.isQuiet
     if !isPatient {
       try transport.progress(around: awaited.selector)
-      // It may just have been taken out of its ring, and would not be found there any more.
+      // What we wait for may just have been moved out of its ring, where nobody would find it any more.
       if isThere(transport) { return }
     }
     try transport.checkJob(awaited.context)
@@ -98,7 +99,7 @@ struct Waiting {
     }
   }
 
-  /// Sleeps until somebody wakes the rank, but `anything` for one period at most.
+  /// Sleeps until the rank is woken; for `anything`, one period at most.
   private mutating func sleep(_ isThere: (LocalTransport) -> Bool) throws {
     let own = transport.own
     let expected = own.announceSleep()
@@ -107,7 +108,7 @@ struct Waiting {
     transport.sleepers += 1
     defer {
       transport.sleepers -= 1
-      // Not while another thread of ours sleeps: nobody would wake it.
+      // Not while another thread of this rank sleeps: no sender would wake it.
       if transport.sleepers == 0 { own.endSleep() }
       isAwake = false
     }
@@ -117,9 +118,9 @@ struct Waiting {
       if !isBounded { transport.deadlock.fallsAsleep(expected) }
       transport.gate.pause { own.sleep(expected, nanoseconds: Self.sleepTime) }
       if !isBounded { transport.deadlock.awakes(expected) }
-      // Not by a wake: a whole period has passed.
+      // Nobody has woken the rank: a whole period has passed.
       if !own.wasWoken(since: expected) { transport.lookForDeadlock(awaited, expected) }
-      // Having said that the rank is blocked, it stays here as the others do, until that is taken back.
+      // While the rank is said to be blocked this thread sleeps on, as the others do.
       if isBounded, !transport.isSaidBlocked { break }
     }
     if !isBounded { return try transport.endsToBeBlocked(expected, isThere) }
@@ -128,7 +129,7 @@ struct Waiting {
 }
 
 extension LocalTransport {
-  /// Takes in what has come, but for what the caller itself will find at its next look.
+  /// Moves what has come out of the rings, but for those at which the caller looks next anyway.
   @inline(__always)
   func progress(around selector: Selector?) throws {
     for peer in 0..<size where peer != rank {
@@ -138,8 +139,8 @@ extension LocalTransport {
     advanceSends()
   }
 
-  /// Whether nothing goes on that what is in the rings could be for: only a sender that finds no room there would
-  /// wait for it to be taken in.
+  /// Whether nothing that was started could need what is in the rings. It may stay there then; only a sender
+  /// that finds no room would wait.
   var isQuiet: Bool {
     mailbox.receives.isEmpty && waitingForSlots == 0 && announced.isEmpty && streaming.isEmpty
       && streams.isEmpty && claimed.isEmpty && !gate.isShared
@@ -150,7 +151,7 @@ extension LocalTransport {
     if (incoming + peer).pointee.hasNews { try progressInside() }
   }
 
-  /// Whether anything has come, or what was started can go on.
+  /// Whether anything has come, or something that was started can go on.
   var hasAnyNews: Bool {
     if memory.failed.pointee.load(ordering: .relaxed) != 0 { return true }
     for peer in 0..<size where peer != rank {

@@ -58,7 +58,7 @@ package enum BinaryEncoder {
       ?? makeSession()
   }
 
-  /// A new session, after a look at whether containers can be lent.
+  /// A new session. Looks first whether containers can be lent.
   @inline(never)
   private static func makeSession() -> EncoderSession {
     let session = EncoderSession()
@@ -124,8 +124,8 @@ struct WireEncoder: Encoder {
   }
 }
 
-/// The container whose one word is `reference`, with the reference that was counted for it: what a bit cast would be if
-/// it did not ask the runtime for the container's type.
+/// The container that is this one reference, which was retained for it. A bit cast would be the same, but
+/// would ask the runtime for the container's type.
 @_silgen_name("apus_encoding_container")
 private func encodingContainer<Key: CodingKey>(
   _ reference: UnsafeMutableRawPointer, _ key: Key.Type

@@ -2,7 +2,7 @@ public import Glibc
 
 /// Memory that grows at its end: what a `ByteBuffer` owns, and what the coder writes to without a reference in the way.
 ///
-/// A copy is the same memory: one of them is used and freed.
+/// A copy has the same memory: use and free only one of the two.
 @frozen
 @usableFromInline
 struct ByteStore {
@@ -159,7 +159,7 @@ package struct StringBits: Equatable, BitwiseCopyable {
   var isOwned: Bool { high >> 63 == 0 }
 }
 
-/// Numbers that stand for what is open, last in first out. Never freed: a session is for ever.
+/// A stack of what is open in a session. Never freed, as sessions are not.
 struct Stack<Element: BitwiseCopyable> {
   private(set) var count = 0
   private var capacity = 32

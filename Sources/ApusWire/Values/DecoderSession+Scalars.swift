@@ -1,6 +1,5 @@
-/// Reading what the bytes say, without a word about why where they do not say it: nil, and the caller asks
-/// `failure` for the reason. A position that is passed `inout` moves behind what was read, or to nowhere useful
-/// when nil comes back.
+/// Reading scalars. Nil means that the bytes are no such value; the caller asks `failure` for the reason. A
+/// position that is passed `inout` moves behind what was read, and means nothing after nil.
 extension DecoderSession {
   @inline(__always)
   func byte(_ position: Int) -> UInt8 { base.load(fromByteOffset: position, as: UInt8.self) }

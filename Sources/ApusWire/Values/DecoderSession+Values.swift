@@ -54,7 +54,7 @@ extension DecoderSession {
     return try T(from: WireDecoder(session: self, node: child))
   }
 
-  // Apart, as optionals of `T` ask the runtime for their type.
+  // Apart from the others, since optionals of `T` ask the runtime for their type.
   @inline(never)
   private func rarer<T: Decodable>(
     _ type: T.Type, _ facts: UnsafePointer<TypeFacts>, at position: Int, end: Int, node: Int, element: Int
@@ -71,7 +71,7 @@ extension DecoderSession {
       return try self.optional(type, optional, at: position, end: end, node: node, element: element)
     default: break
     }
-    // Also what a raw type comes to when the other side wrote it through containers of its own.
+    // Also a raw type that the other side wrote through containers of its own.
     return try value(type, at: position, end: end, node: node, element: element)
   }
 
@@ -95,7 +95,8 @@ extension DecoderSession {
     }
   }
 
-  /// A bit cast would count a reference more, and one less.
+  /// A copy of `bytes` as an array of `Word`, read back as `T`, which is the same type. A bit cast would
+  /// retain and release it.
   @inline(__always)
   private func array<Word: BitwiseCopyable, T>(of type: Word.Type, _ bytes: UnsafeRawBufferPointer) -> T {
     let count = bytes.count / 8

@@ -29,10 +29,11 @@ struct DecoderSession {
     /// What a function that cannot throw met; thrown by the next one that can.
     var pending: (any Error)?
     var nodes = Stack<Node>()
-    /// Per container (by its start) whose keys are looked up against their order: key to entry.
+    /// For containers whose keys are asked for in another order than they were written: the entries by their
+    /// keys. By the container's start.
     var indexes: [Int: [String: (key: Int, value: Int)]] = [:]
     let containers = LentContainers<ReaderPlace>()
-    /// For a value of one word on its way from one type to another.
+    /// Where a value of one word is read back as another type.
     var room: UInt = 0
     /// For messages that have to be fetched first.
     var store = ByteStore(capacity: 256)

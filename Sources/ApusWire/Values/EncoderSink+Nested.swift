@@ -17,11 +17,11 @@ extension EncoderSink {
     return sink
   }
 
-  /// The nested container that the scope's has for `key` already: a class and its base may both write into it, as with
-  /// Foundation's coders.
+  /// The nested container that the scope's container already has for `key`, if any. A class and its base may
+  /// both write into it, as with Foundation's coders.
   @inline(__always)
   func nestedBefore(_ kind: Kind, key: Int) -> EncoderSink? {
-    // Else the key is a new one.
+    // Otherwise every key was greater than those before it, so this one is new.
     guard state.pointee.scope.lastKey == .max else { return nil }
     return state.pointee.holes[state.pointee.scope.firstHole...].last {
       $0.key == key && $0.sink.state.pointee.scope.kind == kind
@@ -32,7 +32,7 @@ extension EncoderSink {
   func detached(_ kind: Kind, _ error: any Error) -> EncoderSink {
     setPending(error)
     let sink = session.takeSink()
-    // Its containers may not be written to: nobody else's serial.
+    // Nobody may write to its containers: no scope has this serial.
     sink.state.pointee.scope = Scope(serial: -1, kind: .single)
     return sink
   }

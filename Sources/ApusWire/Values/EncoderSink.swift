@@ -26,7 +26,7 @@ struct EncoderSink {
   struct Hole {
     let position: Int
     let sink: EncoderSink
-    /// The number of the key of a nested container in a keyed one, else anything that is none.
+    /// For a nested container in a keyed one the number of its key; else a number that no key has.
     let key: Int
   }
 

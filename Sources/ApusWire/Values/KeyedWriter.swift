@@ -38,8 +38,8 @@ struct KeyedWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
     }
   }
 
-  /// What a property of type `T?` is written with. If `T` is an optional too, the whole is written, for `.some(nil)` not
-  /// to look like nil.
+  /// Called for a property of type `T?`. If `T` is an optional too, all of it is written, so that
+  /// `.some(nil)` does not look like nil.
   func encodeIfPresent<T: Encodable>(_ value: T?, forKey key: Key) throws {
     guard let present = value else { return }
     if TypeFacts.of(T.self).pointee.kind == .optional {

@@ -1,9 +1,9 @@
 /// Keyed containers that are used again for the next value with the same type of keys.
 ///
-/// The library keeps what we make as a keyed container in an object. To make one takes three look-ups of types in the
-/// runtime and an allocation: as long as to code a small struct. So a session keeps one for each type of keys; where it
-/// reads or writes (`Place`) lies outside it, and is set anew each time it is lent. A container that somebody else
-/// still has is not lent: then there is a new one.
+/// The standard library boxes a keyed container in an object. Making one takes three look-ups of types in the
+/// runtime and an allocation: as long as coding a small struct. So a session keeps one for each type of keys
+/// and lends it. Where it reads or writes (`Place`) is kept outside of it, and set anew each time. A
+/// container that somebody still has is not lent; a new one is made then.
 struct LentContainers<Place: BitwiseCopyable> {
   struct Slot {
     var key: ObjectIdentifier?

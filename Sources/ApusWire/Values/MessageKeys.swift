@@ -32,7 +32,7 @@ struct MessageKeys {
       guard let length = base.varint(at: &position, end: bytes.count), length <= bytes.count - position,
         let key = String(utf8: UnsafeRawBufferPointer(start: base + position, count: length))
       else {
-        // What was read is no key of the next message, which is not equal to an empty table.
+        // `table` is empty here, so there must be no keys either: the next message may have none.
         texts.removeAll()
         bits.truncate(to: 0)
         return false

@@ -34,8 +34,8 @@ extension Optional: DecodableOptional where Wrapped: Decodable {
     guard session.isPresent(at: position, end: end) else {
       return try session.decode(Wrapped.self, at: position, end: end, node: node, element: element)
     }
-    // What is not nil itself may still be an optional that is nil. `present` after `present` is one byte a
-    // level, and so counts as depth.
+    // What follows `present` may be an optional that is nil. A row of `present` is one byte a level, so each
+    // counts as depth.
     if session.isNil(at: position + 1, end: end), !(Wrapped.self is any DecodableOptional.Type) { return nil }
     let child = try session.push(node: node, element: element, position: position + 1, end: end)
     defer { session.pop(to: child) }

@@ -1,20 +1,21 @@
 import ApusSystem
 import Synchronization
 
-/// The sessions of a kind that nobody uses, by their addresses; sessions are never freed.
+/// The spare sessions of a coder, by their addresses. Sessions are never freed.
 ///
-/// One lies in a word of its own, since there is mostly no more than one thread that codes values. The others lie
-/// elsewhere: the pool is a zero then, which is there from the start, and nobody asks each time whether it was made.
+/// Mostly one thread codes at a time, so one spare session is in a word of the pool; any others are in a
+/// table. The table is not in the pool itself. So a pool is a word that is 0 at first, which needs no
+/// initialiser, and no use has to ask whether that has run.
 struct SessionPool: ~Copyable {
   enum Kind: Hashable { case encoder, decoder }
 
   private static let others = Locked<[Kind: [UInt]]>([:])
   private let spare = Atomic<UInt>(0)
 
-  /// A session that the caller has for itself, or nil: he makes one.
+  /// A spare session, which is the caller's alone from now on. Nil: there is none, and the caller makes one.
   @inline(__always)
   borrowing func take(_ kind: Kind) -> UnsafeMutableRawPointer? {
-    // Acquiring and releasing: who finds a session sees what the one who left it has done to it.
+    // Acquire; pairs with the release in `giveBack`: who takes a session sees what its last user did to it.
     let bits = spare.exchange(0, ordering: .acquiring)
     return UnsafeMutableRawPointer(bitPattern: bits) ?? Self.takeOther(kind)
   }

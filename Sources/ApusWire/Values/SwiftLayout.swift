@@ -50,8 +50,8 @@ package enum SwiftLayout {
   }
 }
 
-/// The coder lends its keyed containers to the library again and again; see `LentContainers`. Whether that works shows
-/// in a message with two of the same kind.
+/// A value that shows whether keyed containers can be lent (`LentContainers`): its message has two with the
+/// same type of keys.
 struct LayoutProbe: Codable, Equatable {
   var number: Int
 

@@ -26,7 +26,7 @@ package struct ValueCodec<T: Codable>: Sendable {
     }
   }
 
-  /// A word of the process that belongs to the type, 0 at first: for what else a user of the codec knows of it.
+  /// A word of this process for the type, 0 at first, where users of the codec keep what they know of it.
   package var mark: UnsafeMutablePointer<Atomic<UInt64>> { facts.pointee.mark }
 
   /// How values of this type travel.

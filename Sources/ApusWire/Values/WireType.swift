@@ -1,7 +1,7 @@
 package import Synchronization
 
-/// What is known of a type's way on the wire, without a generic type of its own: for code that is not specialised,
-/// where asking the runtime for `ValueCodec<T>` takes longer than passing a small value does.
+/// How values of a type travel, as a type that is not generic. For code that is not specialised: asking the
+/// runtime for `ValueCodec<T>` would take longer than passing a small value does.
 package struct WireType {
   // Records of types are written once and live for ever.
   private let facts: UnsafePointer<TypeFacts>
