@@ -115,9 +115,5 @@ extension Communicator {
   }
 
   /// Seconds since some moment in the past, from a clock that never goes back. Other ranks have other moments.
-  public static var wallClock: Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-  }
+  public static var wallClock: Double { Double(apus_now()) * 1e-9 }
 }

@@ -1,3 +1,4 @@
+import CApus
 import Synchronization
 
 /// Something that happened in a pool, a run or a communicator.
@@ -33,7 +34,7 @@ public struct Event: Sendable, Hashable {
   ) {
     self.kind = kind
     self.source = source
-    self.time = Event.now()
+    self.time = apus_now()
     self.worker = worker
     self.process = process
     self.status = status
