@@ -144,16 +144,20 @@ indirect enum WireShape: Codable, Equatable, Sendable {
   }
 
   @Test func formats() {
-    #expect(WireFormat.of(Int.self) == .raw(size: 8))
-    #expect(WireFormat.of(WireParticle.self) == .raw(size: 20))
-    #expect(WireFormat.of([WireParticle].self) == .rawArray(elementStride: 24))
-    #expect(WireFormat.of(ContiguousArray<Double>.self) == .rawArray(elementStride: 8))
-    #expect(WireFormat.of([SIMD3<Float>].self) == .rawArray(elementStride: 16))
-    for format in [
-      WireFormat.of(Bool.self), .of([Bool].self), .of(String.self), .of(Int?.self), .of([[Int]].self),
-      .of(WireRecord.self),
+    #expect(WireType(Int.self).rawSize == 8)
+    #expect(WireType(WireParticle.self).rawSize == 20)
+    #expect(WireType([WireParticle].self).arrayStride == 24)
+    #expect(WireType(ContiguousArray<Double>.self).arrayStride == 8)
+    #expect(WireType([SIMD3<Float>].self).arrayStride == 16)
+    for type in [WireType(Int.self), WireType(WireParticle.self)] { #expect(type.arrayStride == nil) }
+    for type in [WireType([WireParticle].self), WireType([SIMD3<Float>].self)] {
+      #expect(type.rawSize == nil)
+    }
+    for type in [
+      WireType(Bool.self), WireType([Bool].self), WireType(String.self), WireType(Int?.self),
+      WireType([[Int]].self), WireType(WireRecord.self),
     ] {
-      #expect(format == .coded)
+      #expect(type.rawSize == nil && type.arrayStride == nil)
     }
   }
 

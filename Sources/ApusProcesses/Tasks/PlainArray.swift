@@ -11,7 +11,7 @@ final class PlainArray<Element: Codable & Sendable> {
 
   /// Nil unless `Element` is plain memory for which every pattern of bits is a value.
   init?(count: Int) {
-    guard count > 0, case .raw = WireFormat.of(Element.self) else { return nil }
+    guard count > 0, WireType(Element.self).rawSize != nil else { return nil }
     array = Array(unsafeUninitializedCapacity: count) { $1 = count }
     base = array.withUnsafeMutableBytes {
       willFill($0)

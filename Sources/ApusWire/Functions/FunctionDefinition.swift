@@ -135,12 +135,10 @@ package final class FunctionSource: Sendable {
     } else {
       bytes.append(UInt8(0))
     }
-    var takesRawArray = false
-    if case .rawArray = WireFormat.of(Input.self) { takesRawArray = true }
     return .success(
       FunctionDefinition(
         bytes: bytes, carriesContext: false, strides: strides(shape, Input.self, Output.self),
-        takesRawArray: takesRawArray))
+        takesRawArray: WireType(Input.self).arrayStride != nil))
   }
 
   /// The strides of inputs and outputs if elements can travel as runs of plain memory.
@@ -153,7 +151,7 @@ package final class FunctionSource: Sendable {
 
   /// Whether a type is plain memory that lies well enough where elements of a run do.
   private static func isAlignedRaw<T: Codable>(_ type: T.Type) -> Bool {
-    guard case .raw = WireFormat.of(type) else { return false }
-    return MemoryLayout<T>.alignment <= _RawRun.alignment && (1...4096).contains(MemoryLayout<T>.stride)
+    WireType(type).rawSize != nil && MemoryLayout<T>.alignment <= _RawRun.alignment
+      && (1...4096).contains(MemoryLayout<T>.stride)
   }
 }

@@ -23,7 +23,7 @@ struct TypeFacts {
   let data: (any RangeReplaceableCollection<UInt8>.Type)?
   let encodableOptional: (any EncodableOptional.Type)?
   let decodableOptional: (any DecodableOptional.Type)?
-  /// A word that belongs to the type, 0 at first; see `ValueCodec.mark`.
+  /// A word that belongs to the type, 0 at first; see `WireType.mark`.
   let mark: UnsafeMutablePointer<Atomic<UInt64>>
 
   private init<T>(_ type: T.Type) {

@@ -1,5 +1,3 @@
-package import Synchronization
-
 /// Turns values of one type into bytes and back, in the cheapest way that the type allows.
 ///
 /// Making a codec takes nanoseconds, except for the first of a type in the process. The bytes have no header:
@@ -23,18 +21,6 @@ package struct ValueCodec<T: Codable>: Sendable {
     case .optional, .coded:
       way = facts.pointee.goesByCoder ? .coded : T.self == [String].self ? .strings : .bools
     default: way = .raw
-    }
-  }
-
-  /// A word of this process for the type, 0 at first, where users of the codec keep what they know of it.
-  package var mark: UnsafeMutablePointer<Atomic<UInt64>> { facts.pointee.mark }
-
-  /// How values of this type travel.
-  package var format: WireFormat {
-    switch way {
-    case .raw: .raw(size: facts.pointee.size)
-    case .rawArray: .rawArray(elementStride: facts.pointee.rawArray!.elementStride)
-    default: .coded
     }
   }
 
@@ -64,7 +50,7 @@ package struct ValueCodec<T: Codable>: Sendable {
   }
 
   /// Calls `body` with the storage of a raw array, without a copy. Returns nil, without calling it, if the
-  /// format is not `rawArray`. Throws what `body` throws.
+  /// value does not travel so. Throws what `body` throws.
   package func withRawBytes<R>(of value: T, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R? {
     guard way == .rawArray else { return nil }
     return try withUnsafePointer(to: value) { try facts.pointee.rawArray!.withElements(of: $0, body) }
@@ -100,7 +86,7 @@ package struct ValueCodec<T: Codable>: Sendable {
   }
 
   /// A raw array of `byteCount` bytes whose storage `fill` writes, all of it: the way to receive a large array
-  /// without a copy. Returns nil, without calling `fill`, if the format is not `rawArray`.
+  /// without a copy. Returns nil, without calling `fill`, if values of the type do not travel so.
   ///
   /// The storage is allocated before `fill` is called: check `byteCount` against what the peer may send.
   /// Throws what `fill` throws, and `WireError` (`malformed`) if there are no arrays of `byteCount` bytes.
@@ -154,19 +140,14 @@ package struct ValueCodec<T: Codable>: Sendable {
   }
 
   private func wrongSize(_ count: Int) -> WireError {
-    switch format {
-    case .raw(let size):
-      WireError(
-        count < size ? .truncated : .trailingBytes, type: T.self,
-        detail: "a value has \(size) bytes, these are \(count)")
-    case .rawArray(let stride):
-      WireError(
+    if let stride = WireType(T.self).arrayStride {
+      return WireError(
         .malformed, type: T.self, detail: "\(count) bytes are no multiple of an element's \(stride)")
-    case .coded:
-      WireError(
-        count < 1 ? .truncated : .trailingBytes, type: T.self,
-        detail: "a value has 1 byte, these are \(count)")
     }
+    let size = facts.pointee.size
+    return WireError(
+      count < size ? .truncated : .trailingBytes, type: T.self,
+      detail: "a value has \(size) byte\(size == 1 ? "" : "s"), these are \(count)")
   }
 
   private func notText() -> WireError { WireError(.malformed, type: T.self, detail: "the text is no UTF-8") }

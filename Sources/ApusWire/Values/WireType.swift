@@ -9,7 +9,7 @@ package struct WireType {
   /// Some nanoseconds, except for the first time.
   package init<T>(_ type: T.Type) { facts = TypeFacts.of(type) }
 
-  /// A word of the process that belongs to the type; see `ValueCodec.mark`.
+  /// A word of the process that belongs to the type, 0 at first: for what else is to be known of it.
   package var mark: UnsafeMutablePointer<Atomic<UInt64>> { facts.pointee.mark }
 
   /// Whether values travel as messages of the binary coder: then `BinaryEncoder` and `BinaryDecoder` do what
