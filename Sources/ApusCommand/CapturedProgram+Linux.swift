@@ -15,12 +15,12 @@ struct CapturedProgram {
     seconds: Int = 10
   ) throws(ProcessError) -> CapturedProgram {
     let (reading, writing) = try OwnedDescriptor.pipe()
-    let null = OwnedDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC))
-    let child = try withExtendedLifetime(null) { () throws(ProcessError) in
+    let nothing = try OwnedDescriptor.nothing()
+    let child = try withExtendedLifetime(nothing) { () throws(ProcessError) in
       try Spawner.spawn(
         SpawnRequest(
           path: path, arguments: [path] + arguments, environment: environment,
-          descriptors: [(null.number, 0), (writing.number, 1), (writing.number, 2)]))
+          descriptors: [(nothing.number, 0), (writing.number, 1), (writing.number, 2)]))
     }
     writing.close()
     let end = ContinuousClock.now + .seconds(seconds)
