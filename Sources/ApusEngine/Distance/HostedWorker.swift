@@ -79,9 +79,7 @@ package final class HostedWorker {
   }
 
   private func checkRevocation() {
-    guard isRevoking, lastProgress == nil else { return }
-    let to = channel.revokedTo.pointee.load(ordering: .relaxed)
-    if channel.progress.pointee.load(ordering: .acquiring) >= 2 &* to { endRevocation() }
+    if isRevoking, lastProgress == nil, channel.hasPassedRevocation { endRevocation() }
   }
 
   private func endRevocation() {

@@ -69,18 +69,13 @@ extension EngineWorker {
       let from = channel.revokedFrom.pointee.load(ordering: .relaxed)
       count = takeBack(from: min(max(from, expected), nextSequence))
     }
-    if isRevoking, !awaitsDecision, hasPassedRevocation { endRevocation() }
+    if isRevoking, !awaitsDecision, channel.hasPassedRevocation { endRevocation() }
     return count
   }
 
   /// Whether the answer of a distant worker is there, and nobody has looked.
   var isDecided: Bool {
     awaitsDecision && channel.revocation.pointee.load(ordering: .relaxed) == Revocation.decided
-  }
-
-  var hasPassedRevocation: Bool {
-    channel.progress.pointee.load(ordering: .acquiring) >= 2
-      &* channel.revokedTo.pointee.load(ordering: .relaxed)
   }
 
   private func endRevocation() {
@@ -91,6 +86,11 @@ extension EngineWorker {
 }
 
 extension Channel {
+  /// Whether the worker has passed what was taken back.
+  var hasPassedRevocation: Bool {
+    progress.pointee.load(ordering: .acquiring) >= 2 &* revokedTo.pointee.load(ordering: .relaxed)
+  }
+
   /// Decides which of the tasks before `next` the worker shall not begin, and returns the first of them.
   ///
   /// - Parameter barrier: Has every processor that runs a worker fence; false if the kernel refuses, as it may where a

@@ -169,7 +169,7 @@ final class EngineWorker {
     guard let available = try? results.available(), available == 0 else { return true }
     if state == .starting { return isReady }
     if outgoing != nil, canPush { return true }
-    if isRevoking, hasPassedRevocation || isDecided { return true }
+    if isRevoking, channel.hasPassedRevocation || isDecided { return true }
     guard inFlight > 0 else { return false }
     // A worker in a run of tasks writes its progress twice a task, and loses its cache line to each look.
     let now = apus_now()
