@@ -33,7 +33,7 @@ final class RankRun {
   let report: (RankEvent) -> Void
   let poller: Poller
   let meeting: RankMeeting
-  let input: InputFeed?
+  let input: TerminalInput?
   var ranks: [RankProcess] = []
   var outcome: RankOutcome
   var phase = Phase.running
@@ -64,7 +64,7 @@ final class RankRun {
     poller = try Poller()
     meeting = try RankMeeting(size: supervisor.commands.count, memory: supervisor.memory)
     canBeAnswered = supervisor.options.forwardsInput && Self.isDialogue(0)
-    input = supervisor.options.forwardsInput && isatty(0) == 1 ? try InputFeed() : nil
+    input = supervisor.options.forwardsInput && isatty(0) == 1 ? try TerminalInput() : nil
     try poller.add(supervisor.bell.descriptor.number, tag: Tag.bell)
     try poller.add(meeting.descriptor, tag: Tag.meeting)
   }

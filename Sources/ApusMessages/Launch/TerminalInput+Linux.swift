@@ -3,9 +3,9 @@ import Glibc
 
 /// What is typed at the terminal, on its way to rank 0.
 ///
-/// A rank can't have the terminal itself: it is not in the foreground, so reading would stop it. A pipe or a
-/// file is handed to it, and it takes no more of that than it reads.
-final class InputFeed: Sendable {
+/// A rank can't have the terminal itself: it is not in the group in the foreground, so reading would stop it. A pipe
+/// or a file it can have, and then takes no more of it than it reads.
+final class TerminalInput: Sendable {
   private let sink: OwnedDescriptor
   private let stop: Bell
 
