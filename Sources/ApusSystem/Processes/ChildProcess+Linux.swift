@@ -91,20 +91,10 @@ package final class ChildProcess: Sendable {
   /// The child's status if it has ended; `nil` while it runs. Does not block; may be called again and again.
   package func reap() -> ExitStatus? {
     state.withLock { state in
-      if let status = state.status { return status }
-      if !isOurs { return .unknown }
-      // First look, without taking: the zombie keeps the group's number ours while the rest is killed.
-      var ended = apus_exit()
-      let error = apus_wait(pid, state.number, WEXITED | WNOHANG | WNOWAIT, &ended)
-      if error == 0 && ended.how == 0 { return nil }
-
-      // With ECHILD somebody else has reaped it, and only a pidfd still says which group was meant.
-      if group == .endsWithChild && (error == 0 || state.number >= 0) {
-        _ = apus_signal_group(pid, state.number, SIGKILL)
-      }
+      let status = ended(state)
+      guard status != nil, state.status == nil, isOurs else { return status }
       var reaped = apus_exit()
       _ = apus_wait(pid, state.number, WEXITED | WNOHANG, &reaped)
-      let status = error == 0 ? ExitStatus(ended) : .unknown
       state.status = status
       state.descriptor = nil
       return status
@@ -113,18 +103,20 @@ package final class ChildProcess: Sendable {
 
   /// How the child ended, if it has, and kills what it left in its group as `reap()` does. We do not reap it: until
   /// somebody does, its number can't be another process's.
-  package func ended() -> ExitStatus? {
-    state.withLock { state in
-      if let status = state.status { return status }
-      if !isOurs { return .unknown }
-      var ended = apus_exit()
-      let error = apus_wait(pid, state.number, WEXITED | WNOHANG | WNOWAIT, &ended)
-      if error == 0 && ended.how == 0 { return nil }
-      if group == .endsWithChild && (error == 0 || state.number >= 0) {
-        _ = apus_signal_group(pid, state.number, SIGKILL)
-      }
-      return error == 0 ? ExitStatus(ended) : .unknown
+  package func ended() -> ExitStatus? { state.withLock { ended($0) } }
+
+  private func ended(_ state: State) -> ExitStatus? {
+    if let status = state.status { return status }
+    if !isOurs { return .unknown }
+    // Without taking: the zombie keeps the group's number ours while the rest is killed.
+    var ended = apus_exit()
+    let error = apus_wait(pid, state.number, WEXITED | WNOHANG | WNOWAIT, &ended)
+    if error == 0 && ended.how == 0 { return nil }
+    // With ECHILD somebody else has reaped it, and only a pidfd still says which group was meant.
+    if group == .endsWithChild && (error == 0 || state.number >= 0) {
+      _ = apus_signal_group(pid, state.number, SIGKILL)
     }
+    return error == 0 ? ExitStatus(ended) : .unknown
   }
 
   /// Blocks until the child has ended, and reaps it.
