@@ -4,7 +4,6 @@ import ApusProcesses
 import ApusSystem
 import ApusWire
 import CApus
-import Glibc
 import Synchronization
 
 /// A rank that serves a pool: has its workers run what rank 0 gives out, until that says that it is over.
@@ -14,6 +13,8 @@ final class RankServer {
   private let arrival: Bell
   private let doorbell: Bell
   private let poller: Poller
+  /// The workers' output, in `poller`.
+  private var relays: RelaySet
   private let command: SpawnRequest?
   private var workers: [HostedWorker?]
   /// A worker that is wanted while its predecessor is still there.
@@ -33,6 +34,7 @@ final class RankServer {
   init(_ communicator: Communicator, _ command: SpawnRequest?, processes: Int) throws {
     self.command = command
     (arrival, doorbell, poller) = (try Bell(), try Bell(), try Poller())
+    relays = RelaySet(poller)
     workers = Array(repeating: nil, count: max(1, processes))
     try poller.add(arrival.descriptor.number, tag: Tag.bell)
     try poller.add(doorbell.descriptor.number, tag: Tag.bell)
@@ -118,8 +120,8 @@ final class RankServer {
       if let command {
         let child = try ChildWorker.start(1, command, doorbell: doorbell.descriptor.number)[0].get()
         (process, channel) = (child, child.channel)
-        try poller.add(child.output.descriptor, tag: Tag.output | UInt64(number))
-        try poller.add(child.errors.descriptor, tag: Tag.errors | UInt64(number))
+        try relays.add(child.output, tag: Tag.output | UInt64(number))
+        try relays.add(child.errors, tag: Tag.errors | UInt64(number))
       } else {
         let thread = try ThreadWorker(doorbell: doorbell, makeRunner: SwiftFunctions.makeRunner)
         (process, channel) = (thread, thread.channel)
@@ -150,32 +152,19 @@ final class RankServer {
 
   private func checkDeath(_ number: Int) throws {
     guard let worker = workers[number] else { return }
-    let notice = worker.process.deathNotice
-    if let notice { poller.remove(notice) }
-    guard var ending = worker.process.reap() else {
-      if let notice { try poller.add(notice, tag: Tag.death | UInt64(number)) }
-      return
-    }
+    let process = worker.process
+    let found = try poller.ending(of: process.deathNotice, tag: Tag.death | UInt64(number)) { process.reap() }
+    guard var ending = found else { return }
     workers[number] = nil
     // What it finished before it died counts.
     if case .frame(let frame) = worker.collect(now: apus_now(), isLast: true) { link.send(frame, to: 0) }
     ending.problem = worker.corruption
-    if let child = worker.process as? ChildWorker {
-      for relay in [child.output, child.errors] {
-        poller.remove(relay.descriptor)
-        _ = relay.drain()
-        relay.finish()
-      }
+    if let child = process as? ChildWorker {
+      relays.finish(child.output, tag: Tag.output | UInt64(number))
+      relays.finish(child.errors, tag: Tag.errors | UInt64(number))
     }
     if !worker.isGivenUp { tell(ending, of: worker) }
     if let next = successors.removeValue(forKey: number) { start(next) }
-  }
-
-  private func relay(_ number: Int, _ relay: (ChildWorker) -> LineRelay) {
-    guard let child = workers[number]?.process as? ChildWorker else { return }
-    // Nobody reads our output: the workers have to wait, and we look again in a moment.
-    if relay(child).isCongested { return _ = usleep(1000) }
-    if !relay(child).drain() { poller.remove(relay(child).descriptor) }
   }
 
   // MARK: Waiting
@@ -186,11 +175,13 @@ final class RankServer {
     let isSure = Channel.order { workers.allSatisfy { $0?.fences ?? true } }
     if try !look() {
       var tags: [UInt64] = []
-      guard poller.wait(isSure ? nil : Channel.unsureSleep, { tags.append($0) }) else {
+      let longest = relays.isHolding ? RelaySet.patience : nil
+      guard poller.wait(isSure ? longest : Channel.unsureSleep, { tags.append($0) }) else {
         throw MessageError(.transport, "a task has closed descriptors of this rank that are not its own")
       }
       doorbell.silence()
       for tag in tags { try handle(tag) }
+      relays.resume()
     }
     for case let worker? in workers { worker.endAttention() }
   }
@@ -199,8 +190,7 @@ final class RankServer {
     let number = Int(tag & 0xffff_ffff)
     switch tag & ~0xffff_ffff {
     case Tag.death: try checkDeath(number)
-    case Tag.output: relay(number) { $0.output }
-    case Tag.errors: relay(number) { $0.errors }
+    case Tag.output, Tag.errors: relays.forward(tag)
     default: break
     }
   }

@@ -143,7 +143,37 @@ struct ProcessesLineRelayTests {
     }
   }
 
-  @Test("a million lines, written in odd sizes by two children, come out whole", .blocks)
+  @Test("a relay whose reader does not keep up is held, and taken up again")
+  func heldAndResumed() throws {
+    let (reading, writing) = try OwnedDescriptor.pipe()
+    let (resultReading, resultWriting) = try OwnedDescriptor.pipe()
+    let poller = try Poller()
+    var relays = RelaySet(poller)
+    let relay = try LineRelay(source: reading, target: LineTarget(resultWriting.number))
+    try relays.add(relay, tag: 7)
+    let child = try Spawner.spawn(shell("seq 1 500000", [(writing.number, 1)]))
+    writing.close()
+    while !relays.isHolding { #expect(poller.wait(nil) { relays.forward($0) }) }
+    // Nobody reads: there is nothing to wake for, and nothing to take up again.
+    relays.resume()
+    #expect(relays.isHolding)
+    #expect(poller.wait(20_000_000) { Issue.record("tag \($0) is polled") })
+
+    try resultReading.setNonBlocking()
+    var chunk = [UInt8](repeating: 0, count: 1 << 16)
+    var count = 0
+    while count < 3_388_895 {
+      count += max(0, read(resultReading.number, &chunk, chunk.count))
+      relays.resume()
+      #expect(poller.wait(relays.isHolding ? 0 : RelaySet.patience) { relays.forward($0) })
+    }
+    #expect(child.wait() == .exited(0))
+    relays.finish(relay, tag: 7)
+    #expect(relay.descriptor < 0 && relay.tail.hasSuffix("499999\n500000\n"))
+    withExtendedLifetime(resultWriting) {}
+  }
+
+  @Test("a million lines, written in odd sizes by two children, come out whole")
   func millionLines() throws {
     let (resultReading, resultWriting) = try OwnedDescriptor.pipe()
     // Small and non-blocking, so that the relays meet partial writes and a full target.

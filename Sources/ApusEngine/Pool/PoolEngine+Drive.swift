@@ -237,34 +237,10 @@ extension PoolEngine {
     case Tag.doorbell: doorbell.silence()
     case Tag.poke: break  // the engine thread silences it: taken by a driver, the call would be lost
     case Tag.quiet: look(at: quiet, timeout: 0)
-    case Tag.output: if let child = workers[slot]?.child { relay(child.output, tag) }
-    case Tag.errors: if let child = workers[slot]?.child { relay(child.errors, tag) }
+    case Tag.output, Tag.errors: relays.forward(tag)
     case Tag.distant: _ = takeDistantNews()
     case Tag.death: if let worker = workers[slot] { checkDeath(worker) }
     default: break
-    }
-  }
-
-  private func relay(_ relay: LineRelay, _ tag: UInt64) {
-    if relay.isCongested {
-      // Nobody reads our output: the workers have to wait, but not we.
-      quiet.remove(relay.descriptor)
-      congested.append((relay, tag))
-    } else if !relay.drain() {
-      quiet.remove(relay.descriptor)
-    }
-  }
-
-  /// Takes up again what nobody read.
-  func relayCongested() {
-    let waiting = congested
-    congested = []
-    for (relay, tag) in waiting where relay.descriptor >= 0 {
-      if relay.isCongested {
-        congested.append((relay, tag))
-      } else {
-        try? quiet.add(relay.descriptor, tag: tag)
-      }
     }
   }
 

@@ -24,7 +24,8 @@ extension PoolEngine {
         if end > now { next = min(next, end) }
       }
     }
-    if !congested.isEmpty || unused.isPending { next = min(next, now &+ 10_000_000) }
+    if relays.isHolding { next = min(next, now &+ RelaySet.patience) }
+    if unused.isPending { next = min(next, now &+ 10_000_000) }
     guard next != .max else { return nil }
     return next > now ? next - now : 0
   }
@@ -49,7 +50,7 @@ extension PoolEngine {
         enforceLimit(worker, limit, now: now)
       }
     }
-    if !congested.isEmpty { relayCongested() }
+    if relays.isHolding { relays.resume() }
     adoptStarted(now: now)
     let due = vacancies.filter { $0.at <= now }.map(\.slot)
     guard !due.isEmpty, !isClosing else { return }

@@ -17,7 +17,8 @@ extension PoolEngine {
       if case .callback = job.waiter { suspended += 1 } else { job.waiter = .none }
     }
     // `ended` stays: it holds what handles of this process wait for as well.
-    (vacancies, congested, news, resumable) = ([], [], [], [])
+    (vacancies, news, resumable) = ([], [], [])
+    relays.removeAll()
     problem = .forked
     failEverything(.forked)
     workers = Array(repeating: nil, count: workers.count)
@@ -47,7 +48,7 @@ extension PoolEngine {
       _ = descriptor.take()
     }
     for case let worker? in workers { worker.child?.abandonDescriptors() }
-    congested = []
+    relays.removeAll()
     killAll()
     breakDown(.descriptorsClosed)
     starter.end(abandoning: true)

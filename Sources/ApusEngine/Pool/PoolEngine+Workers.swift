@@ -102,8 +102,8 @@ extension PoolEngine {
   private func watch(_ worker: EngineWorker) throws(ProcessError) {
     if let death = worker.process.deathNotice { try quiet.add(death, tag: Tag.death | UInt64(worker.slot)) }
     guard let child = worker.child else { return }
-    try quiet.add(child.output.descriptor, tag: Tag.output | UInt64(worker.slot))
-    try quiet.add(child.errors.descriptor, tag: Tag.errors | UInt64(worker.slot))
+    try relays.add(child.output, tag: Tag.output | UInt64(worker.slot))
+    try relays.add(child.errors, tag: Tag.errors | UInt64(worker.slot))
   }
 
   /// 10 ms after the first failure in a row, then twice as long each time, up to a second.
@@ -135,13 +135,9 @@ extension PoolEngine {
   }
 
   func checkDeath(_ worker: EngineWorker) {
-    // Out of the poll set before it is closed: a fork of this process may hold a copy that would tell for ever.
-    let notice = worker.process.deathNotice
-    if let notice { quiet.remove(notice) }
-    guard let ending = worker.process.reap() else {
-      if let notice { try? quiet.add(notice, tag: Tag.death | UInt64(worker.slot)) }
-      return
-    }
+    let (process, slot) = (worker.process, UInt64(worker.slot))
+    let found = try? quiet.ending(of: process.deathNotice, tag: Tag.death | slot) { process.reap() }
+    guard let ending = found else { return }
     // It ended because our end was closed, and not by us: that is the cause to tell, not the signal.
     if let child = worker.child, !worker.isKilled, !child.hasConnection { return loseDescriptors() }
     let status = ending.status
@@ -157,13 +153,13 @@ extension PoolEngine {
       } catch { worker.corruption = error.detail }
     }
     if let child = worker.child {
-      close(child.output)
-      close(child.errors)
+      relays.finish(child.output, tag: Tag.output | slot)
+      relays.finish(child.errors, tag: Tag.errors | slot)
     }
     let loss = WorkerLoss(
-      process: worker.process.pid, status: status, standardError: worker.process.standardError,
+      process: process.pid, status: status, standardError: process.standardError,
       reason: worker.killedIn == worker.expected ? worker.killedFor : nil,
-      corruption: worker.corruption ?? ending.problem, place: worker.process.place,
+      corruption: worker.corruption ?? ending.problem, place: process.place,
       adviceOnEndless: ending.goesOn ? distant?.adviceOnEndless : nil, code: ending.code)
     note(
       Event(
@@ -173,12 +169,6 @@ extension PoolEngine {
     replace(worker, loss, now: now)
     scheduleAgain()
     announce()
-  }
-
-  private func close(_ relay: LineRelay) {
-    quiet.remove(relay.descriptor)
-    _ = relay.drain()
-    relay.finish()
   }
 
   /// Settles what the dead worker had been given: the task it was in fails or is tried again, those that it

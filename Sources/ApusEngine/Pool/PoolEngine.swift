@@ -75,8 +75,8 @@ package final class PoolEngine: @unchecked Sendable {
   @exclusivity(unchecked) var followers: [EngineJob] = []
   /// Threads that sleep until a worker does something.
   @exclusivity(unchecked) var sleepers = 0
-  /// Workers' output that is not read for now, because nobody reads ours.
-  var congested: [(relay: LineRelay, tag: UInt64)] = []
+  /// The workers' output, in `quiet`.
+  @exclusivity(unchecked) var relays: RelaySet
   @exclusivity(unchecked) var isEngineThreadAsleep = false
   let engineThreadEnded = NativeSemaphore()
   @exclusivity(unchecked) var engineThread: pthread_t?
@@ -111,6 +111,7 @@ package final class PoolEngine: @unchecked Sendable {
     eventSource = Event.Source(configuration.name)
     workers = Array(repeating: nil, count: configuration.workers)
     (quiet, busy) = (try Poller(), try Poller())
+    relays = RelaySet(quiet)
     (doorbell, poke) = (try Bell(), try Bell())
     unused = UnusedNotice(ringing: poke)
     starter = WorkerStarter(configuration.command, doorbell: doorbell, notice: poke)

@@ -9,7 +9,7 @@ extension RankRun {
     // The command `apus` (with a watchdog) has no other code.
     guard options.watchdog == nil, now >= nextLook else { return true }
     nextLook = now + 1_000_000_000
-    return watched.allSatisfy { poller.has($0.descriptor, tag: $0.tag) }
+    return relays.isIntact && watched.allSatisfy { poller.has($0.descriptor, tag: $0.tag) }
   }
 
   /// Whether the connection of a rank that has ended was closed by other code: that is what ended it.
@@ -29,8 +29,6 @@ extension RankRun {
       if let connection = rank.connection {
         all.append((connection.descriptor.number, Tag.connection | number))
       }
-      if rank.output.isPolled { all.append((rank.output.relay.descriptor, Tag.output | number)) }
-      if rank.errors.isPolled { all.append((rank.errors.relay.descriptor, Tag.errors | number)) }
     }
     return all
   }

@@ -10,8 +10,8 @@ extension RankRun {
     case Tag.meeting: welcome()
     case Tag.newcomer: admit(number)
     case Tag.connection: listen(to: ranks[Int(number)])
-    case Tag.output: relay(ranks[Int(number)].output, tag)
-    case Tag.errors: relay(ranks[Int(number)].errors, tag)
+    case Tag.output: forward(ranks[Int(number)].output)
+    case Tag.errors: forward(ranks[Int(number)].errors)
     case Tag.death: checkDeath(ranks[Int(number)])
     default: break
     }
@@ -100,43 +100,17 @@ extension RankRun {
 
   // MARK: Output
 
-  private func relay(_ stream: RankStream, _ tag: UInt64) {
-    guard stream.isOpen else { return }
-    if stream.isCongested {
-      unwatch(stream)
-      congested.append((stream, tag))
-    } else if !stream.relay.drain() {
-      unwatch(stream)
-    }
-    if stream.isBroken { close(stream) }
-    if canBeAnswered, tag & 0xffff_ffff == 0, stream.relay.mayBeAsking {
+  private func forward(_ stream: RankStream) {
+    relays.forward(stream.tag)
+    // Nobody reads what we pass on: the rank has to learn that, by SIGPIPE as in a shell's pipeline.
+    if stream.relay.isBroken { close(stream) }
+    if canBeAnswered, stream.tag & 0xffff_ffff == 0, stream.relay.mayBeAsking {
       questionAt = apus_now() + 100_000_000
     }
   }
 
-  private func unwatch(_ stream: RankStream) {
-    guard stream.isPolled else { return }
-    poller.remove(stream.relay.descriptor)
-    stream.isPolled = false
-  }
-
   func close(_ stream: RankStream) {
-    unwatch(stream)
-    stream.finish()
-  }
-
-  /// Takes up again what nobody read.
-  func resumeCongested() {
-    guard !congested.isEmpty else { return }
-    let waiting = congested
-    congested = []
-    for (stream, tag) in waiting where stream.isOpen {
-      if stream.isBroken {
-        close(stream)
-      } else if stream.isCongested || (try? watch(stream, tag: tag)) == nil {
-        congested.append((stream, tag))
-      }
-    }
+    relays.finish(stream.relay, tag: stream.tag, endsLine: stream.endsLines)
   }
 
   /// Passes on what was kept of ranks that have ended, in the order of ranks. False if some of it waits for
@@ -158,14 +132,11 @@ extension RankRun {
 
   func checkDeath(_ rank: RankProcess) {
     guard !rank.hasEnded else { return }
-    let pidfd = rank.child.pidfd
-    // Out of the poll set before it is closed: a fork of this process may hold a copy that would tell for ever.
-    if pidfd >= 0 { poller.remove(pidfd) }
-    // `ended` also kills what is left of its group, which may hold its connection open.
-    guard let status = rank.child.ended() else {
-      if pidfd >= 0 { try? poller.add(pidfd, tag: Tag.death | UInt64(rank.rank)) }
-      return
+    // This ends what it has left behind in its group, which may have its connection, too.
+    let found = try? poller.ending(of: rank.child.pidfd, tag: Tag.death | UInt64(rank.rank)) {
+      rank.child.ended()
     }
+    guard let status = found else { return }
     if wasCutOff(rank) {
       hasLostConnection = true
       return

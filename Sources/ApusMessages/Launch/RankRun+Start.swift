@@ -17,7 +17,7 @@ extension RankRun {
 
   private func start(_ range: Range<Int>, _ nothing: OwnedDescriptor) throws(ProcessError) {
     var pipes: [(output: Pipe, errors: Pipe)] = []
-    for _ in range { pipes.append((try Pipe(), try Pipe())) }
+    for _ in range { pipes.append((try OwnedDescriptor.pipe(), try OwnedDescriptor.pipe())) }
     let requests = zip(range, pipes).map { rank, pipes in
       request(rank, pipes.output, pipes.errors, nothing)
     }
@@ -51,19 +51,13 @@ extension RankRun {
       rank: number, child: child,
       output: try RankStream(
         rank: number, of: size, source: output.reading, target: .standardOutput, mode: options.output,
-        holdsLines: options.holdsLines),
+        holdsLines: options.holdsLines, tag: Tag.output | UInt64(number)),
       errors: try RankStream(
         rank: number, of: size, source: errors.reading, target: .standardError, mode: options.errors,
-        holdsLines: options.holdsLines))
+        holdsLines: options.holdsLines, tag: Tag.errors | UInt64(number)))
     if child.pidfd >= 0 { try poller.add(child.pidfd, tag: Tag.death | UInt64(number)) }
-    try watch(rank.output, tag: Tag.output | UInt64(number))
-    try watch(rank.errors, tag: Tag.errors | UInt64(number))
+    for stream in [rank.output, rank.errors] { try relays.add(stream.relay, tag: stream.tag) }
     ranks.append(rank)
-  }
-
-  func watch(_ stream: RankStream, tag: UInt64) throws(ProcessError) {
-    try poller.add(stream.relay.descriptor, tag: tag)
-    stream.isPolled = true
   }
 
   private func request(
@@ -94,9 +88,4 @@ extension RankRun {
 }
 
 /// A pipe from a rank.
-struct Pipe {
-  let reading: OwnedDescriptor
-  let writing: OwnedDescriptor
-
-  init() throws(ProcessError) { (reading, writing) = try OwnedDescriptor.pipe() }
-}
+private typealias Pipe = (reading: OwnedDescriptor, writing: OwnedDescriptor)

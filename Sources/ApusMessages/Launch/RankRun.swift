@@ -41,9 +41,9 @@ final class RankRun {
   /// Those who have connected and not said yet who they are, the oldest first.
   var newcomers: [(number: UInt64, connection: RankConnection)] = []
   var lastNewcomer: UInt64 = 0
-  /// Streams that are not read because nobody reads ours.
-  var congested: [(stream: RankStream, tag: UInt64)] = []
-  /// When an open line of rank 0 is passed on, since it may be a question. Nil if there is none.
+  /// What the ranks print, in `poller`.
+  var relays: RelaySet
+  /// When what rank 0 has begun to print counts as a question: if whoever gives its input can answer.
   var questionAt: UInt64?
   let canBeAnswered: Bool
   /// When ranks that are left after a SIGQUIT get another.
@@ -62,6 +62,7 @@ final class RankRun {
     (self.supervisor, self.report) = (supervisor, report)
     outcome = RankOutcome(statuses: Array(repeating: .unknown, count: supervisor.commands.count))
     poller = try Poller()
+    relays = RelaySet(poller)
     meeting = try RankMeeting(size: supervisor.commands.count, memory: supervisor.memory)
     canBeAnswered = supervisor.options.forwardsInput && Self.isDialogue(0)
     input = supervisor.options.forwardsInput && isatty(0) == 1 ? try TerminalInput() : nil
@@ -107,7 +108,7 @@ final class RankRun {
       }
       heedRequests()
       meetDeadlines(now: apus_now())
-      resumeCongested()
+      relays.resume()
     }
     input?.end()
     passOnTheRest()
@@ -156,7 +157,7 @@ final class RankRun {
       if !rank.hasEnded, rank.child.pidfd < 0 { consider(now + 20_000_000) }
     }
     if options.watchdog == nil { consider(nextLook) }
-    if !congested.isEmpty || !printKept() { consider(now + 5_000_000) }
+    if relays.isHolding || !printKept() { consider(now + RelaySet.patience) }
     return next.map { $0 > now ? $0 - now : 0 }
   }
 }

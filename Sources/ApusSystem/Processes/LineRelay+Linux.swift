@@ -14,6 +14,7 @@ package final class LineRelay: Sendable {
 
   private let source: OwnedDescriptor
   private let target: LineTarget?
+  private let pace: LineTarget?
   private let writer = LineTarget.newWriter()
   private let holdsLines: Bool
   private let observer: (@Sendable (UnsafeRawBufferPointer) -> Void)?
@@ -42,16 +43,19 @@ package final class LineRelay: Sendable {
   ///
   /// - Parameters:
   ///   - target: Where the lines go; `nil` to keep only the tail.
+  ///   - pace: Where they go in another way (the observer's); it is not written to from here.
   ///   - holdsLines: Whether lines are forwarded as a whole; else what the child prints goes on at once.
   ///   - observer: Gets the same pieces as the target, each one or more whole lines, on the draining thread.
   package init(
     source: OwnedDescriptor,
     target: LineTarget?,
+    pace: LineTarget? = nil,
     holdsLines: Bool = true,
     observer: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil
   ) throws(ProcessError) {
     self.source = source
     self.target = target
+    self.pace = pace ?? target
     self.holdsLines = holdsLines
     self.observer = observer
     try source.setNonBlocking()
@@ -61,7 +65,10 @@ package final class LineRelay: Sendable {
   package var descriptor: Int32 { source.number }
 
   /// Whether the target has more than it can write: reading on would only fill our memory.
-  package var isCongested: Bool { target?.isCongested ?? false }
+  package var isCongested: Bool { pace?.isCongested ?? false }
+
+  /// Whether nobody will ever read what is forwarded.
+  package var isBroken: Bool { pace?.isBroken ?? false }
 
   /// The last 8 KiB that the child printed, forwarded or not.
   package var tail: String { end.withLock { $0 }.text }

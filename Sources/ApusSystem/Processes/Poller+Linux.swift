@@ -23,6 +23,20 @@ package final class Poller: Sendable {
 
   package func remove(_ number: Int32) { apus_poll_remove(descriptor.number, number) }
 
+  /// Asks how a child ended: `look` says nil while it lives. Its end is told by `notice`, which was added under that
+  /// tag (nil or -1: by none), and which `look` may close.
+  ///
+  /// So it is out of the set by then: a fork of this process may hold a copy that would tell for ever.
+  package func ending<Ending>(
+    of notice: Int32?, tag: UInt64, _ look: () -> Ending?
+  ) throws(ProcessError) -> Ending? {
+    let notice = notice ?? -1
+    if notice >= 0 { remove(notice) }
+    let ending = look()
+    if ending == nil, notice >= 0 { try add(notice, tag: tag) }
+    return ending
+  }
+
   /// Calls `body` with the tags of what is ready, after at most `timeout` nanoseconds (nil: for ever). False if there is
   /// nothing to wait on: another part of the program has closed the descriptor.
   package func wait(_ timeout: UInt64?, _ body: (UInt64) -> Void) -> Bool {
