@@ -4,6 +4,6 @@
 @_exported public import enum ApusSystem.ExitStatus
 @_exported public import enum ApusSystem.Processors
 @_exported public import protocol ApusWire.RawCodable
-@_exported public import protocol ApusWire.RawScalar
+@_exported public import protocol ApusWire._RawScalar
 @_exported public import struct ApusWire.RemoteFunction
 @_exported public import struct ApusWire.WireError

@@ -2,7 +2,7 @@ import ApusEngine
 import ApusWire
 
 /// Finds the first input for which a predicate holds, and stops the rest.
-struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue> {
+struct FirstMatch<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue> {
   let pool: ProcessPool
   let function: RemoteFunction<Input, Answer>
   let inputs: Inputs

@@ -1,17 +1,23 @@
 import ApusWire
 
-/// What a predicate answers: a `Bool`.
+/// What a predicate answers: `Bool`, and no other type. Not part of the interface.
 ///
 /// The predicates of `first(in:where:)` are generic over it because a function's place in the program can only be
 /// taken where its result is generic; with `Bool` written out, the compiler would put a closure of its own around.
-public protocol TruthValue: Codable, Sendable {
-  /// The answer itself.
-  var isTrue: Bool { get }
+@_documentation(visibility: internal)
+public protocol _TruthValue: Codable, Sendable {
+  // Not a property, which every `Bool` would have.
+  static func _isTrue(_ answer: Self) -> Bool
 }
 
-extension Bool: TruthValue {
-  /// The value itself.
-  public var isTrue: Bool { self }
+extension Bool: _TruthValue {
+  /// Not part of the interface.
+  @_documentation(visibility: internal)
+  public static func _isTrue(_ answer: Bool) -> Bool { answer }
+}
+
+extension _TruthValue {
+  var isTrue: Bool { Self._isTrue(self) }
 }
 
 extension ProcessPool {
@@ -20,7 +26,7 @@ extension ProcessPool {
   /// Once it is known, no more inputs are drawn, tasks that wait are dropped and those that run are cancelled.
   ///
   /// - Throws: `TaskError` for a task before it that failed; `CancellationError` if the caller's task was cancelled.
-  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
     where function: RemoteFunction<Input, Answer>
   ) async throws -> Input? {
@@ -31,7 +37,7 @@ extension ProcessPool {
 
   /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
   @inlinable
-  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Answer,
     fileID: StaticString = #fileID, line: UInt = #line
@@ -42,7 +48,7 @@ extension ProcessPool {
 
   /// The first input, in their order, for which a body returns true in a worker; nil if there is none.
   @inlinable
-  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Answer,
     fileID: StaticString = #fileID, line: UInt = #line
@@ -57,7 +63,7 @@ extension ProcessPool {
   /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func first<
-    Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Answer,
@@ -74,7 +80,7 @@ extension ProcessPool {
   /// `RemoteFunction(with:_:)` and keep it, to send a value once for many calls.
   @inlinable
   public func first<
-    Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Answer,
@@ -89,7 +95,7 @@ extension ProcessPool {
 extension ProcessPool {
   /// The first input, in their order, for which a function of the workers returns true; blocks until it is known.
   @available(*, noasync, message: "await the asynchronous form")
-  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
     where function: RemoteFunction<Input, Answer>
   ) throws -> Input? {
@@ -100,7 +106,7 @@ extension ProcessPool {
   /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
-  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) throws -> Answer,
     fileID: StaticString = #fileID, line: UInt = #line
@@ -112,7 +118,7 @@ extension ProcessPool {
   /// The first input, in their order, for which a body returns true in a worker; blocks until it is known.
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
-  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue>(
     in inputs: Inputs, timeLimit: Duration? = nil, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Answer,
     fileID: StaticString = #fileID, line: UInt = #line
@@ -128,7 +134,7 @@ extension ProcessPool {
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
   public func first<
-    Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) throws -> Answer,
@@ -146,7 +152,7 @@ extension ProcessPool {
   @available(*, noasync, message: "await the asynchronous form")
   @inlinable
   public func first<
-    Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Answer,

@@ -155,7 +155,7 @@ extension ProcessPool {
     message: "with `with:` a body takes two values, the context first: { context, input in … }"
   )
   public func first<
-    Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeLimit: Duration? = nil, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Answer
@@ -163,7 +163,7 @@ extension ProcessPool {
 
   /// A time limit by another name.
   @available(*, unavailable, message: "the limit is called timeLimit")
-  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue>(
+  public func first<Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue>(
     in inputs: Inputs, timeout: Duration?, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Answer
   ) async throws -> Input? { fatalError() }
@@ -171,7 +171,7 @@ extension ProcessPool {
   /// A time limit by another name, beside a context.
   @available(*, unavailable, message: "the limit is called timeLimit")
   public func first<
-    Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: TruthValue, Context: Codable & Sendable
+    Inputs: Sequence<Input>, Input: Codable & Sendable, Answer: _TruthValue, Context: Codable & Sendable
   >(
     in inputs: Inputs, with context: Context, timeout: Duration?, retries: Int? = nil,
     where body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Answer

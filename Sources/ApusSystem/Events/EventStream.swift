@@ -55,7 +55,7 @@ public final class EventStream: Sendable {
   }
 
   /// Ends all asynchronous views and removes all observers. Later subscriptions receive nothing.
-  public func finish() {
+  package func finish() {
     let observers = state.withLock { state in
       defer { state.observers = [] }
       state.isFinished = true

@@ -5,6 +5,7 @@ public import Synchronization
 ///
 /// Public only because that loop is compiled, specialised, into the program that names the function. Not
 /// part of the interface.
+@_documentation(visibility: internal)
 public struct _RawRun {
   @usableFromInline let inputs: UnsafeRawPointer
   @usableFromInline let outputs: UnsafeMutableRawPointer

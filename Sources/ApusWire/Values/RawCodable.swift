@@ -18,36 +18,38 @@ public protocol RawCodable: Codable, BitwiseCopyable, Sendable {}
 
 /// A `RawCodable` number of which SIMD vectors are made: such vectors are `RawCodable` too.
 ///
-/// It exists since the compiler must be told that the storage of `SIMD2<Scalar>` is as trivial as `Scalar`.
-public protocol RawScalar: RawCodable, SIMDScalar, Hashable
+/// It exists since the compiler must be told that the storage of `SIMD2<Scalar>` is as trivial as `Scalar`. Not part of
+/// the interface.
+@_documentation(visibility: internal)
+public protocol _RawScalar: RawCodable, SIMDScalar, Hashable
 where
   SIMD2Storage: BitwiseCopyable, SIMD4Storage: BitwiseCopyable, SIMD8Storage: BitwiseCopyable,
   SIMD16Storage: BitwiseCopyable, SIMD32Storage: BitwiseCopyable, SIMD64Storage: BitwiseCopyable
 {}
 
-extension Int: RawScalar {}
-extension Int8: RawScalar {}
-extension Int16: RawScalar {}
-extension Int32: RawScalar {}
-extension Int64: RawScalar {}
+extension Int: _RawScalar {}
+extension Int8: _RawScalar {}
+extension Int16: _RawScalar {}
+extension Int32: _RawScalar {}
+extension Int64: _RawScalar {}
 extension Int128: RawCodable {}
-extension UInt: RawScalar {}
-extension UInt8: RawScalar {}
-extension UInt16: RawScalar {}
-extension UInt32: RawScalar {}
-extension UInt64: RawScalar {}
+extension UInt: _RawScalar {}
+extension UInt8: _RawScalar {}
+extension UInt16: _RawScalar {}
+extension UInt32: _RawScalar {}
+extension UInt64: _RawScalar {}
 extension UInt128: RawCodable {}
 
 #if !(os(macOS) && arch(x86_64))
-  extension Float16: RawScalar {}
+  extension Float16: _RawScalar {}
 #endif
-extension Float: RawScalar {}
-extension Double: RawScalar {}
+extension Float: _RawScalar {}
+extension Double: _RawScalar {}
 
-extension SIMD2: RawCodable where Scalar: RawScalar {}
-extension SIMD3: RawCodable where Scalar: RawScalar {}
-extension SIMD4: RawCodable where Scalar: RawScalar {}
-extension SIMD8: RawCodable where Scalar: RawScalar {}
-extension SIMD16: RawCodable where Scalar: RawScalar {}
-extension SIMD32: RawCodable where Scalar: RawScalar {}
-extension SIMD64: RawCodable where Scalar: RawScalar {}
+extension SIMD2: RawCodable where Scalar: _RawScalar {}
+extension SIMD3: RawCodable where Scalar: _RawScalar {}
+extension SIMD4: RawCodable where Scalar: _RawScalar {}
+extension SIMD8: RawCodable where Scalar: _RawScalar {}
+extension SIMD16: RawCodable where Scalar: _RawScalar {}
+extension SIMD32: RawCodable where Scalar: _RawScalar {}
+extension SIMD64: RawCodable where Scalar: _RawScalar {}
