@@ -21,6 +21,8 @@ func comeFromMultiprocessing() async throws {
     }
     print()
 
+    try await pool.forEach(["a", "b", "c"]) { name in print("hello from \(name)") }
+
     let tasks = [Power(base: 2, exponent: 10), Power(base: 3, exponent: 3)]
     let powers = try await pool.map(tasks, power)  // starmap
     expect(powers, [1024, 27])

@@ -5,6 +5,7 @@ import Testing
 /// What the compiler says of the usual slips, each a line of a program.
 private let slips: [(code: String, words: String)] = [
   ("_ = try await pool.map([1, 2], with: 3) { n in n }", "the context first"),
+  ("try await pool.forEach([1, 2], with: 3) { n in print(n) }", "the context first"),
   ("let x = try await pool.run(1, with: 3) { $0 + 1 }; print(x)", "the context first"),
   ("_ = await pool.outcomes(of: [1.5], with: \"a\") { n in let m = n; return m }", "the context first"),
   ("for try await x in pool.results(of: 0..<9, with: 1) { n in n } { print(x) }", "the context first"),
@@ -14,6 +15,7 @@ private let slips: [(code: String, words: String)] = [
   ("_ = try await withRanks(2, with: 3) { world in world.rank }", "the context first"),
   ("print(RankFunction<Int>(with: 3) { world in world.rank })", "the context first"),
   ("_ = try await pool.map([1, 2], timeout: .seconds(1)) { $0 + 1 }", "called timeLimit"),
+  ("try await pool.forEach([1, 2], timeout: .seconds(1)) { print($0) }", "called timeLimit"),
   ("_ = try await pool.map([1], with: 2, timeout: .seconds(1), retries: 1) { $0 + $1 }", "called timeLimit"),
   (
     "let x = try await pool.run(1, timeout: .seconds(1)) { n in let m = n; return m }; print(x)",
@@ -34,6 +36,12 @@ private let rightCalls = """
   _ = try await pool.map([1.5], abs)
   _ = try await pool.run(1, with: "a") { "\\($0)\\($1)" }
   _ = try await pool.map([1]) { (n: Int) async in try? await Task.sleep(for: .seconds(n)); return n }
+  try await pool.forEach([1, 2]) { print($0) }
+  try await pool.forEach([1, 2], with: 3) { factor, n in print(factor * n) }
+  try await pool.forEach([1, 2], timeLimit: .seconds(1)) { n in let m = n + 1; print(m) }
+  try await pool.run("a") { print($0) }
+  try await pool.submit("a", with: 1) { print($0, $1) }.value
+  let length = try await pool.run("a") { $0.count }; print(length + 1)
   _ = try await withRanks(2, with: 3) { number, world in number + world.rank }
   _ = try await withRanks(2) { world in world.rank }
   """

@@ -41,6 +41,38 @@ extension ProcessPool {
     *, unavailable,
     message: "with `with:` a body takes two values, the context first: { context, input in … }"
   )
+  public func forEach<
+    Inputs: Sequence<Input>, Input: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
+    _ inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeLimit: Duration? = nil,
+    retries: Int? = nil,
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Void
+  ) async throws { fatalError() }
+
+  /// A time limit by another name.
+  @available(*, unavailable, message: "the limit is called timeLimit")
+  public func forEach<Inputs: Sequence<Input>, Input: Codable & Sendable>(
+    _ inputs: Inputs, chunking: Chunking = .automatic, timeout: Duration?, retries: Int? = nil,
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Void
+  ) async throws { fatalError() }
+
+  /// A time limit by another name, beside a context.
+  @available(*, unavailable, message: "the limit is called timeLimit")
+  public func forEach<
+    Inputs: Sequence<Input>, Input: Codable & Sendable,
+    Context: Codable & Sendable
+  >(
+    _ inputs: Inputs, with context: Context, chunking: Chunking = .automatic, timeout: Duration?,
+    retries: Int? = nil,
+    _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Void
+  ) async throws { fatalError() }
+
+  /// A body that takes one value beside a context.
+  @available(
+    *, unavailable,
+    message: "with `with:` a body takes two values, the context first: { context, input in … }"
+  )
   public func outcomes<
     Inputs: Sequence<Input>, Input: Codable & Sendable, Output: Codable & Sendable,
     Context: Codable & Sendable

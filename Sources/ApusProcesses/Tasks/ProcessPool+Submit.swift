@@ -8,7 +8,9 @@ extension ProcessPool {
     _ input: Input, timeLimit: Duration? = nil, retries: Int? = nil,
     _ function: RemoteFunction<Input, Output>
   ) -> TaskHandle<Output> {
-    TaskHandle(SingleCall(pool: self, function: function, timeLimit: timeLimit, retries: retries), input)
+    TaskHandle(SingleCall(pool: self, function: function, timeLimit: timeLimit, retries: retries), input) {
+      $0
+    }
   }
 
   /// Gives a body to the pool to call once, and returns at once.

@@ -3,7 +3,7 @@ import ApusSystem
 import Synchronization
 
 /// A task that was given to a pool with `submit`.
-public final class TaskHandle<Output: Codable & Sendable>: Sendable {
+public final class TaskHandle<Output: Sendable>: Sendable {
   /// How far a task is.
   public enum State: Sendable, Hashable {
     /// It waits for a worker.
@@ -26,23 +26,28 @@ public final class TaskHandle<Output: Codable & Sendable>: Sendable {
   private let completion = Completion()
   private let wasCancelled = Locked(false)
 
-  init<Input>(_ call: SingleCall<Input, Output>, _ input: Input) {
+  /// - Parameter result: What the value that travels is to the caller.
+  init<Input, Value>(
+    _ call: SingleCall<Input, Value>, _ input: Input, _ result: @escaping @Sendable (Value) -> Output
+  ) {
     let completion = completion
     do {
       guard let engine = call.pool.engine else {
         let inline = try call.inline()
         let outcome = Locked<Result<Output, any Error>?>(nil)
         let task = Task.detached {
-          let result: Result<Output, any Error>
-          do { result = .success(try await inline.value(input, task: 0)) } catch { result = .failure(error) }
-          outcome.withLock { $0 = result }
+          let value: Result<Output, any Error>
+          do { value = .success(result(try await inline.value(input, task: 0))) } catch {
+            value = .failure(error)
+          }
+          outcome.withLock { $0 = value }
           completion.finish()
         }
         source = .inline(task, outcome)
         return
       }
       let begun = try call.begin(engine, input)
-      source = .begun(engine, begun.job) { try begun.value() }
+      source = .begun(engine, begun.job) { result(try begun.value()) }
       // The pool lives until the task is over, also if nobody keeps either.
       let isRunning = engine.whenOver(begun.job) { [pool = call.pool] in
         begun.end()

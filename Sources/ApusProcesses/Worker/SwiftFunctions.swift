@@ -40,34 +40,88 @@ package enum SwiftFunctions {
     func runner<C: Codable, I: Codable, O: Codable>(_: C.Type, _: I.Type, _: O.Type) throws
       -> any ElementRunner
     {
-      let strides = FunctionSource.strides(shape, I.self, O.self)
       switch shape {
       case .plain:
         let function = cast(PlainBody<I, O>.self).make()
-        return SwiftRunner(
-          call: function, code: FunctionCode(of: function), strides: strides, rawLoop: rawLoop)
+        return plainRunner(function, FunctionCode(of: function))
       case .async:
-        AsyncBridge.isNeeded.store(true, ordering: .relaxed)
         let function = cast(AsyncBody<I, O>.self).make()
-        return SwiftRunner<I, O>(
-          call: { input in try AsyncBridge.run { try await function(input) } },
-          code: FunctionCode(of: function), strides: strides, rawLoop: nil)
+        return asyncRunner(function, FunctionCode(of: function))
       case .context:
         let function = cast(ContextBody<C, I, O>.self).make()
-        let context = LazyContext<C>(context)
-        return SwiftRunner<I, O>(
-          call: { input in try function(context.value(), input) }, code: FunctionCode(of: function),
-          strides: strides, rawLoop: nil)
+        return contextRunner(function, FunctionCode(of: function))
       case .asyncContext:
-        AsyncBridge.isNeeded.store(true, ordering: .relaxed)
         let function = cast(AsyncContextBody<C, I, O>.self).make()
-        let context = LazyContext<C>(context)
-        return SwiftRunner<I, O>(
-          call: { input in
-            let context = try context.value()
-            return try AsyncBridge.run { try await function(context, input) }
-          }, code: FunctionCode(of: function), strides: strides, rawLoop: nil)
+        return asyncContextRunner(function, FunctionCode(of: function))
+      case .void:
+        let body = VoidFunction(call: cast(VoidBody<I>.self).make())
+        return plainRunner(
+          { (input: I) throws -> Nothing in
+            try body.call(input)
+            return Nothing()
+          }, FunctionCode(in: body))
+      case .asyncVoid:
+        let body = AsyncVoidFunction(call: cast(AsyncVoidBody<I>.self).make())
+        return asyncRunner(
+          { (input: I) async throws -> Nothing in
+            try await body.call(input)
+            return Nothing()
+          }, FunctionCode(in: body))
+      case .contextVoid:
+        let body = ContextVoidFunction(call: cast(ContextVoidBody<C, I>.self).make())
+        return contextRunner(
+          { (context: C, input: I) throws -> Nothing in
+            try body.call(context, input)
+            return Nothing()
+          }, FunctionCode(in: body))
+      case .asyncContextVoid:
+        let body = AsyncContextVoidFunction(call: cast(AsyncContextVoidBody<C, I>.self).make())
+        return asyncContextRunner(
+          { (context: C, input: I) async throws -> Nothing in
+            try await body.call(context, input)
+            return Nothing()
+          }, FunctionCode(in: body))
       }
+    }
+
+    private func plainRunner<I: Codable, O: Codable>(
+      _ function: @escaping (I) throws -> O, _ code: FunctionCode
+    ) -> any ElementRunner {
+      SwiftRunner(call: function, code: code, strides: strides(I.self, O.self), rawLoop: rawLoop)
+    }
+
+    private func asyncRunner<I: Codable, O: Codable>(
+      _ function: @escaping (I) async throws -> O, _ code: FunctionCode
+    ) -> any ElementRunner {
+      AsyncBridge.isNeeded.store(true, ordering: .relaxed)
+      return SwiftRunner<I, O>(
+        call: { input in try AsyncBridge.run { try await function(input) } }, code: code,
+        strides: strides(I.self, O.self), rawLoop: nil)
+    }
+
+    private func contextRunner<C: Codable, I: Codable, O: Codable>(
+      _ function: @escaping (C, I) throws -> O, _ code: FunctionCode
+    ) -> any ElementRunner {
+      let context = LazyContext<C>(context)
+      return SwiftRunner<I, O>(
+        call: { input in try function(context.value(), input) }, code: code,
+        strides: strides(I.self, O.self), rawLoop: nil)
+    }
+
+    private func asyncContextRunner<C: Codable, I: Codable, O: Codable>(
+      _ function: @escaping (C, I) async throws -> O, _ code: FunctionCode
+    ) -> any ElementRunner {
+      AsyncBridge.isNeeded.store(true, ordering: .relaxed)
+      let context = LazyContext<C>(context)
+      return SwiftRunner<I, O>(
+        call: { input in
+          let context = try context.value()
+          return try AsyncBridge.run { try await function(context, input) }
+        }, code: code, strides: strides(I.self, O.self), rawLoop: nil)
+    }
+
+    private func strides<I: Codable, O: Codable>(_: I.Type, _: O.Type) -> (input: Int, output: Int)? {
+      FunctionSource.strides(shape, I.self, O.self)
     }
 
     /// The closure that the compiler wrote at the call, without context, as the parent checked.
@@ -116,3 +170,10 @@ private final class LazyContext<Context: Codable> {
     }
   }
 }
+
+// Functions that return nothing, as they are: elsewhere the compiler adapts them to generic callers.
+
+private struct VoidFunction<Input> { let call: (Input) throws -> Void }
+private struct AsyncVoidFunction<Input> { let call: (Input) async throws -> Void }
+private struct ContextVoidFunction<Context, Input> { let call: (Context, Input) throws -> Void }
+private struct AsyncContextVoidFunction<Context, Input> { let call: (Context, Input) async throws -> Void }

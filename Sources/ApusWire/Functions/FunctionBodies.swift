@@ -38,6 +38,38 @@ package struct AsyncContextBody<Context, Input, Output>: Sendable {
   }
 }
 
+@usableFromInline
+package struct VoidBody<Input>: Sendable {
+  @usableFromInline package let make: @Sendable () -> @Sendable (Input) throws -> Void
+  @usableFromInline init(_ make: @escaping @Sendable () -> @Sendable (Input) throws -> Void) {
+    self.make = make
+  }
+}
+
+@usableFromInline
+package struct AsyncVoidBody<Input>: Sendable {
+  @usableFromInline package let make: @Sendable () -> @Sendable (Input) async throws -> Void
+  @usableFromInline init(_ make: @escaping @Sendable () -> @Sendable (Input) async throws -> Void) {
+    self.make = make
+  }
+}
+
+@usableFromInline
+package struct ContextVoidBody<Context, Input>: Sendable {
+  @usableFromInline package let make: @Sendable () -> @Sendable (Context, Input) throws -> Void
+  @usableFromInline init(_ make: @escaping @Sendable () -> @Sendable (Context, Input) throws -> Void) {
+    self.make = make
+  }
+}
+
+@usableFromInline
+package struct AsyncContextVoidBody<Context, Input>: Sendable {
+  @usableFromInline package let make: @Sendable () -> @Sendable (Context, Input) async throws -> Void
+  @usableFromInline init(_ make: @escaping @Sendable () -> @Sendable (Context, Input) async throws -> Void) {
+    self.make = make
+  }
+}
+
 /// The innermost loop over a plain body, where the compiler could specialise it for the types of the call.
 @usableFromInline
 package struct RawLoop: Sendable {
@@ -57,4 +89,14 @@ package struct ClosureWords: Hashable, Sendable {
 /// Which of the shapes above a function has.
 package enum BodyShape: UInt8, Sendable {
   case plain, async, context, asyncContext
+  /// The same without a result.
+  case void, asyncVoid, contextVoid, asyncContextVoid
+
+  /// Whether a call may suspend: such calls are made one by one.
+  var isAsync: Bool {
+    switch self {
+    case .plain, .context, .void, .contextVoid: false
+    case .async, .asyncContext, .asyncVoid, .asyncContextVoid: true
+    }
+  }
 }

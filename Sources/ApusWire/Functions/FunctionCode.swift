@@ -16,8 +16,11 @@ package struct FunctionCode: Sendable, Equatable {
   private struct Holder<Function> { let function: Function }
 
   /// - Parameter function: A value of function type.
-  package init<Function>(of function: Function) {
-    var words = unsafeBitCast(Holder(function: function), to: ClosureWords.self)
+  package init<Function>(of function: Function) { self.init(in: Holder(function: function)) }
+
+  /// - Parameter holder: A struct of one field, a value of function type.
+  package init<Holder>(in holder: Holder) {
+    var words = unsafeBitCast(holder, to: ClosureWords.self)
     for index in places.indices {
       places[index] = Self.offset(words.code)
       // An adapter's context is an object: two words of header, then the function that was captured. Other contexts hold

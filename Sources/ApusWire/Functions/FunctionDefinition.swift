@@ -145,7 +145,7 @@ package final class FunctionSource: Sendable {
   package static func strides<Input: Codable, Output: Codable>(
     _ shape: BodyShape, _ input: Input.Type, _ output: Output.Type
   ) -> (input: Int, output: Int)? {
-    guard shape == .plain || shape == .context, isAlignedRaw(input), isAlignedRaw(output) else { return nil }
+    guard !shape.isAsync, isAlignedRaw(input), isAlignedRaw(output) else { return nil }
     return (MemoryLayout<Input>.stride, MemoryLayout<Output>.stride)
   }
 

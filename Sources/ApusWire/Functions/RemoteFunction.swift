@@ -19,9 +19,11 @@
 /// SIGCHLD and SIGPIPE never), whatever the program has set since: all workers are alike, whenever they start. What an asynchronous body starts after
 /// an `await` may find signals blocked, as anywhere in Swift on Linux: Dispatch blocks them on its threads.
 ///
+/// A function that returns nothing is a `RemoteFunction<Input, Void>`; every other result is `Codable`.
+///
 /// A body that can't be named (it captures values, or its types are private *and* generic) makes each call
 /// that uses it throw an error which says so.
-public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {
+public struct RemoteFunction<Input: Codable & Sendable, Output: Sendable>: Sendable {
   /// The body as this process calls it: for pools without workers.
   package enum Local: Sendable {
     case plain(@Sendable () -> @Sendable (Input) throws -> Output)
@@ -30,7 +32,9 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Codable & Sendab
 
   package let source: FunctionSource
   package let local: Local
+}
 
+extension RemoteFunction where Output: Codable {
   /// How its arguments and results travel.
   package var coders: FunctionCoders<Input, Output> {
     // Every initialiser makes the source for these very types.
