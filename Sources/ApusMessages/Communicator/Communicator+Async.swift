@@ -22,7 +22,7 @@ extension Communicator {
     _ type: T.Type = T.self, from source: some RankSelection = .any, tag: some TagSelection = .any
   ) async throws -> (value: T, status: MessageStatus) {
     let result = TypedReceive<T>(self)
-    try await run(result.operation(selector(source._rank, tag._tag)))
+    try await run(result.operation(selector(source.rankOrAll, tag.tagOrAll)))
     return (try result.value(), status(result.envelope!, result.type))
   }
 
@@ -36,7 +36,7 @@ extension Communicator {
     nonisolated(unsafe) let buffer = buffer
     nonisolated(unsafe) var status: MessageStatus?
     try await run(
-      Operation(.receive(selector(source._rank, tag._tag))) { message, source in
+      Operation(.receive(selector(source.rankOrAll, tag.tagOrAll))) { message, source in
         status = try self.take(message, into: buffer, source)
       })
     return status!

@@ -17,7 +17,7 @@ extension Communicator {
     _ type: T.Type = T.self, from source: Source = .any, tag: Tag = .any
   ) throws -> T {
     // The most usual kinds are compiled apart: what is generic finds out at run time what it is about.
-    let (selector, type) = (try selector(source._rank, tag._tag), WireType(T.self))
+    let (selector, type) = (try selector(source.rankOrAll, tag.tagOrAll), WireType(T.self))
     if hasShortNumbers,
       let number = try transport.number(selector, type: MessageType.code(of: T.self, type.mark))
     {
@@ -31,7 +31,7 @@ extension Communicator {
   public func receiveWithStatus<T: Codable>(
     _ type: T.Type = T.self, from source: some RankSelection = .any, tag: some TagSelection = .any
   ) throws -> (value: T, status: MessageStatus) {
-    let message = try transport.message(selector(source._rank, tag._tag))
+    let message = try transport.message(selector(source.rankOrAll, tag.tagOrAll))
     let type = WireType(T.self)
     return (try value(of: message, type, transport), status(message.envelope, type))
   }
@@ -44,7 +44,7 @@ extension Communicator {
     into buffer: UnsafeMutableBufferPointer<T>, from source: some RankSelection = .any,
     tag: some TagSelection = .any
   ) throws -> MessageStatus {
-    let message = try transport.message(selector(source._rank, tag._tag))
+    let message = try transport.message(selector(source.rankOrAll, tag.tagOrAll))
     return try take(message, into: buffer, transport)
   }
 
@@ -67,7 +67,7 @@ extension Communicator {
   public func probe(from source: some RankSelection = .any, tag: some TagSelection = .any) throws
     -> MessageStatus
   {
-    status(try transport.probe(selector(source._rank, tag._tag), waits: true)!, nil)
+    status(try transport.probe(selector(source.rankOrAll, tag.tagOrAll), waits: true)!, nil)
   }
 
   /// The same without waiting: nil if there is none yet. Throws `rankFailed`, and on one machine `rankEnded`, if none
@@ -75,7 +75,7 @@ extension Communicator {
   public func probeIfAny(
     from source: some RankSelection = .any, tag: some TagSelection = .any
   ) throws -> MessageStatus? {
-    try transport.probe(selector(source._rank, tag._tag), waits: false).map { status($0, nil) }
+    try transport.probe(selector(source.rankOrAll, tag.tagOrAll), waits: false).map { status($0, nil) }
   }
 
   // MARK: Values

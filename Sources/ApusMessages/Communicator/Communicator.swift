@@ -78,17 +78,27 @@ public final class Communicator: Sendable {
     return inWorld(rank)
   }
 
+  /// - Parameters:
+  ///   - source: A rank of this communicator, or `Selector.all`.
+  ///   - tag: A tag, or `Selector.all`.
   @inline(__always)
   package func selector(_ source: Int, _ tag: Int) throws -> Selector {
-    guard source >= -1, source < size, tag >= -1, tag <= Self.largestTag else { throw invalid(source, tag) }
+    guard source >= 0 || source == Selector.all, source < size, tag >= 0 || tag == Selector.all,
+      tag <= Self.largestTag
+    else { throw invalid(source, tag, mayBeAny: true) }
     return Selector(
-      context: context, source: source < 0 ? Selector.any : Int32(inWorld(source)), tag: Int32(tag))
+      context: context, source: source < 0 ? Selector.any : Int32(inWorld(source)),
+      tag: tag < 0 ? Selector.any : Int32(tag))
   }
 
-  private func invalid(_ rank: Int, _ tag: Int) -> MessageError {
-    rank < -1 || rank >= size || (0...Self.largestTag).contains(tag)
-      ? MessageError(
-        .invalidArgument, "there is no rank \(rank): this communicator has the ranks 0 to \(size - 1)")
-      : MessageError(.invalidArgument, "the tag \(tag) is not in 0...\(Self.largestTag)")
+  private func invalid(_ rank: Int, _ tag: Int, mayBeAny: Bool = false) -> MessageError {
+    let isTag = rank == Selector.all || (0..<size).contains(rank)
+    let cure =
+      !mayBeAny || (isTag ? tag : rank) >= 0
+      ? "" : isTag ? "; `tag: .any` takes every tag" : "; `from: .any` takes from every rank"
+    return isTag
+      ? MessageError(.invalidArgument, "the tag \(tag) is not in 0...\(Self.largestTag)\(cure)")
+      : MessageError(
+        .invalidArgument, "there is no rank \(rank): this communicator has the ranks 0 to \(size - 1)\(cure)")
   }
 }

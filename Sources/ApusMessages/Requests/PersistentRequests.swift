@@ -72,9 +72,9 @@ public final class PersistentReceive<Element: RawCodable> {
     self.selector = selector
     let bytes = try PersistentBytes(of: Element.self, count)
     message = try PersistentMessage(communicator, byteCount: bytes.count) { ranks, memory, transport in
-      try transport.checkTag(Int32(tag))
+      try transport.checkTag(selector.tag)
       return try transport.calling { () throws(MPIFailure) in
-        try ranks.persistentReceive(into: memory, from: source, tag: Int32(tag))
+        try ranks.persistentReceive(into: memory, from: max(source, -1), tag: selector.tag)
       }
     }
   }
@@ -139,7 +139,7 @@ extension Communicator {
   public func persistentReceive<Element: RawCodable>(
     of type: Element.Type, count: Int, from source: some RankSelection, tag: some TagSelection = .any
   ) throws -> PersistentReceive<Element> {
-    try PersistentReceive(self, count: count, source: source._rank, tag: tag._tag)
+    try PersistentReceive(self, count: count, source: source.rankOrAll, tag: tag.tagOrAll)
   }
 }
 

@@ -117,7 +117,7 @@ extension Communicator {
   public func startReceive<T: Codable>(
     _ type: T.Type = T.self, from source: some RankSelection = .any, tag: some TagSelection = .any
   ) throws -> ReceiveRequest<T> {
-    try ReceiveRequest(self, selector(source._rank, tag._tag))
+    try ReceiveRequest(self, selector(source.rankOrAll, tag.tagOrAll))
   }
 
   /// Starts to send a value, which the request keeps and gives back.

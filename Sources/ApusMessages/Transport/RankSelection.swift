@@ -1,28 +1,48 @@
-/// Which ranks a receive takes messages from: a rank, or `.any`. `-1` means any too, on every transport.
+/// Which ranks a receive takes messages from: a rank, an `Int`, or `.any`.
 public protocol RankSelection {
-  /// The rank, or -1.
-  var _rank: Int { get }
+  /// The rank, or `Selector.all`. Not a property, which every `Int` would have.
+  @_documentation(visibility: internal)
+  static func _rank(_ selection: Self) -> Int
 }
 
-/// Which tags a receive takes: a tag, or `.any`. `-1` means any too, on every transport.
+/// Which tags a receive takes: a tag, an `Int`, or `.any`.
 public protocol TagSelection {
-  /// The tag, or -1.
-  var _tag: Int { get }
+  /// The tag, or `Selector.all`.
+  @_documentation(visibility: internal)
+  static func _tag(_ selection: Self) -> Int
 }
 
+// No number means any rank or tag: `rank - 1` is a mistake on rank 0, which must not receive from anybody for it.
 extension Int: RankSelection, TagSelection {
-  /// The rank, or -1.
-  public var _rank: Int { self }
-  /// The tag, or -1.
-  public var _tag: Int { self }
+  /// Not part of the interface.
+  @_documentation(visibility: internal)
+  public static func _rank(_ selection: Int) -> Int { Swift.max(selection, Selector.all + 1) }
+  /// Not part of the interface.
+  @_documentation(visibility: internal)
+  public static func _tag(_ selection: Int) -> Int { Swift.max(selection, Selector.all + 1) }
 }
 
 /// Any rank, or any tag: `from: .any`, `tag: .any`.
 public struct AnyRankOrTag: RankSelection, TagSelection, Sendable {
-  /// The rank, or -1.
-  public var _rank: Int { -1 }
-  /// The tag, or -1.
-  public var _tag: Int { -1 }
+  /// For a choice at run time: `let source: any RankSelection = isFirst ? AnyRankOrTag.any : previous`.
+  public static var any: AnyRankOrTag { AnyRankOrTag() }
+
+  /// Not part of the interface.
+  @_documentation(visibility: internal)
+  public static func _rank(_ selection: AnyRankOrTag) -> Int { Selector.all }
+  /// Not part of the interface.
+  @_documentation(visibility: internal)
+  public static func _tag(_ selection: AnyRankOrTag) -> Int { Selector.all }
+}
+
+extension RankSelection {
+  /// What `Communicator.selector` takes.
+  @inline(__always) var rankOrAll: Int { Self._rank(self) }
+}
+
+extension TagSelection {
+  /// What `Communicator.selector` takes.
+  @inline(__always) var tagOrAll: Int { Self._tag(self) }
 }
 
 extension RankSelection where Self == AnyRankOrTag {

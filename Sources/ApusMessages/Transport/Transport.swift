@@ -10,6 +10,8 @@ package struct Selector: Equatable, Sendable {
   package var tag: Int32
 
   package static let any: Int32 = -1
+  /// What stands for `any` among ranks of a communicator and tags as a caller gives them, where -1 is a mistake.
+  package static let all = Int.min
 
   package init(context: UInt32, source: Int32, tag: Int32) {
     (self.context, self.source, self.tag) = (context, source, tag)

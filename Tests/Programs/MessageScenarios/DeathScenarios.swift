@@ -61,7 +61,8 @@ enum DeathScenarios {
     do {
       switch world.rank % 3 {
       case 0:
-        let request = try world.startReceive(Int.self, from: world.rank == 0 ? -1 : last)
+        let request =
+          world.rank == 0 ? try world.startReceive(Int.self) : try world.startReceive(Int.self, from: last)
         while try !request.test() {}
         _ = try request.wait()
       case 1:

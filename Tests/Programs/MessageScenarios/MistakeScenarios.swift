@@ -29,7 +29,16 @@ enum MistakeScenarios {
     demand(code { try world.send(1, to: next, tag: -1) } == .invalidArgument)
     demand(code { try world.send(1, to: next, tag: Communicator.largestTag + 1) } == .invalidArgument)
     demand(code { _ = try world.receive(Int.self, from: world.size) } == .invalidArgument)
-    demand(code { _ = try world.receive(Int.self, from: -2) } == .invalidArgument)
+    // No number means any rank or tag, such as `rank - 1` on rank 0.
+    for number in [-1, -2, Int.min] {
+      demand(code { _ = try world.receive(Int.self, from: number) } == .invalidArgument)
+      demand(code { _ = try world.receive(Int.self, from: next, tag: number) } == .invalidArgument)
+      demand(code { _ = try world.probeIfAny(from: number) } == .invalidArgument)
+      demand(code { _ = try world.startReceive(Int.self, from: number) } == .invalidArgument)
+    }
+    do { _ = try world.receive(Int.self, from: -1) } catch let error as MessageError {
+      demand(error.message.contains("from: .any"))
+    }
     demand(code { _ = try world.broadcast(1, from: world.size) } == .invalidArgument)
     demand(code { _ = try world.gather(1, to: -1) } == .invalidArgument)
     demand(code { try world.send(Unwilling(), to: next) } == .notEncodable)

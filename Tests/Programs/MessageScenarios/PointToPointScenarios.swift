@@ -113,7 +113,7 @@ enum PointToPointScenarios {
     } else {
       var seen = Array(repeating: 0, count: world.size)
       for _ in 0..<rounds * (world.size - 1) {
-        let status = try world.probe(from: -1, tag: .any)
+        let status = try world.probe(from: .any, tag: .any)
         let (value, again) = try world.receiveWithStatus(Int.self, from: status.source, tag: status.tag)
         demand(status.source == again.source && status.tag == again.tag && status.byteCount == 8)
         demand(status.count == 1)

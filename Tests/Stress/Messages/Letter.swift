@@ -17,8 +17,8 @@ struct Letter: Sendable {
   let selection: Selection
   let key: UInt64
 
-  private var source: Int { selection == .anySource ? -1 : from }
-  private var wantedTag: Int { selection == .anyTag ? -1 : tag }
+  private var source: any RankSelection { selection == .anySource ? AnyRankOrTag.any : from }
+  private var wantedTag: any TagSelection { selection == .anyTag ? AnyRankOrTag.any : tag }
 
   func value<T: Made>(_ type: T.Type) -> T {
     var random = Random(key)
