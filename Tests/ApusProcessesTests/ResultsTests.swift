@@ -122,9 +122,9 @@ extension ProcessPoolTests {
       try await withProcessPool(workers: 2) { (pool) async throws in
         let results = pool.results(of: [0, 1, 2, 3], halve)
         var codes: [TaskError.Code?] = []
-        while let (index, result) = await results.nextOutcome() {
-          #expect(index == codes.count)
-          if case .failure(let error) = result { codes.append(error.code) } else { codes.append(nil) }
+        while let outcome = await results.nextOutcome() {
+          #expect(outcome.index == codes.count)
+          if case .failure(let error) = outcome.result { codes.append(error.code) } else { codes.append(nil) }
         }
         #expect(codes == [nil, .thrown, nil, .thrown])
         #expect(await results.nextOutcome() == nil)

@@ -7,8 +7,16 @@ import ApusWire
 public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
   /// A result, as `for try await` hands it out.
   public typealias Element = Output
+
   /// What became of a task, and the index of its input.
-  public typealias Outcome = (index: Int, result: Result<Output, TaskError>)
+  public struct Outcome: Sendable {
+    /// The index of the task's input.
+    public let index: Int
+    /// What the task came to.
+    public let result: Result<Output, TaskError>
+
+    init(_ index: Int, _ result: Result<Output, TaskError>) { (self.index, self.result) = (index, result) }
+  }
 
   /// One round of the caller's work, made when the first result is asked for.
   private enum Source {
@@ -94,16 +102,16 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
         next: {
           index += 1
           return switch await draw() {
-          case .success(let input)?: (index, await call.run(input, task: index))
-          case .failure(let error)?: (index, .failure(TaskError(drawing: error, task: index)))
+          case .success(let input)?: Outcome(index, await call.run(input, task: index))
+          case .failure(let error)?: Outcome(index, .failure(TaskError(drawing: error, task: index)))
           case nil: nil
           }
         },
         blocking: {
           index += 1
           return switch blockingDraw() {
-          case .success(let input)?: (index, call.runBlocking(input, task: index))
-          case .failure(let error)?: (index, .failure(TaskError(drawing: error, task: index)))
+          case .success(let input)?: Outcome(index, call.runBlocking(input, task: index))
+          case .failure(let error)?: Outcome(index, .failure(TaskError(drawing: error, task: index)))
           case nil: nil
           }
         })
@@ -121,7 +129,7 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
       switch source {
       case .failed(let error):
         isOver = true
-        return (0, .failure(error))
+        return Outcome(0, .failure(error))
       case .inline(let next, _):
         if !Task.isCancelled, let outcome = await next(), !wasDropped(outcome) { return outcome }
       case .engine(let engine, let job, let step):
@@ -147,7 +155,7 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
       switch source {
       case .failed(let error):
         isOver = true
-        return (0, .failure(error))
+        return Outcome(0, .failure(error))
       case .inline(_, let next):
         if let outcome = next() { return outcome }
       case .engine(let engine, let job, let step):
@@ -216,8 +224,10 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
 
 /// Results that have come and are not handed out yet.
 final class ResultBuffer<Output: Codable & Sendable> {
+  typealias Outcome = TaskResults<Output>.Outcome
+
   private let order: ResultOrder
-  private var ready: [TaskResults<Output>.Outcome?] = []
+  private var ready: [Outcome?] = []
   private var head = 0
   private var early: [Int: Result<Output, TaskError>] = [:]
   private var next = 0
@@ -228,15 +238,15 @@ final class ResultBuffer<Output: Codable & Sendable> {
   var held: Int { ready.count - head + early.count }
 
   func add(_ index: Int, _ result: Result<Output, TaskError>) {
-    guard order == .input else { return ready.append((index, result)) }
+    guard order == .input else { return ready.append(Outcome(index, result)) }
     early[index] = result
     while let result = early.removeValue(forKey: next) {
-      ready.append((next, result))
+      ready.append(Outcome(next, result))
       next += 1
     }
   }
 
-  func take() -> TaskResults<Output>.Outcome? {
+  func take() -> Outcome? {
     guard head < ready.count else { return nil }
     defer {
       ready[head] = nil
