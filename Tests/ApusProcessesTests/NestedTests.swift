@@ -25,6 +25,26 @@ extension ProcessPoolTests {
       }
     }
 
+    @Test func anInnerPoolsErrorComesBackAsItself() async throws {
+      try await withProcessPool(workers: 1) { (pool) async throws in
+        let error = await #expect(throws: TaskError.self) {
+          try await pool.run(3) { (n: Int) async throws -> Int in
+            try await withProcessPool(workers: 1) { inner in try await inner.map([2, n, 4], halve).count }
+          }
+        }
+        #expect(error?.code == .thrown)
+        let inner = try #require(error?.underlyingError as? TaskError)
+        #expect(inner.code == .thrown && inner.task == 1 && inner.message.contains("OddNumber"))
+        let death = await #expect(throws: TaskError.self) {
+          try await pool.run(3) { (n: Int) async throws -> Int in
+            try await withProcessPool(workers: 1) { inner in try await inner.run(Int32(n), leave) }
+          }
+        }
+        let dead = try #require(death?.underlyingError as? TaskError)
+        #expect(dead.code == .workerDied && dead.status == .exited(3) && dead.process != nil)
+      }
+    }
+
     @Test func anInnerPoolEndsWithItsWorker() async throws {
       let folder = TemporaryFolder()
       let marks = folder.marks

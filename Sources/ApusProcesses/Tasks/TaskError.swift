@@ -5,8 +5,8 @@ import ApusWire
 /// What went wrong with a task of a pool, or with the pool.
 public struct TaskError: Error, Sendable {
   /// What kind of thing went wrong. More may be added.
-  public struct Code: Sendable, Hashable, CustomStringConvertible {
-    private enum Value: String, Sendable {
+  public struct Code: Sendable, Hashable, Codable, CustomStringConvertible {
+    private enum Value: String, Sendable, Codable {
       case thrown, argumentNotEncodable, argumentNotDecodable, resultNotEncodable, resultNotDecodable
       case workerDied, timeLimitExceeded, cancelled, functionNotNameable
       case poolClosed, startUpFailed, restartsExhausted, noResources, invalidArgument
@@ -73,6 +73,11 @@ extension TaskError: CustomStringConvertible {
   public var description: String {
     (task.map { "task \($0): \(message)" } ?? message) + quotedStandardError(standardError)
   }
+}
+
+/// An error that a task throws, of a pool of its own, comes back as itself, but for the error behind it.
+extension TaskError: Codable {
+  private enum CodingKeys: String, CodingKey { case code, message, task, process, status, standardError }
 }
 
 extension TaskError {
