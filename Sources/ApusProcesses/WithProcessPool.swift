@@ -41,6 +41,7 @@ extension ProcessPool {
 ///   - body: What to do with the pool. When it throws, tasks that are still running are ended at once.
 /// - Returns: What `body` returns.
 /// - Throws: What `body` throws, and `TaskError` if the pool can't be made.
+@discardableResult
 public func withProcessPool<Result>(
   workers: Int? = nil, configuration: ProcessPool.Configuration = .init(),
   _ body: (ProcessPool) async throws -> Result
@@ -53,6 +54,7 @@ public func withProcessPool<Result>(
 /// The asynchronous form says more.
 @_disfavoredOverload  // a body without `await` does not make an awaited call mean this one
 @available(*, noasync, message: "await the asynchronous form")
+@discardableResult
 public func withProcessPool<Result>(
   workers: Int? = nil, configuration: ProcessPool.Configuration = .init(),
   _ body: (ProcessPool) throws -> Result
