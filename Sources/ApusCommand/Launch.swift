@@ -60,10 +60,11 @@ struct Launch: ParsableCommand {
   var keepGoing = false
 
   @Option(
+    name: .customLong("grace-period"),
     help: ArgumentHelp(
       "How long the others may go on after a failure or ^C, before SIGTERM and, a second later, SIGKILL.",
       valueName: "seconds"))
-  var grace = 2.0
+  var gracePeriod = 2.0
 
   @Option(
     name: .customLong("mpi"), defaultAsFlag: "", parsing: .next,
@@ -109,14 +110,14 @@ struct Launch: ParsableCommand {
       throw ValidationError(
         "\(ranks) ranks can't be started: 1 to \(RankTicket.mostRanks) can, and more with --mpi")
     }
-    if mpi != nil, output != nil || keepGoing || noInput || grace != 2 {
+    if mpi != nil, output != nil || keepGoing || noInput || gracePeriod != 2 {
       throw ValidationError(
-        "--prefix, --group, --plain, --keep-going, --no-stdin and --grace are not for --mpi: give the launcher its "
-          + "own options with --mpi-option")
+        "--prefix, --group, --plain, --keep-going, --no-stdin and --grace-period are not for --mpi: give the "
+          + "launcher its own options with --mpi-option")
     }
     guard mpi != nil || mpiOptions.isEmpty else { throw ValidationError("--mpi-option is for --mpi") }
-    guard grace >= 0, grace <= 1e9 else {
-      throw ValidationError("--grace takes a number of seconds from 0 on")
+    guard gracePeriod >= 0, gracePeriod <= 1e9 else {
+      throw ValidationError("--grace-period takes a number of seconds from 0 on")
     }
   }
 
@@ -180,7 +181,7 @@ struct Launch: ParsableCommand {
     options.forwardsInput = !noInput
     options.holdsLines = count > 1
     options.failure = keepGoing ? .spares : .endsOthers
-    options.grace = .seconds(grace)
+    options.grace = .seconds(gracePeriod)
     options.watchdog = Watchdog(groups: count)
     return options
   }

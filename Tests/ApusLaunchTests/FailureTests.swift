@@ -6,7 +6,7 @@ import Testing
 extension LaunchTests {
   @Suite struct FailureTests {
     @Test func theFirstThatFailsEndsAll() async throws {
-      let run = try await launch("--grace", "0.1", "-n", "3", "--", ranks, "exit", "1", "3")
+      let run = try await launch("--grace-period", "0.1", "-n", "3", "--", ranks, "exit", "1", "3")
       #expect(run.status == .exited(3))
       #expect(summary(run) == "rank 1 ended with exit code 3; 2 others were ended")
       #expect(run.left == [])
@@ -14,7 +14,7 @@ extension LaunchTests {
 
     @Test(arguments: [SIGKILL, SIGSEGV, SIGTERM])
     func aSignal(number: Int32) async throws {
-      let run = try await launch("--grace", "0.1", "-n", "2", "--", ranks, "signal", "0", "\(number)")
+      let run = try await launch("--grace-period", "0.1", "-n", "2", "--", ranks, "signal", "0", "\(number)")
       #expect(run.status == .exited(128 + number))
       #expect(summary(run)?.hasPrefix("rank 0 ended with signal \(number) (SIG") == true)
       #expect(run.left == [])
@@ -22,7 +22,7 @@ extension LaunchTests {
 
     /// Its message is not buried under the backtraces of those that waited for it.
     @Test func aTrap() async throws {
-      let run = try await launch("--grace", "0.1", "-n", "2", "--", ranks, "trap", "0")
+      let run = try await launch("--grace-period", "0.1", "-n", "2", "--", ranks, "trap", "0")
       #expect(summary(run)?.contains(": Fatal error: this rank had a mishap") == true, "\(run.errors)")
     }
 
@@ -45,7 +45,7 @@ extension LaunchTests {
 
     /// Its peers would wait for it for ever.
     @Test func oneThatLeavesWithoutAWord() async throws {
-      let run = try await launch("--grace", "0.1", "-n", "2", "--", ranks, "exit", "1", "0")
+      let run = try await launch("--grace-period", "0.1", "-n", "2", "--", ranks, "exit", "1", "0")
       #expect(run.status == .exited(1))
       #expect(
         summary(run)
@@ -54,7 +54,7 @@ extension LaunchTests {
     }
 
     @Test func oneThatBecomesAnotherProgram() async throws {
-      let run = try await launch("--grace", "0.1", "-n", "2", "--", ranks, "replaced")
+      let run = try await launch("--grace-period", "0.1", "-n", "2", "--", ranks, "replaced")
       #expect(run.status == .exited(1))
       #expect(summary(run)?.hasPrefix("rank 1 left the others: it joined them, and hung up") == true)
       #expect(run.left == [])
@@ -62,7 +62,7 @@ extension LaunchTests {
 
     @Test(arguments: [0, 1])
     func oneThatNeverComes(rank: Int) async throws {
-      let run = try await launch("--grace", "0.1", "-n", "2", "--", ranks, "never", "\(rank)")
+      let run = try await launch("--grace-period", "0.1", "-n", "2", "--", ranks, "never", "\(rank)")
       #expect(run.status == .exited(1))
       #expect(summary(run)?.hasPrefix("rank \(rank) ended with exit code 0 and never joined") == true)
       #expect(run.left == [])
@@ -85,14 +85,14 @@ extension LaunchTests {
     }
 
     @Test func stoppedOnesAreEndedToo() async throws {
-      let run = try await launch("--grace", "0.1", "-n", "3", "--", ranks, "stop")
+      let run = try await launch("--grace-period", "0.1", "-n", "3", "--", ranks, "stop")
       #expect(run.status == .exited(3))
       #expect(run.left == [])
     }
 
     @Test func thoseThatIgnoreSigtermAreKilled() async throws {
       let run = try await launch(
-        "--grace", "0", "-n", "2", "--", "sh", "-c",
+        "--grace-period", "0", "-n", "2", "--", "sh", "-c",
         "trap '' TERM INT HUP; mkdir $TMPDIR/first 2>/dev/null && exit 5; while :; do sleep 1; done",
         environment: ["TMPDIR=\(try TemporaryFolder.make())"])
       #expect(run.status == .exited(5))

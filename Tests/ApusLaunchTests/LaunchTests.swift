@@ -34,7 +34,7 @@ func launch(_ arguments: String..., input: String = "", environment: [String] = 
 func launch(arguments: [String], input: String = "", environment: [String] = []) async throws -> LaunchRun {
   let mark = Mark()
   let program = programFolder + "/apus"
-  let grace = arguments.contains("--grace") ? [] : ["--grace", "100"]
+  let grace = arguments.contains("--grace-period") ? [] : ["--grace-period", "100"]
   let all = [program, "launch"] + grace + arguments
   let run = try await runProgram(program, all, environment: environment + [mark.entry], input: input)
   let left = await mark.left()

@@ -65,7 +65,7 @@ extension LaunchTests {
       .enabled(if: geteuid() == 0),
       arguments: [
         ["-n", "2", "--", "true"], ["-n", "2", "--", "false"], ["-n", "1", "--", "/no/such/program"],
-        ["--grace", "0", "-n", "3", "--", "sh", "-c", "kill -9 $$"],
+        ["--grace-period", "0", "-n", "3", "--", "sh", "-c", "kill -9 $$"],
       ])
     func underAProcessOneThatDoesNotReap(arguments: [String]) async throws {
       let expected = try await runProgram(apus, [apus, "launch"] + arguments)

@@ -116,7 +116,7 @@ extension LaunchTests {
       let apus = programFolder + "/apus"
       let mark = Mark()
       let run = try await runProgram(
-        "/bin/sh", ["sh", "-c", "\(apus) launch --grace 100 -n 2 -- yes | head -n 1"],
+        "/bin/sh", ["sh", "-c", "\(apus) launch --grace-period 100 -n 2 -- yes | head -n 1"],
         environment: [mark.entry])
       #expect(run.output == "y\n" && run.errors == "" && run.status == .exited(0))
       #expect(await mark.left() == [])

@@ -7,7 +7,7 @@ extension LaunchTests {
   @Suite struct SignalTests {
     @Test(arguments: 1...3)
     func controlC(run: Int) async throws {
-      let live = try LiveLaunch(["--grace", "100", "-n", "2", ranks, "wait"], input: .terminal)
+      let live = try LiveLaunch(["--grace-period", "100", "-n", "2", ranks, "wait"], inTerminal: true)
       try #require(await live.prints("[0] ready 0", "[1] ready 1"), "\(live.output)")
       let start = ContinuousClock.now
       live.type("\u{3}")
@@ -21,7 +21,7 @@ extension LaunchTests {
     /// The command ends as if it had taken the signal itself.
     @Test(arguments: [SIGTERM, SIGHUP, SIGINT, SIGQUIT])
     func theSameSignal(number: Int32) async throws {
-      let live = try LiveLaunch(["--grace", "100", "-n", "2", ranks, "wait"])
+      let live = try LiveLaunch(["--grace-period", "100", "-n", "2", ranks, "wait"])
       #expect(await live.prints("ready 0", "ready 1"))
       live.signal(number)
       #expect(await live.status() == .signalled(number, coreDumped: false))
@@ -29,7 +29,7 @@ extension LaunchTests {
     }
 
     @Test func aSecondOneForces() async throws {
-      let live = try LiveLaunch(["--grace", "100", "-n", "2", ranks, "stubborn"])
+      let live = try LiveLaunch(["--grace-period", "100", "-n", "2", ranks, "stubborn"])
       #expect(await live.prints("ready 0", "ready 1"))
       live.signal(SIGINT)
       try await Task.sleep(for: .milliseconds(200))
@@ -40,7 +40,7 @@ extension LaunchTests {
     }
 
     @Test func thoseThatIgnoreItAreKilledInTime() async throws {
-      let live = try LiveLaunch(["--grace", "0.1", "-n", "2", ranks, "stubborn"])
+      let live = try LiveLaunch(["--grace-period", "0.1", "-n", "2", ranks, "stubborn"])
       #expect(await live.prints("ready 0", "ready 1"))
       live.signal(SIGTERM)
       #expect(await live.status() == .signalled(SIGTERM, coreDumped: false))
@@ -48,7 +48,7 @@ extension LaunchTests {
     }
 
     @Test func stoppedRanks() async throws {
-      let live = try LiveLaunch(["--grace", "100", "-n", "2", ranks, "stopped"])
+      let live = try LiveLaunch(["--grace-period", "100", "-n", "2", ranks, "stopped"])
       #expect(await live.prints("ready 0", "ready 1"))
       #expect(await eventually { live.mark.processes.filter { state(of: $0) == "T" }.count == 2 })
       live.signal(SIGTERM)
@@ -116,7 +116,7 @@ extension LaunchTests {
 
     /// Neither the launcher nor its ranks wait for a reader when they are told to end.
     @Test func nobodyReads() async throws {
-      let live = try LiveLaunch(["--grace", "100", "-n", "2", "yes"], isRead: false)
+      let live = try LiveLaunch(["--grace-period", "100", "-n", "2", "yes"], isRead: false)
       try await Task.sleep(for: .milliseconds(300))
       live.signal(SIGTERM)
       #expect(await live.status() == .signalled(SIGTERM, coreDumped: false))

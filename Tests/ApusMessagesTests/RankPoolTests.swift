@@ -13,7 +13,7 @@ import Testing
   private func launch(_ ranks: Int, _ command: String...) async throws -> ProgramRun {
     let apus = programFolder + "/apus"
     return try await runProgram(
-      apus, [apus, "launch", "--grace", "20", "-n", "\(ranks)", "--"] + command,
+      apus, [apus, "launch", "--grace-period", "20", "-n", "\(ranks)", "--"] + command,
       environment: ["SWIFT_BACKTRACE=enable=no"], seconds: 300)
   }
 

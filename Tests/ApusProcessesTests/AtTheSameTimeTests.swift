@@ -69,7 +69,7 @@ extension ProcessPoolTests {
         configuration.events = EventStream()
         let pool = try ProcessPool(workers: 2, configuration: configuration)
         let subscription = configuration.events.subscribe { event in
-          if event.kind == .workerExited { pool.shutdown(within: .zero) }
+          if event.kind == .workerExited { pool.shutdown(gracePeriod: .zero) }
         }
         _ = try await pool.run(1, double)
         await pool.shutdown()
@@ -119,7 +119,7 @@ extension ProcessPoolTests {
         return marks.wait(for: "go on")
       }
       #expect(await eventually { marks.isSet("running") })
-      let end = Task { await pool.shutdown(within: .seconds(30)) }
+      let end = Task { await pool.shutdown(gracePeriod: .seconds(30)) }
       #expect(
         await eventually {
           do { _ = try callBlocking(pool, 1) } catch { return (error as? TaskError)?.code == .poolClosed }

@@ -12,7 +12,7 @@ extension ProcessPoolTests {
           return n
         }
       }
-      await pool.shutdown(within: .seconds(60))
+      await pool.shutdown(gracePeriod: .seconds(60))
       for (index, handle) in handles.enumerated() { #expect(try await handle.value == index) }
       #expect(pool.processIdentifiers.isEmpty)
     }
@@ -30,7 +30,7 @@ extension ProcessPoolTests {
       }
       #expect(await eventually { marks.lines("running").count == 2 })
       let workers = pool.processIdentifiers
-      await pool.shutdown(within: .zero)
+      await pool.shutdown(gracePeriod: .zero)
       for outcome in await task.value {
         let error = #expect(throws: TaskError.self) { try outcome.get() }
         #expect(error?.code == .poolClosed)
@@ -53,7 +53,7 @@ extension ProcessPoolTests {
       let blocked = pool.submit(1, with: marks) { (marks, _: Int) in marks.set("ran") == () }
       let workers = pool.processIdentifiers
       #expect(workers.count == 2)
-      await pool.shutdown(within: .milliseconds(50))
+      await pool.shutdown(gracePeriod: .milliseconds(50))
       for worker in workers { #expect(kill(worker, 0) != 0) }
       let error = await #expect(throws: TaskError.self) { try await blocked.value }
       #expect(error?.code == .poolClosed)
@@ -94,7 +94,7 @@ extension ProcessPoolTests {
       let pool = try ProcessPool(workers: 1)
       await pool.shutdown()
       await pool.shutdown()
-      await pool.shutdown(within: .zero)
+      await pool.shutdown(gracePeriod: .zero)
     }
 
     /// Every call of it returns when no worker is left, not only the first.
@@ -107,11 +107,11 @@ extension ProcessPoolTests {
         return marks.wait(for: "go on")
       }
       #expect(await eventually { marks.isSet("running") })
-      let first = Task { await pool.shutdown(within: .seconds(30)) }
+      let first = Task { await pool.shutdown(gracePeriod: .seconds(30)) }
       // The second begins while the first waits for the task, and the task ends only after the second began.
       let second = Task {
         try await Task.sleep(for: .milliseconds(200))
-        await pool.shutdown(within: .seconds(30))
+        await pool.shutdown(gracePeriod: .seconds(30))
         return pool.processIdentifiers
       }
       try await Task.sleep(for: .milliseconds(500))

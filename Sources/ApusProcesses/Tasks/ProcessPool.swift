@@ -51,21 +51,21 @@ public final class ProcessPool: Sendable {
   /// The process identifiers of the workers that live now, on whichever machine.
   public var processIdentifiers: [Int32] { engine?.processIdentifiers ?? [] }
 
-  /// Ends the pool: no more calls are taken, tasks that were given may finish within `limit`, then everything
+  /// Ends the pool: no more calls are taken, tasks that were given may go on for `gracePeriod`, then everything
   /// is ended. Blocks until no worker is left; calls after it throw.
   ///
-  /// - Parameter limit: How long tasks that were given may still take; `.zero` ends them at once.
+  /// - Parameter gracePeriod: How long tasks that were given may still take; `.zero` ends them at once.
   @available(*, noasync, message: "await the asynchronous form")
-  public func shutdown(within limit: Duration = .seconds(5)) {
+  public func shutdown(gracePeriod: Duration = .seconds(5)) {
     isClosed.withLock { $0 = true }
-    engine?.shutDown(within: limit.inNanoseconds)
+    engine?.shutDown(within: gracePeriod.inNanoseconds)
   }
 
   /// Ends the pool, as the blocking form does, without blocking the caller's thread.
-  public func shutdown(within limit: Duration = .seconds(5)) async {
+  public func shutdown(gracePeriod: Duration = .seconds(5)) async {
     isClosed.withLock { $0 = true }
     guard let engine else { return }
-    await NativeThread.run(name: "apus-shutdown") { engine.shutDown(within: limit.inNanoseconds) }
+    await NativeThread.run(name: "apus-shutdown") { engine.shutDown(within: gracePeriod.inNanoseconds) }
   }
 }
 
@@ -77,7 +77,7 @@ extension ProcessPool {
       await shutdown()
       return result
     } catch {
-      await shutdown(within: .zero)
+      await shutdown(gracePeriod: .zero)
       throw error
     }
   }
@@ -90,7 +90,7 @@ extension ProcessPool {
       shutdown()
       return result
     } catch {
-      shutdown(within: .zero)
+      shutdown(gracePeriod: .zero)
       throw error
     }
   }

@@ -74,7 +74,7 @@ struct Descriptors: Scenario {
     case 4:
       // Ended in the middle of its work.
       let handles = (0..<20).map { pool.submit($0, work) }
-      await pool.shutdown(within: .zero)
+      await pool.shutdown(gracePeriod: .zero)
       for handle in handles { _ = try? await handle.value }
     case 5:
       let call = Task { try await pool.map(0..<10_000, work) }
@@ -89,7 +89,7 @@ struct Descriptors: Scenario {
       subscription.cancel()
       return
     }
-    await pool.shutdown(within: round % 3 == 0 ? .zero : .seconds(5))
+    await pool.shutdown(gracePeriod: round % 3 == 0 ? .zero : .seconds(5))
     subscription.cancel()
   }
 }

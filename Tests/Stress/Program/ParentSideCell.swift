@@ -59,6 +59,6 @@ struct ParentSideCell: Scenario {
       second.checkRuns(RunLog.counts(), guiltyRuns: 0, findings, "a blocking call beside it")
     }
     // The stuck caller's tasks can't be all done, but the pool must end.
-    await pool.shutdown(within: .milliseconds(50))
+    await pool.shutdown(gracePeriod: .milliseconds(50))
   }
 }

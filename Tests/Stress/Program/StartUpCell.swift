@@ -49,7 +49,7 @@ struct StartUpCell: Scenario {
     let time = try await ContinuousClock().measure {
       let pool = try ProcessPool(workers: 1)
       _ = try await pool.run(1, plainAnswer)
-      await pool.shutdown(within: .zero)
+      await pool.shutdown(gracePeriod: .zero)
     }
     for _ in 0..<20 {
       var configuration = ProcessPool.Configuration()
@@ -60,7 +60,7 @@ struct StartUpCell: Scenario {
           findings.violation("a start that took about as long as it may: \(error)")
         }
       }
-      await pool.shutdown(within: .zero)
+      await pool.shutdown(gracePeriod: .zero)
     }
   }
 

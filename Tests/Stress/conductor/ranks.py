@@ -22,7 +22,7 @@ MPI_LAUNCHERS = {"Open MPI": ["mpirun.openmpi", "--oversubscribe"], "MPICH": ["m
 
 
 def local(apus, ranks):
-    return [apus, "launch", "--grace", GRACE, "-n", ranks, "--"]
+    return [apus, "launch", "--grace-period", GRACE, "-n", ranks, "--"]
 
 
 def programs(apus, program, seed, seconds):
