@@ -19,7 +19,8 @@ import Testing
     let apus = programFolder + "/apus"
     return try await runProgram(
       apus,
-      [apus, "launch", "--grace-period", "20", "-n", "\(ranks)", "--", "\(programFolder)/\(program)"] + arguments,
+      [apus, "launch", "--grace-period", "20", "-n", "\(ranks)", "--", "\(programFolder)/\(program)"]
+        + arguments,
       environment: ["SWIFT_BACKTRACE=enable=no"] + environment, seconds: 300)
   }
 

@@ -2,7 +2,7 @@ import Synchronization
 
 extension EventStream {
   /// The events from now on, to read with `for await`. Ends when the reader's task is cancelled or the stream
-  /// is finished.
+  /// is released.
   ///
   /// A publisher never waits for a slow reader: when `limit` events wait to be read, further ones are dropped,
   /// and an `eventsDropped` event in their place says how many.
