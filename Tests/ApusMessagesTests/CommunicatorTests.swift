@@ -9,7 +9,7 @@ import Testing
   static let scenarios = [
     "point to point", "requests", "await", "collectives", "await collectives", "started before",
     "out of turn",
-    "persistent", "split", "mistakes",
+    "split", "mistakes",
   ]
 
   /// Runs a program of the build under `apus launch`.

@@ -33,6 +33,13 @@ final class MPICollectives: Sendable {
         underlying: failure)
     }
   }
+
+  /// Calls `body` while no other thread of ours is in the library.
+  func inside<R>(_ body: (MPICommunicator, MPITransport) throws -> R) throws -> R {
+    try transport.enter()
+    defer { transport.leave() }
+    return try body(ranks, transport)
+  }
 }
 
 extension MPITransport {

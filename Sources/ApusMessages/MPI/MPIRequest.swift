@@ -50,16 +50,6 @@ package struct MPIRequest: Sendable {
     try checkMPI(apus_mpi_cancel(&handle), "MPI_Cancel")
   }
 
-  /// Begins a persistent request once more.
-  package mutating func start() throws(MPIFailure) {
-    try checkMPI(apus_mpi_start(&handle), "MPI_Start")
-  }
-
-  /// Gives up a persistent request.
-  package mutating func free() throws(MPIFailure) {
-    try checkMPI(apus_mpi_request_free(&handle), "MPI_Request_free")
-  }
-
   /// Waits until all are done.
   @discardableResult
   package static func waitAll(_ requests: inout [MPIRequest]) throws(MPIFailure) -> [MPIStatus] {
@@ -100,24 +90,6 @@ extension MPICommunicator {
   ) throws(MPIFailure) -> MPIRequest {
     try MPIRequest("MPI_Irecv") {
       apus_mpi_irecv(buffer.baseAddress, Int64(buffer.count), number(source), tag, handle, $0)
-    }
-  }
-
-  /// A send that `start()` begins, again and again.
-  package func persistentSend(
-    _ bytes: UnsafeRawBufferPointer, to destination: Int, tag: Int32
-  ) throws(MPIFailure) -> MPIRequest {
-    try MPIRequest("MPI_Send_init") {
-      apus_mpi_send_init(bytes.baseAddress, Int64(bytes.count), number(destination), tag, handle, $0)
-    }
-  }
-
-  /// A receive that `start()` begins, again and again.
-  package func persistentReceive(
-    into buffer: UnsafeMutableRawBufferPointer, from source: Int, tag: Int32
-  ) throws(MPIFailure) -> MPIRequest {
-    try MPIRequest("MPI_Recv_init") {
-      apus_mpi_recv_init(buffer.baseAddress, Int64(buffer.count), number(source), tag, handle, $0)
     }
   }
 }

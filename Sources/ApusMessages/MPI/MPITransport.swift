@@ -18,7 +18,7 @@ final class MPITransport: Transport, @unchecked Sendable {
   let library: MPILibrary
   let headers: MPICommunicator
   let payloads: MPICommunicator
-  /// For what the library does by itself: collective operations, persistent requests.
+  /// For what the library does by itself: collective operations.
   let natives: MPICommunicator
   /// The library's greatest tag.
   let tagLimit: Int32

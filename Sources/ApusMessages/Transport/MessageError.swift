@@ -39,8 +39,8 @@ public struct MessageError: Error, Sendable {
     /// nothing else could have it go on: 30 seconds have passed in which it called nothing, it has no other threads
     /// than Dispatch's and those of Apus (none of a pool), and no `Task.sleep` and no descriptor is waited for. What is
     /// not seen is a timer of Dispatch's own clock (`asyncAfter`, `SuspendingClock`) that is due later than that, and an
-    /// eventfd that the kernel (io_uring, AIO) or another process rings. An awaited probe and an awaited persistent
-    /// request look by themselves now and then, and are never told.
+    /// eventfd that the kernel (io_uring, AIO) or another process rings. An awaited probe looks by itself
+    /// now and then, and is never told.
     ///
     /// A rank that is told while it sends gives up all long messages that it has under way, whoever is to receive them:
     /// sends that were only started fail too.

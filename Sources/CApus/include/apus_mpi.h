@@ -203,11 +203,6 @@ int apus_mpi_issend(
 int apus_mpi_irecv(
     void *buffer, int64_t capacity, int source, int tag, apus_mpi_handle comm, apus_mpi_handle *request);
 int apus_mpi_imrecv(void *buffer, int64_t capacity, apus_mpi_handle *message, apus_mpi_handle *request);
-int apus_mpi_send_init(
-    const void *bytes, int64_t count, int destination, int tag, apus_mpi_handle comm, apus_mpi_handle *request);
-int apus_mpi_recv_init(
-    void *buffer, int64_t capacity, int source, int tag, apus_mpi_handle comm, apus_mpi_handle *request);
-int apus_mpi_start(apus_mpi_handle *request);
 
 int apus_mpi_wait(apus_mpi_handle *request, struct apus_mpi_status *status);
 int apus_mpi_test(apus_mpi_handle *request, bool *done, struct apus_mpi_status *status);
@@ -215,7 +210,6 @@ int apus_mpi_test(apus_mpi_handle *request, bool *done, struct apus_mpi_status *
 int apus_mpi_waitall(int count, apus_mpi_handle *requests, struct apus_mpi_status *statuses);
 /// The request has to be waited for all the same; its status then says whether it was cancelled.
 int apus_mpi_cancel(apus_mpi_handle *request);
-int apus_mpi_request_free(apus_mpi_handle *request);
 
 // MARK: Collectives. Counts are elements of `type` and each rank's. Without MPI 4, TOO_LARGE is for what an int
 // can't count.

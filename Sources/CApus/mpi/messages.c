@@ -65,14 +65,6 @@ int apus_mpi_issend(
   WITH_BLOCK(count, block, mpi.Issend(bytes, 1, block, TO, request));
 }
 
-int apus_mpi_send_init(
-    const void *bytes, int64_t count, int destination, int tag, apus_mpi_handle comm, apus_mpi_handle *request) {
-  *request = 0;
-  if (!is_large(count)) return mpi.Send_init(bytes, (int)count, mpi.byte, TO, request);
-  if (mpi.has_large) return mpi.Send_init_c(bytes, count, mpi.byte, TO, request);
-  WITH_BLOCK(count, block, mpi.Send_init(bytes, 1, block, TO, request));
-}
-
 // MARK: Receiving
 
 #define FROM to_rank(source), to_tag(tag), comm
@@ -109,14 +101,6 @@ int apus_mpi_irecv(
   if (!is_large(capacity)) return mpi.Irecv(buffer, (int)capacity, mpi.byte, FROM, request);
   if (mpi.has_large) return mpi.Irecv_c(buffer, capacity, mpi.byte, FROM, request);
   WITH_BLOCK(capacity, block, mpi.Irecv(buffer, 1, block, FROM, request));
-}
-
-int apus_mpi_recv_init(
-    void *buffer, int64_t capacity, int source, int tag, apus_mpi_handle comm, apus_mpi_handle *request) {
-  *request = 0;
-  if (!is_large(capacity)) return mpi.Recv_init(buffer, (int)capacity, mpi.byte, FROM, request);
-  if (mpi.has_large) return mpi.Recv_init_c(buffer, capacity, mpi.byte, FROM, request);
-  WITH_BLOCK(capacity, block, mpi.Recv_init(buffer, 1, block, FROM, request));
 }
 
 // MARK: Both at once

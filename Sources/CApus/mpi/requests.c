@@ -12,15 +12,7 @@ static void finish(const struct raw_status *raw, int code, struct apus_mpi_statu
   if (mpi.Test_cancelled(raw, &cancelled) == 0) status->cancelled = cancelled != 0;
 }
 
-int apus_mpi_start(apus_mpi_handle *request) { return mpi.Start(request); }
 int apus_mpi_cancel(apus_mpi_handle *request) { return *request ? mpi.Cancel(request) : 0; }
-
-int apus_mpi_request_free(apus_mpi_handle *request) {
-  if (*request == 0) return 0;
-  int code = mpi.Request_free(request);
-  if (!code) *request = 0;
-  return code;
-}
 
 int apus_mpi_wait(apus_mpi_handle *request, struct apus_mpi_status *status) {
   if (*request == 0) {
@@ -65,8 +57,7 @@ static void unpack(const char *packed, int count, handle *requests) {
   }
 }
 
-/// Open MPI's own MPI_Waitall never comes back if a request has failed before it and threads are MULTIPLE (4.1.4), and
-/// says that all is well if that is a persistent one (main, ompi #13432).
+/// Open MPI's own MPI_Waitall never comes back if a request has failed before it and threads are MULTIPLE (4.1.4).
 static int wait_one_by_one(int count, handle *requests, struct apus_mpi_status *statuses) {
   int first = 0;
   for (int i = 0; i < count; i++) {

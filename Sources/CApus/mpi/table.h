@@ -31,8 +31,6 @@ struct raw_status {
   F(int, Irecv##suffix, (void *, C, handle, int, int, handle, handle *))                                   \
   F(int, Mrecv##suffix, (void *, C, handle, handle *, void *))                                             \
   F(int, Imrecv##suffix, (void *, C, handle, handle *, handle *))                                          \
-  F(int, Send_init##suffix, (const void *, C, handle, int, int, handle, handle *))                         \
-  F(int, Recv_init##suffix, (void *, C, handle, int, int, handle, handle *))                               \
   F(int, Sendrecv##suffix,                                                                                 \
     (const void *, C, handle, int, int, void *, C, handle, int, int, handle, void *))
 
@@ -72,12 +70,10 @@ struct raw_status {
   F(int, Iprobe, (int, int, handle, int *, void *))                                                        \
   F(int, Mprobe, (int, int, handle, handle *, void *))                                                     \
   F(int, Improbe, (int, int, handle, int *, handle *, void *))                                             \
-  F(int, Start, (handle *))                                                                                \
   F(int, Wait, (handle *, void *))                                                                         \
   F(int, Test, (handle *, int *, void *))                                                                  \
   F(int, Waitall, (int, void *, void *))                                                                   \
   F(int, Cancel, (handle *))                                                                               \
-  F(int, Request_free, (handle *))                                                                         \
   F(int, Test_cancelled, (const void *, int *))                                                            \
   F(int, Get_count, (const void *, handle, int *))                                                         \
   F(int, Type_contiguous, (int, handle, handle *))                                                         \

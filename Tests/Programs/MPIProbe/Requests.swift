@@ -5,7 +5,6 @@ func checkRequests(_ world: MPICommunicator, _ checks: inout Checks) throws(MPIF
   // More than fit into the room on the stack.
   try checkOverlap(world, count: 50, &checks)
   try checkCancelling(world, &checks)
-  try checkPersistence(world, &checks)
 
   var done = MPIRequest(handle: 0)
   let status = try done.wait()
@@ -70,29 +69,4 @@ private func checkCancelling(_ world: MPICommunicator, _ checks: inout Checks) t
     let ended = try request.wait()
     checks.expect(ended.isCancelled, "it is cancelled")
   }
-}
-
-private func checkPersistence(_ world: MPICommunicator, _ checks: inout Checks) throws(MPIFailure) {
-  let next = (world.rank + 1) % world.size
-  let previous = (world.rank + world.size - 1) % world.size
-  let cells = UnsafeMutableBufferPointer<Int32>.allocate(capacity: 2)
-  defer { cells.deallocate() }
-  cells.initialize(repeating: 0)
-  let out = UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: cells[0...0]))
-  let into = UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: cells[1...1]))
-  var send = try world.persistentSend(out, to: next, tag: 40)
-  var receive = try world.persistentReceive(into: into, from: previous, tag: 40)
-  for round in 0..<5 {
-    cells[0] = Int32(world.rank + 100 * round)
-    try receive.start()
-    try send.start()
-    let status = try receive.wait()
-    try send.wait()
-    checks.expect(cells[1], Int32(previous + 100 * round), "round \(round) of a persistent receive")
-    checks.expect(status.count, 4, "its length")
-    checks.expect(!receive.isDone, "it can be started again")
-  }
-  try send.free()
-  try receive.free()
-  checks.expect(send.isDone && receive.isDone, "persistent requests can be given up")
 }

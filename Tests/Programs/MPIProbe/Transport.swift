@@ -28,10 +28,6 @@ private func checkTags(_ world: Communicator, _ checks: inout Checks) throws {
   let (values, status) = try world.receiveWithStatus([Double].self, from: previous)
   try request.wait()
   checks.expect(values == large && status.tag == 50_000, "a long message under a great tag")
-  do {
-    _ = try world.persistentSend(of: Int.self, count: 1, to: next, tag: 40_000)
-    checks.expect(false, "a persistent request under a great tag is refused")
-  } catch let error as MessageError { checks.expect(error.code, .invalidArgument, "its error") }
 }
 
 /// More than the library's functions count: the library's, or ours over messages in parts, and the same result.

@@ -15,7 +15,6 @@ enum MessageScenarios {
     "started before": { try AwaitCollectiveScenarios.startedBefore($0) },
     "signals of operators": { try await AwaitCollectiveScenarios.signals($0) },
     "out of turn": { try await AwaitCollectiveScenarios.outOfTurn($0) },
-    "persistent": { try await PersistentScenarios.play($0) },
     "split": { try SplitScenarios.play($0) },
     "mistakes": { try MistakeScenarios.play($0) },
     "different operators": { try MistakeScenarios.differentOperators($0) },
