@@ -2,10 +2,10 @@
 ///
 /// Errors that a type's own `encode(to:)` or `init(from:)` throws are passed on unchanged, and conditions that
 /// `Codable` has a name for (a missing key, a value of another type) are thrown as `DecodingError`.
-public struct WireError: Error, Sendable, CustomStringConvertible {
+public struct WireError: Error, Sendable, Codable, CustomStringConvertible {
   /// What went wrong. More codes may be added.
-  public struct Code: Hashable, Sendable, CustomStringConvertible {
-    private enum Value: String, Sendable {
+  public struct Code: Sendable, Hashable, Codable, CustomStringConvertible {
+    private enum Value: String, Sendable, Codable {
       case truncated, malformed, trailingBytes, tooDeep, typeMismatch, misuse
     }
     private let value: Value
@@ -36,13 +36,13 @@ public struct WireError: Error, Sendable, CustomStringConvertible {
   /// Where in the value, as in `particles[3].position`; empty for the value itself.
   public let path: String
   /// What was found, and what to do where that is known.
-  public let detail: String
+  public let message: String
 
   package init(_ code: Code, type: Any.Type, path: String = "", detail: String) {
     self.code = code
     self.typeName = String(reflecting: type)
     self.path = path
-    self.detail = detail
+    message = detail
   }
 
   package init(_ code: Code, type: Any.Type, codingPath: [any CodingKey], detail: String) {
@@ -51,7 +51,7 @@ public struct WireError: Error, Sendable, CustomStringConvertible {
 
   /// One line for a person to read.
   public var description: String {
-    "\(typeName)\(path.isEmpty ? "" : " at \(path)"): \(detail) [\(code)]"
+    "\(typeName)\(path.isEmpty ? "" : " at \(path)"): \(message) [\(code)]"
   }
 
   private static func text(_ path: [any CodingKey]) -> String {
