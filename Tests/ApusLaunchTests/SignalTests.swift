@@ -7,7 +7,7 @@ extension LaunchTests {
   @Suite struct SignalTests {
     @Test(arguments: 1...3)
     func controlC(run: Int) async throws {
-      let live = try LiveLaunch(["--grace-period", "100", "-n", "2", ranks, "wait"], inTerminal: true)
+      let live = try LiveLaunch(["--grace-period", "100", "-n", "2", ranks, "wait"], input: .terminal)
       try #require(await live.prints("[0] ready 0", "[1] ready 1"), "\(live.output)")
       let start = ContinuousClock.now
       live.type("\u{3}")

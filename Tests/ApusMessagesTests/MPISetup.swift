@@ -65,11 +65,10 @@ extension MPISetup {
 }
 
 extension MPISetup {
-  /// Plays scenarios of MessageScenarios in one job. Starting a job takes longer than most scenarios, and there are
-  /// hundreds: each is played by itself on one number of ranks, and behind others on the other numbers.
-  func play(_ scenarios: [String], ranks: Int) async throws {
+  /// Plays a scenario of MessageScenarios.
+  func play(_ scenario: String, ranks: Int) async throws {
     let job = try await run(
-      ranks: ranks, command: [programFolder + "/MessageScenarios"] + scenarios, seconds: 300)
+      ranks: ranks, command: [programFolder + "/MessageScenarios", scenario], seconds: 300)
     #expect(job.status == .exited(0), "\(ranks) ranks: \(job.output)")
     for rank in 0..<ranks { #expect(job.output.contains("rank \(rank) is through"), "\(job.output)") }
   }

@@ -87,12 +87,7 @@ import Testing
   @Suite(.serialized) struct MPIRankPoolTests {
     @Test(arguments: MPISetup.present, RankPoolTests.scenarios)
     func scenario(setup: MPISetup, name: String) async throws {
-      try await setup.play([name], ranks: 2)
-    }
-
-    @Test(arguments: MPISetup.present, [1, 4])
-    func allScenarios(setup: MPISetup, ranks: Int) async throws {
-      try await setup.play(RankPoolTests.scenarios, ranks: ranks)
+      for ranks in [1, 2, 4] { try await setup.play(name, ranks: ranks) }
     }
 
     /// MPI promises no more than that the job ends.
