@@ -37,7 +37,7 @@ extension PoolEngine {
 
   /// How long whoever waits for workers may not notice that there is nothing left to wait on. Without a task nobody
   /// waits for one. In nanoseconds.
-  var longestSleep: UInt64 { active.isEmpty ? 60_000_000_000 : 1_000_000_000 }
+  var longestSleep: UInt64 { active.isEmpty ? 3_000_000_000 : 1_000_000_000 }
 
   /// Another part of the program has closed descriptors that are not its own. No worker can be heard of any more, and
   /// those that are left of our numbers may be other files by now: none is used again, or closed.
