@@ -4,6 +4,7 @@ import Glibc
 /// How both sides wait before they sleep: look a few dozen times, then let others run between looks, for a
 /// bounded time. A side that only spun would, with more busy threads than cores, keep the very thread that
 /// it waits for off its core (100 µs a round trip where this takes 5).
+@_documentation(visibility: internal)
 @frozen
 public struct Backoff {
   @usableFromInline var spins = 0

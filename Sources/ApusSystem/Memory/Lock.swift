@@ -6,6 +6,7 @@ public import Synchronization
 ///
 /// `Mutex` from Synchronization takes the priority-inheriting path of the kernel when it is contended, which
 /// here costs more than what is guarded; and its closures do not fit a loop that waits between two looks.
+@_documentation(visibility: internal)
 public final class Lock: @unchecked Sendable {
   // Sound: a pthread mutex at an address of its own, made for this.
   @usableFromInline let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -33,6 +34,7 @@ public final class Lock: @unchecked Sendable {
 }
 
 /// A lock that a fork of this process finds free, and what it guards whole; and that then tells so.
+@_documentation(visibility: internal)
 public final class ForkLock: @unchecked Sendable {
   // Sound: as `Lock`; the rest is used with the mutex held.
   @usableFromInline let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -91,6 +93,7 @@ public final class ForkLock: @unchecked Sendable {
 }
 
 /// A value that one thread at a time can reach: `Mutex` on a lock that the thread sanitizer knows.
+@_documentation(visibility: internal)
 public final class Locked<Value: ~Copyable>: @unchecked Sendable {
   // Sound: the value is reached under the lock alone.
   @usableFromInline let lock = Lock()

@@ -2,6 +2,7 @@
 ///
 /// The memory is its own, so that an element can be looked at and changed where it lies. To take one out of an array
 /// and put it back counts its references up and down, which takes longer than a small task.
+@_documentation(visibility: internal)
 public final class Queue<Element> {
   @exclusivity(unchecked) @usableFromInline var slots: UnsafeMutablePointer<Element>?
   /// A power of two, or 0.

@@ -2,6 +2,7 @@
 ///
 /// An array zeroes or checks uniqueness where a coder only wants to append; this appends with one comparison.
 /// Appending is amortised O(1) a byte. Running out of memory ends the process, as it does for an array.
+@_documentation(visibility: internal)
 public final class ByteBuffer: @unchecked Sendable {
   // Sound: the owner is one thread at a time, and whoever hands a buffer over does it under a lock or through a
   // channel that orders memory; nothing here is shared while it is being written.
