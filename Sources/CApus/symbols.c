@@ -139,6 +139,18 @@ static char *map_program(size_t *size) {
   return file;
 }
 
+// What is private has its file in its name: `(f in _0123)` becomes `f`.
+static void drop_files(char *name) {
+  for (char *at; (at = strstr(name, " in _")) != NULL;) {
+    char *open = at, *end = strchr(at, ')');
+    while (open > name && *open != '(') open--;
+    if (*open != '(' || !end) return;
+    size_t length = (size_t)(at - open) - 1;
+    memmove(open, open + 1, length);
+    memmove(open + length, end + 1, strlen(end + 1) + 1);
+  }
+}
+
 // Where the optimiser has made an adapter for one function, that function stands in the adapter's name.
 static bool adapted_name(const char *mangled, char *name, size_t size) {
   char *whole = swift_demangle ? swift_demangle(mangled, strlen(mangled), NULL, NULL, 0) : NULL;
@@ -149,6 +161,7 @@ static bool adapted_name(const char *mangled, char *name, size_t size) {
   char *end = inner ? strstr(inner, "]>") : NULL;
   if (end) {
     *end = 0;
+    drop_files(inner);
     // Without its type, but for a closure, which is known by where it is.
     if (!strstr(inner, " in ")) inner[strcspn(inner, "(")] = 0;
     name[0] = 0;
