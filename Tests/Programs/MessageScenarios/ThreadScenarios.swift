@@ -63,14 +63,16 @@ enum ThreadScenarios {
     let world = try Communicator.world(threads: .multiple)
     let pair = [try world.duplicate(), try world.duplicate()]
     for round in 0..<50 {
-      nonisolated(unsafe) var made: [Communicator?] = [nil, nil]
-      let other = try thread { made[1] = try! pair[1].duplicate() }
+      // Not an array: two threads may not write to one, whatever the elements.
+      nonisolated(unsafe) var theirs: Communicator?
+      let other = try thread { theirs = try! pair[1].duplicate() }
       if (world.rank + round) % 2 == 0 { usleep(200) }
-      made[0] = try pair[0].duplicate()
+      let ours = try pair[0].duplicate()
       pthread_join(other, nil)
+      let made = [ours, theirs!]
       let (next, previous) = ((world.rank + 1) % world.size, (world.rank + world.size - 1) % world.size)
-      for number in [0, 1] { try made[number]!.send(number, to: next) }
-      for number in [1, 0] { demand(try made[number]!.receive(Int.self, from: previous) == number) }
+      for number in [0, 1] { try made[number].send(number, to: next) }
+      for number in [1, 0] { demand(try made[number].receive(Int.self, from: previous) == number) }
       try world.barrier()
     }
   }
