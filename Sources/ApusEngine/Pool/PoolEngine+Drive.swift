@@ -219,7 +219,7 @@ extension PoolEngine {
   func waitUnlocked(on poller: Poller, _ timeout: UInt64?) {
     unlockAndTell()
     var tags: [UInt64] = []
-    let isThere = poller.wait(timeout) { tags.append($0) }
+    let isThere = poller.wait(timeout, into: &tags)
     enter()
     if !isThere { loseDescriptors() }
     for tag in tags { handle(tag) }
@@ -227,7 +227,7 @@ extension PoolEngine {
 
   func look(at poller: Poller, timeout: UInt64?) {
     var tags: [UInt64] = []
-    if !poller.wait(timeout, { tags.append($0) }) { loseDescriptors() }
+    if !poller.wait(timeout, into: &tags) { loseDescriptors() }
     for tag in tags { handle(tag) }
   }
 

@@ -62,6 +62,7 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   func becomeCurrent() { Self.ofWorker = self }
 
   /// Takes tasks until told to stop, or until `interrupted` (asked between tasks) says so.
+  @inline(__always)
   package func run(until interrupted: () -> Bool) throws {
     while !interrupted() {
       try waitForTasks(TaskHeader.size)

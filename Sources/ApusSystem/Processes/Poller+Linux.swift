@@ -40,11 +40,18 @@ package final class Poller: Sendable {
   /// Calls `body` with the tags of what is ready, after at most `timeout` nanoseconds (nil: for ever). False if there is
   /// nothing to wait on: another part of the program has closed the descriptor.
   package func wait(_ timeout: UInt64?, _ body: (UInt64) -> Void) -> Bool {
-    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 32) { tags in
+    var tags: [UInt64] = []
+    defer { for tag in tags { body(tag) } }
+    return wait(timeout, into: &tags)
+  }
+
+  /// The same with the tags behind those that `tags` has: none, and no memory, in the usual case.
+  package func wait(_ timeout: UInt64?, into tags: inout [UInt64]) -> Bool {
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 32) { ready in
       // Rounded up: a deadline that is not reached yet would be waited for again and again.
       let milliseconds = timeout.map { Int32(clamping: $0 / 1_000_000 + ($0 % 1_000_000 == 0 ? 0 : 1)) } ?? -1
-      let count = apus_poll_wait(descriptor.number, tags.baseAddress!, 32, milliseconds)
-      for index in 0..<max(0, Int(count)) { body(tags[index]) }
+      let count = apus_poll_wait(descriptor.number, ready.baseAddress!, 32, milliseconds)
+      if count > 0 { tags.append(contentsOf: ready.prefix(Int(count))) }
       return count >= 0
     }
   }
