@@ -13,7 +13,7 @@ struct CollectiveSignature: RawCodable, Equatable {
   func describe() -> String {
     let name = CollectiveCall(rawValue: call).map { "\($0)" } ?? "an unknown operation"
     var arguments = [String]()
-    if type != 0 { arguments.append(MessageType.name(of: type)) }
+    if type != 0 { arguments.append(TypeCode.name(of: type)) }
     // Of another rank: it may be anything.
     if MPIReduction.names.indices.contains(operation) { arguments.append(MPIReduction.names[operation]) }
     if root >= 0 { arguments.append("root \(root)") }
@@ -35,7 +35,7 @@ extension Communicator {
       try compare(
         CollectiveSignature(
           call: call.rawValue, root: Int32(clamping: root ?? -1), operation: operation ?? -1,
-          type: MessageType.code(of: type), count: count ?? -1))
+          type: TypeCode.of(type), count: count ?? -1))
     #endif
     do {
       if let root, !(0..<size).contains(root) {

@@ -19,7 +19,7 @@ extension Communicator {
     // The most usual kinds are compiled apart: what is generic finds out at run time what it is about.
     let (selector, type) = (try selector(source.rankOrAll, tag.tagOrAll), WireType(T.self))
     if hasShortNumbers,
-      let number = try transport.number(selector, type: MessageType.code(of: T.self, type.mark))
+      let number = try transport.number(selector, type: TypeCode.of(T.self, type.mark))
     {
       return value(number)
     }
@@ -83,7 +83,7 @@ extension Communicator {
   /// - Parameter type: What the message holds; nil if its code alone says it, which has to be looked up.
   package func status(_ envelope: Envelope, _ type: WireType?) -> MessageStatus {
     let size =
-      if let type { type.rawSize ?? type.arrayStride } else { MessageType.elementSize(of: envelope.type) }
+      if let type { type.rawSize ?? type.arrayStride } else { TypeCode.elementSize(of: envelope.type) }
     return MessageStatus(
       source: here(envelope.source), tag: Int(envelope.tag), byteCount: envelope.count,
       count: size.map { envelope.count / max(1, $0) })
@@ -115,7 +115,7 @@ extension Communicator {
   package func check<T>(
     _ message: IncomingMessage, _ type: T.Type, _ wire: WireType, _ source: some MessageSource
   ) throws {
-    if message.envelope.type != MessageType.code(of: type, wire.mark) { try refuse(message, type, source) }
+    if message.envelope.type != TypeCode.of(type, wire.mark) { try refuse(message, type, source) }
   }
 
   @inline(never)
@@ -123,9 +123,9 @@ extension Communicator {
     source.drop(message)
     throw MessageError(
       .typeMismatch,
-      "a message of \(MessageType.name(of: message.envelope.type)) came from rank "
+      "a message of \(TypeCode.name(of: message.envelope.type)) came from rank "
         + "\(here(message.envelope.source)) under tag \(message.envelope.tag), where "
-        + "\(MessageType.name(of: T.self)) was expected; the message is gone",
+        + "\(TypeCode.name(of: T.self)) was expected; the message is gone",
       rank: here(message.envelope.source))
   }
 

@@ -21,7 +21,7 @@ extension Communicator {
     let type = WireType(T.self)
     var envelope = Envelope(
       context: context, source: Int32(transport.rank), tag: Int32(tag),
-      type: MessageType.code(of: T.self, type.mark), count: 0)
+      type: TypeCode.of(T.self, type.mark), count: 0)
     if let size = type.rawSize {
       envelope.count = size
       try withUnsafeBytes(of: value) { try transport.send($0, envelope, to: world) }

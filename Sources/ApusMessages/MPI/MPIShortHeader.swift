@@ -17,7 +17,7 @@ struct MPIShortHeader {
   private let isUsable: Bool
 
   init(tagLimit: Int32) {
-    func kind<T>(_ type: T.Type) -> (UInt64, Int) { (MessageType.code(of: type), MemoryLayout<T>.size) }
+    func kind<T>(_ type: T.Type) -> (UInt64, Int) { (TypeCode.of(type), MemoryLayout<T>.size) }
     kinds = [
       kind(Int.self), kind(Double.self), kind(Int32.self), kind(Float.self), kind(UInt8.self),
       kind(Int64.self), kind(UInt.self), kind(UInt64.self), kind(UInt32.self), kind(Int16.self),

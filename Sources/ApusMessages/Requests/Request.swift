@@ -82,7 +82,7 @@ public final class SendRequest<Value: Codable>: Sendable {
     (self.communicator, kept) = (communicator, value)
     let envelope = Envelope(
       context: communicator.context, source: Int32(communicator.transport.rank), tag: Int32(tag),
-      type: MessageType.code(of: Value.self), count: bytes.count)
+      type: TypeCode.of(Value.self), count: bytes.count)
     operation = Operation(.send(bytes: bytes, envelope: envelope, destination: world), keeping: owner)
   }
 

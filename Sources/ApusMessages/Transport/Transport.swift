@@ -24,7 +24,7 @@ package struct Envelope: Equatable, Sendable {
   /// The sender's rank in the world.
   package var source: Int32
   package var tag: Int32
-  /// What the bytes are; see `MessageType`.
+  /// What the bytes are; see `TypeCode`.
   package var type: UInt64
   /// How many bytes follow.
   package var count: Int

@@ -3,8 +3,8 @@ import ApusWire
 
 /// One task by itself: `run` and `submit`.
 ///
-/// The way of a single small call is as short as it can be: its coders are those of the function
-/// (`FunctionCoders`), and if a worker is free and quick no job is made for it (`PoolEngine.call`).
+/// The way of a single small call is as short as it can be: its codecs are those of the function
+/// (`FunctionCodecs`), and if a worker is free and quick no job is made for it (`PoolEngine.call`).
 struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {
   let pool: ProcessPool
   let function: RemoteFunction<Input, Output>
@@ -15,7 +15,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
   struct Begun {
     let engine: PoolEngine
     let job: EngineJob
-    let coders: FunctionCoders<Input, Output>
+    let codecs: FunctionCodecs<Input, Output>
     let limit: Duration?
 
     func end() { engine.remove(job) }
@@ -26,7 +26,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
       guard let delivery = inbox.deliveries.first else {
         throw TaskError(.cancelled, "the task was cancelled", task: 0)
       }
-      return try SingleCall.decoded(delivery.value(in: inbox, limit: limit), job.function, coders)
+      return try SingleCall.decoded(delivery.value(in: inbox, limit: limit), job.function, codecs)
     }
   }
 
@@ -51,7 +51,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
 
   private func begun(_ engine: PoolEngine, _ job: EngineJob) -> Begun {
     Begun(
-      engine: engine, job: job, coders: function.coders, limit: timeLimit ?? pool.configuration.timeLimit)
+      engine: engine, job: job, codecs: function.codecs, limit: timeLimit ?? pool.configuration.timeLimit)
   }
 
   @inline(__always)
@@ -64,7 +64,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
     } else {
       let bytes = try encoded(input, definition)
       guard let job = engine.call(definition, bytes, try options.forEngine(pool.configuration)) else {
-        return try Self.decoded(bytes.bytes, definition, function.coders)
+        return try Self.decoded(bytes.bytes, definition, function.codecs)
       }
       begun = self.begun(engine, job)
     }
@@ -81,7 +81,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
     if definition.takesRawArray { return try await value(of: begin(engine, input)) }
     let bytes = try encoded(input, definition)
     guard let job = engine.call(definition, bytes, try options.forEngine(pool.configuration)) else {
-      return try Self.decoded(bytes.bytes, definition, function.coders)
+      return try Self.decoded(bytes.bytes, definition, function.codecs)
     }
     return try await value(of: begun(engine, job))
   }
@@ -99,7 +99,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
   @inline(__always)
   private func encoded(_ input: Input, _ definition: FunctionDefinition) throws -> ByteBuffer {
     let buffer = ByteBuffer(capacity: 64)
-    do { try function.coders.encode(input, into: buffer) } catch {
+    do { try function.codecs.encode(input, into: buffer) } catch {
       throw TaskError(
         .argumentNotEncodable, "the argument could not be encoded: \(error)", task: 0, underlying: error)
     }
@@ -110,10 +110,10 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
 
   @inline(__always)
   private static func decoded(
-    _ bytes: UnsafeRawBufferPointer, _ definition: FunctionDefinition, _ coders: FunctionCoders<Input, Output>
+    _ bytes: UnsafeRawBufferPointer, _ definition: FunctionDefinition, _ codecs: FunctionCodecs<Input, Output>
   ) throws -> Output {
     let size = definition.strides == nil ? bytes.count : min(bytes.count, MemoryLayout<Output>.size)
-    do { return try coders.decode(UnsafeRawBufferPointer(rebasing: bytes[..<size])) } catch {
+    do { return try codecs.decode(UnsafeRawBufferPointer(rebasing: bytes[..<size])) } catch {
       throw TaskError(decoding: error, task: 0)
     }
   }

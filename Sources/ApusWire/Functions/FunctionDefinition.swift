@@ -50,16 +50,16 @@ package final class FunctionDefinition: Sendable {
 @usableFromInline
 package final class FunctionSource: Sendable {
   /// How its arguments and results travel.
-  let coders: AnyFunctionCoders
+  let codecs: AnyFunctionCodecs
   private let plain: Result<FunctionDefinition, FunctionProblem>
   private let encodeContext: (@Sendable (ByteBuffer) throws -> Void)?
   private let bound = Locked<FunctionDefinition?>(nil)
 
   private init(
-    _ plain: Result<FunctionDefinition, FunctionProblem>, _ coders: AnyFunctionCoders,
+    _ plain: Result<FunctionDefinition, FunctionProblem>, _ codecs: AnyFunctionCodecs,
     context: (@Sendable (ByteBuffer) throws -> Void)? = nil
   ) {
-    (self.plain, self.coders, encodeContext) = (plain, coders, context)
+    (self.plain, self.codecs, encodeContext) = (plain, codecs, context)
   }
 
   /// The definition, the context value encoded in it. Runs the user's `encode(to:)` the first time.
@@ -81,7 +81,7 @@ package final class FunctionSource: Sendable {
   }
 
   func binding(_ context: @escaping @Sendable (ByteBuffer) throws -> Void) -> FunctionSource {
-    FunctionSource(plain, coders, context: context)
+    FunctionSource(plain, codecs, context: context)
   }
 
   // MARK: The functions of the program
@@ -103,7 +103,7 @@ package final class FunctionSource: Sendable {
     _ context: Context.Type, _ input: Input.Type, _ output: Output.Type
   ) -> FunctionSource {
     guard body.context == 0 else {
-      return FunctionSource(.failure(.captures(body.context, at: place)), FunctionCoders<Input, Output>())
+      return FunctionSource(.failure(.captures(body.context, at: place)), FunctionCodecs<Input, Output>())
     }
     let key = Key(
       code: body.code, context: ObjectIdentifier(context), input: ObjectIdentifier(input),
@@ -112,7 +112,7 @@ package final class FunctionSource: Sendable {
       if let source = known[key] { return source }
       let made = FunctionSource(
         define(shape, body.code, loop: loop, Context.self, Input.self, Output.self),
-        FunctionCoders<Input, Output>())
+        FunctionCodecs<Input, Output>())
       known[key] = made
       return made
     }

@@ -36,9 +36,9 @@ public struct RemoteFunction<Input: Codable & Sendable, Output: Sendable>: Senda
 
 extension RemoteFunction where Output: Codable {
   /// How its arguments and results travel.
-  package var coders: FunctionCoders<Input, Output> {
+  package var codecs: FunctionCodecs<Input, Output> {
     // Every initialiser makes the source for these very types.
-    unsafeDowncast(source.coders, to: FunctionCoders<Input, Output>.self)
+    unsafeDowncast(source.codecs, to: FunctionCodecs<Input, Output>.self)
   }
 
   /// Names a function.

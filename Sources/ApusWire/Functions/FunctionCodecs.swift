@@ -2,7 +2,7 @@
 ///
 /// Made once a function: generic code that names `ValueCodec<Input>` where `Input` is not known to the compiler
 /// has the runtime look that type up at every use, which costs more than coding a number does.
-package final class FunctionCoders<Input: Codable, Output: Codable>: AnyFunctionCoders, @unchecked Sendable {
+package final class FunctionCodecs<Input: Codable, Output: Codable>: AnyFunctionCodecs, @unchecked Sendable {
   // Sound: it holds constants only.
   private let input = ValueCodec<Input>()
   private let output = ValueCodec<Output>()
@@ -18,8 +18,8 @@ package final class FunctionCoders<Input: Codable, Output: Codable>: AnyFunction
   package func decode(_ bytes: UnsafeRawBufferPointer) throws -> Output { try output.decode(bytes) }
 }
 
-/// The coders of a function whose types the code around does not name.
-package class AnyFunctionCoders: @unchecked Sendable {
+/// The codecs of a function whose types the code around does not name.
+package class AnyFunctionCodecs: @unchecked Sendable {
   // Sound: its only subclass holds constants.
   fileprivate init() {}
 }

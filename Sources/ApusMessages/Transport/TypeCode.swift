@@ -5,7 +5,7 @@ import Synchronization
 /// The name of a type on the wire: a hash that sender and receiver compare.
 ///
 /// The same in all processes of a job, also where they are different programs. Zero is no type's.
-enum MessageType {
+enum TypeCode {
   private struct Known {
     let name: String
     /// Bytes of a plain value, or from one to the next of an array of such; nil if it is neither.
@@ -28,12 +28,12 @@ enum MessageType {
 
   /// The code of a type, whose mark keeps it. Nanoseconds, but for the first time.
   @inline(__always)
-  static func code<T>(of type: T.Type, _ mark: UnsafeMutablePointer<Atomic<UInt64>>) -> UInt64 {
+  static func of<T>(_ type: T.Type, _ mark: UnsafeMutablePointer<Atomic<UInt64>>) -> UInt64 {
     let code = mark.pointee.load(ordering: .relaxed)
     return code != 0 ? code : find(type, mark)
   }
 
-  static func code<T>(of type: T.Type) -> UInt64 { code(of: type, WireType(type).mark) }
+  static func of<T>(_ type: T.Type) -> UInt64 { of(type, WireType(type).mark) }
 
   @inline(never)
   private static func find<T>(_ type: T.Type, _ mark: UnsafeMutablePointer<Atomic<UInt64>>) -> UInt64 {
