@@ -35,8 +35,8 @@ extension PoolEngine {
 
   // MARK: Descriptors
 
-  /// How long whoever waits for workers may not notice that there is nothing left to wait on. Without a task nobody
-  /// waits for one. In nanoseconds.
+  /// How long it may go unnoticed that there is nothing left to wait on, in nanoseconds. Longer where nothing is under
+  /// way: nobody waits then, and an idle pool should not wake up often.
   var longestSleep: UInt64 { active.isEmpty ? 3_000_000_000 : 1_000_000_000 }
 
   /// Another part of the program has closed descriptors that are not its own. No worker can be heard of any more, and

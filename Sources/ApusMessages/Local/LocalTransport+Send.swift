@@ -140,7 +140,7 @@ extension LocalTransport {
     let isFirst = isFree(destination)
     if isFirst, bytes.count <= ringLimit, offer(bytes, envelope, to: destination) { return finish(operation) }
     let send = PendingSend(operation, bytes, envelope, to: destination, isAwaited: isAwaited)
-    // Not by way of the empty queue: see `completeClaimed`.
+    // Not by way of the queue, which is empty then.
     if isFirst, publish(send) { return }
     outgoing[destination].queue.append(send)
     waitingForSlots += 1

@@ -124,7 +124,6 @@ package final class LocalTransport: Transport, @unchecked Sendable {
 
   /// Fetches the messages in `claimed`.
   func completeClaimed() {
-    // Asked first: to take an element out of the other module's queue asks the runtime for types.
     while fetching == 0, !claimed.isEmpty, let (operation, message) = claimed.popFirst() {
       mailbox.complete(operation, message, Inside(self))
       wakeOurselves()

@@ -4,6 +4,8 @@
 /// and put it back counts its references up and down, which takes longer than a small task.
 @_documentation(visibility: internal)
 public final class Queue<Element> {
+  // Sound: the `used` slots from `head` on hold elements and no others do; `QueueTests` holds it against an array. Its
+  // owner has a lock, or is one thread. A class, since a copy of a struct would have the same memory.
   @exclusivity(unchecked) @usableFromInline var slots: UnsafeMutablePointer<Element>?
   /// A power of two, or 0.
   @exclusivity(unchecked) @usableFromInline var capacity = 0
@@ -30,11 +32,11 @@ public final class Queue<Element> {
   @inlinable
   public subscript(index: Int) -> Element {
     @inline(__always) _read {
-      precondition(index < used)
+      precondition(index >= 0 && index < used)
       yield place(index).pointee
     }
     @inline(__always) _modify {
-      precondition(index < used)
+      precondition(index >= 0 && index < used)
       yield &place(index).pointee
     }
   }

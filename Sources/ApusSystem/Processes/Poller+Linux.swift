@@ -41,8 +41,9 @@ package final class Poller: Sendable {
   /// nothing to wait on: another part of the program has closed the descriptor.
   package func wait(_ timeout: UInt64?, _ body: (UInt64) -> Void) -> Bool {
     var tags: [UInt64] = []
-    defer { for tag in tags { body(tag) } }
-    return wait(timeout, into: &tags)
+    let isThere = wait(timeout, into: &tags)
+    for tag in tags { body(tag) }
+    return isThere
   }
 
   /// The same with the tags behind those that `tags` has: none, and no memory, in the usual case.
