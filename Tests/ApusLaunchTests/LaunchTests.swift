@@ -7,7 +7,7 @@ import Testing
 typealias ExitStatus = ApusSystem.ExitStatus
 
 /// The command `apus launch`, seen from outside, one run after the other. The limit is for ever.
-@Suite(.serialized, .timeLimit(.minutes(2))) enum LaunchTests {}
+@Suite(.serialized, .timeLimit(.minutes(10))) enum LaunchTests {}
 
 let ranks = programFolder + "/RankScenarios"
 

@@ -21,7 +21,7 @@ import Testing
       apus,
       [apus, "launch", "--grace-period", "20", "-n", "\(ranks)", "--", "\(programFolder)/\(program)"]
         + arguments,
-      environment: ["SWIFT_BACKTRACE=enable=no"] + environment, seconds: 300)
+      environment: ["SWIFT_BACKTRACE=enable=no"] + environment)
   }
 
   private func through(_ run: ProgramRun) -> [String] {
@@ -154,7 +154,7 @@ import Testing
   @Test(arguments: scenarios + ["self"])
   func alone(name: String) async throws {
     let program = programFolder + "/MessageScenarios"
-    let run = try await runProgram(program, [program, name], seconds: 300)
+    let run = try await runProgram(program, [program, name])
     #expect(!run.timedOut && run.status == .exited(0), "\(run.errors)")
     #expect(run.output == "rank 0 is through\n")
   }
@@ -264,7 +264,7 @@ import Testing
         ranks: 2, command: ["/bin/sh", "-c", command],
         environment: [
           "OMPI_MCA_btl_vader_single_copy_mechanism=none", "OMPI_MCA_btl_sm_single_copy_mechanism=none",
-        ], seconds: 300)
+        ])
       #expect(job.status == .exited(0), "\(job.output)")
     }
 
@@ -294,7 +294,7 @@ import Testing
         ("HeatEquation", picture, "mean temperature 8.20"),
       ] {
         let job = try await setup.run(
-          ranks: ranks, command: [programFolder + "/\(name)", argument], seconds: 300)
+          ranks: ranks, command: [programFolder + "/\(name)", argument])
         #expect(job.status == .exited(0) && job.output.contains(said), "\(name): \(job.output)")
       }
     }

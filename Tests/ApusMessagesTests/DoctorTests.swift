@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized) struct DoctorTests {
   private func doctor(_ environment: String...) async throws -> ProgramRun {
     let apus = programFolder + "/apus"
-    let run = try await runProgram(apus, [apus, "doctor"], environment: environment, seconds: 120)
+    let run = try await runProgram(apus, [apus, "doctor"], environment: environment)
     #expect(!run.timedOut && run.errors == "", "\(run.errors)")
     return run
   }

@@ -13,8 +13,7 @@ import Testing
     let apus = programFolder + "/apus"
     let mark = Mark()
     let run = try await runProgram(
-      apus, [apus, "launch", "--mpi=\(setup.launcher)"] + arguments, environment: environment + [mark.entry],
-      seconds: 120)
+      apus, [apus, "launch", "--mpi=\(setup.launcher)"] + arguments, environment: environment + [mark.entry])
     #expect(!run.timedOut)
     return (run, await mark.left())
   }

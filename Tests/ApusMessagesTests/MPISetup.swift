@@ -44,7 +44,7 @@ struct MPISetup: Sendable, CustomTestStringConvertible {
 }
 
 extension MPISetup {
-  /// Runs MPIProbe as so many ranks. After a minute, which is for ever, it is ended, and the status is 124.
+  /// Runs MPIProbe as so many ranks. If it hangs it is ended, and the status is 124.
   func run(
     ranks: Int, _ probe: String, through shell: Bool = false, environment own: [String] = []
   ) async throws -> ProgramRun {
@@ -55,7 +55,7 @@ extension MPISetup {
 
   /// Runs any program as so many ranks.
   func run(
-    ranks: Int, command: [String], environment own: [String] = [], seconds: Int = 60
+    ranks: Int, command: [String], environment own: [String] = [], seconds: Int = hung
   ) async throws -> ProgramRun {
     try await MPIProgram.run(
       [launcher] + options + ["-n", "\(ranks)"] + command,
@@ -68,7 +68,7 @@ extension MPISetup {
   /// Plays a scenario of MessageScenarios.
   func play(_ scenario: String, ranks: Int) async throws {
     let job = try await run(
-      ranks: ranks, command: [programFolder + "/MessageScenarios", scenario], seconds: 300)
+      ranks: ranks, command: [programFolder + "/MessageScenarios", scenario])
     #expect(job.status == .exited(0), "\(ranks) ranks: \(job.output)")
     for rank in 0..<ranks { #expect(job.output.contains("rank \(rank) is through"), "\(job.output)") }
   }
@@ -86,7 +86,8 @@ enum MPIProgram {
   ]
 
   /// Runs a program; what it and its ranks print is one text. `timeout` ends it, so that a launcher can end its ranks.
-  static func run(_ command: [String], environment: [String], seconds: Int = 60) async throws -> ProgramRun {
+  static func run(_ command: [String], environment: [String], seconds: Int = hung) async throws -> ProgramRun
+  {
     let limit = ["/usr/bin/timeout", "-k", "5", "\(seconds)"]
     return try await runProgram(
       limit[0], limit + command, environment: environment, without: "APUS_MPI_", joinsStreams: true,

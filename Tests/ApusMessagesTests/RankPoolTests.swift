@@ -14,7 +14,7 @@ import Testing
     let apus = programFolder + "/apus"
     return try await runProgram(
       apus, [apus, "launch", "--grace-period", "20", "-n", "\(ranks)", "--"] + command,
-      environment: ["SWIFT_BACKTRACE=enable=no"], seconds: 300)
+      environment: ["SWIFT_BACKTRACE=enable=no"])
   }
 
   private func through(_ output: String) -> [String] {
@@ -42,7 +42,7 @@ import Testing
   @Test(arguments: scenarios) func alone(name: String) async throws {
     let program = programFolder + "/MessageScenarios"
     let run = try await runProgram(
-      program, [program, name], environment: ["SWIFT_BACKTRACE=enable=no"], seconds: 300)
+      program, [program, name], environment: ["SWIFT_BACKTRACE=enable=no"])
     #expect(!run.timedOut && run.status == .exited(0), "\(run.output) \(run.errors)")
   }
 

@@ -67,7 +67,7 @@ struct TwoHostsTests {
     let kind = setup.abi == "openMPI" ? "openmpi" : "hydra"
     let run = try await runProgram(
       script, [script, Self.tag, kind, setup.launcher, "\(programFolder)/\(program)"] + arguments,
-      environment: setup.environment, seconds: 200)
+      environment: setup.environment)
     #expect(!run.timedOut)
     return run
   }

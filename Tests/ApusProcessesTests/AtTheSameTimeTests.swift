@@ -1,7 +1,8 @@
+import Apus
 import ApusProcesses
 import ApusSystem
-import Apus
 import Glibc
+import TestSupport
 import Testing
 
 private func failAtFirst(_ n: Int) throws -> Int {
@@ -80,7 +81,7 @@ extension ProcessPoolTests {
     /// Handles need no thread of the cooperative pool, which user code may keep busy.
     @Test func handlesWhileAllCooperativeThreadsAreBusy() async throws {
       await #expect(processExitsWith: .success) {
-        try startWatchdog(seconds: 60)
+        try startWatchdog()
         let pool = try ProcessPool(workers: 1)
         let handles = (0..<4 * Processors.available).map { n in pool.submit(n, double) }
         let waiters = handles.map { handle in Task.detached { try waitBlocking(handle) } }

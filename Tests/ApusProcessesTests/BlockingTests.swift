@@ -74,7 +74,7 @@ extension ProcessPoolTests {
 
     /// A wake-up that is lost, however rarely, would end this in the middle.
     @Test func noWakeUpIsLost() async throws {
-      let run = try await runScenario("rounds", seconds: 60)
+      let run = try await runScenario("rounds")
       #expect(!run.timedOut)
       #expect(run.output == "done\n", "\(run.errors)")
     }

@@ -20,7 +20,7 @@ private func now() -> UInt64 {
 private func long(_ number: Int, with marks: Marks, other: Int) -> Span {
   let start = now()
   marks.set("long \(number)")
-  marks.wait(for: "long \(other)", seconds: 20)
+  marks.wait(for: "long \(other)")
   usleep(100_000)
   return Span(start: start, end: now())
 }

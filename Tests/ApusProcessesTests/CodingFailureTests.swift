@@ -215,7 +215,7 @@ extension ProcessPoolTests {
 
     /// A context that kills each worker it is sent to must end the call, not the patience of its caller.
     @Test func aContextThatTrapsInTheWorkerEndsTheCall() async throws {
-      let run = try await runScenario("trapping context", seconds: 15)
+      let run = try await runScenario("trapping context")
       #expect(!run.timedOut)
       #expect(run.output == "failed\n2\n")
     }

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 
 /// Marks that tasks leave for each other and for the test, in whatever process: files of a folder.
 struct Marks: Codable, Sendable {
@@ -28,7 +29,7 @@ struct Marks: Codable, Sendable {
 
   /// Blocks until the mark is there. False if it did not come within a time that is as good as for ever.
   @discardableResult
-  func wait(for name: String, seconds: Int = 30) -> Bool {
+  func wait(for name: String, seconds: Int = hung) -> Bool {
     for _ in 0..<(seconds * 1000) {
       if isSet(name) { return true }
       usleep(1000)

@@ -78,7 +78,7 @@ extension ProcessPoolTests {
     }
 
     @Test func theProgramForksBesideACancelledTask() async throws {
-      let run = try await runScenario("forked handle", seconds: 120)
+      let run = try await runScenario("forked handle")
       #expect(run.status == .exited(0) && run.output == "", "\(run)")
     }
 

@@ -60,7 +60,7 @@ extension ProcessPoolTests {
     }
 
     @Test func aPipeThatAnotherFillsAtTheWrongMomentHoldsNothingUp() async throws {
-      let run = try await runScenario("filled pipe", seconds: 30)
+      let run = try await runScenario("filled pipe")
       #expect(!run.timedOut && run.errors == "[0, 1, 2]\nended\n", "\(run)")
     }
 

@@ -1,15 +1,16 @@
-import CApus
+import Apus
 import ApusEngine
 import ApusSystem
 import ApusWire
-import Apus
+import CApus
 import Glibc
+import TestSupport
 import Testing
 
 /// Ends the process if it hangs.
-func startWatchdog(seconds: UInt32) throws {
+func startWatchdog() throws {
   try NativeThread.start(name: "watchdog") {
-    sleep(seconds)
+    sleep(UInt32(hung))
     _exit(99)
   }
 }
@@ -40,7 +41,7 @@ extension ProcessPoolTests {
 
     @Test func aWorkerOfAnotherBuildIsRefused() async throws {
       await #expect(processExitsWith: .success) {
-        try startWatchdog(seconds: 30)
+        try startWatchdog()
         var command = try ProgramCommand.ofThisProgram(as: APUS_WORKER_ARGUMENT, share: 1)
         command.path = ByteString(programFolder + "/PoolScenarios")
         var configuration = EngineConfiguration(workers: 2, command: command)
@@ -76,7 +77,7 @@ extension ProcessPoolTests {
     /// A program that is no worker at all: its own words are in the error, after a bounded number of tries.
     @Test func aProgramThatIsNoWorkerIsReported() async throws {
       await #expect(processExitsWith: .success) {
-        try startWatchdog(seconds: 30)
+        try startWatchdog()
         let command = SpawnRequest(
           path: "/bin/sh", arguments: ["sh", "-c", "echo no worker here >&2; exit 5"])
         let engine = try PoolEngine(EngineConfiguration(workers: 2, command: command))

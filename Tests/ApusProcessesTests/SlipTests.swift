@@ -53,7 +53,7 @@ private func errors(in source: String) async throws -> [(line: Int, text: String
     exec swiftc -typecheck -swift-version 6 -I '\(programFolder)/Modules' \
     -Xcc -fmodule-map-file='\(root)/Sources/CApus/include/module.modulemap' - 2>&1
     """
-  let run = try await runProgram("/bin/sh", ["sh", "-c", command], input: source, seconds: 300)
+  let run = try await runProgram("/bin/sh", ["sh", "-c", command], input: source)
   return run.output.split(separator: "\n").compactMap { line in
     let parts = line.split(separator: ":", maxSplits: 4)
     guard parts.count == 5, parts[0] == "<stdin>", parts[3] == " error", let number = Int(parts[1]) else {

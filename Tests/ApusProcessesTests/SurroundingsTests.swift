@@ -45,7 +45,7 @@ extension ProcessPoolTests {
       #expect(stripped.status == .exited(0))
       let valgrind = "/usr/bin/valgrind"
       let run = try await runProgram(
-        valgrind, [valgrind, "--quiet", "--tool=none", copy, "start"], seconds: 120)
+        valgrind, [valgrind, "--quiet", "--tool=none", copy, "start"])
       expectError(run, ["startUpFailed", "valgrind"])
     }
 

@@ -30,7 +30,7 @@ public let programFolder: String = {
 ///   - seconds: How long it may take before it is killed.
 public func runProgram(
   _ path: String, _ arguments: [String], environment: [String] = [], without prefix: String? = nil,
-  input: String = "", joinsStreams: Bool = false, seconds: Int = 60
+  input: String = "", joinsStreams: Bool = false, seconds: Int = hung
 ) async throws -> ProgramRun {
   let left = environment.map { String($0.prefix { $0 != "=" } + "=") } + (prefix.map { [$0] } ?? [])
   let kept = SpawnRequest.ownEnvironment.filter { entry in !left.contains { entry.hasPrefix($0) } }
@@ -53,7 +53,7 @@ public func runProgram(
 /// It is reaped as soon as it has ended, though what it started may still hold its streams: a zombie keeps Swift Testing
 /// from seeing that the processes of its exit tests have ended.
 package func runToEnd(
-  _ request: SpawnRequest, input: String = "", joinsStreams: Bool = false, seconds: Int = 60
+  _ request: SpawnRequest, input: String = "", joinsStreams: Bool = false, seconds: Int = hung
 ) throws -> ProgramRun {
   let (inputEnd, inputSource) = try OwnedDescriptor.pipe()
   let (outputEnd, outputSink) = try OwnedDescriptor.pipe()
@@ -81,7 +81,7 @@ package func runToEnd(
       run.timedOut = true
       child.signalGroup(SIGKILL)
       child.signal(SIGKILL)
-      deadline = .now + .seconds(60)
+      deadline = .now + .seconds(hung)
     }
     var polled = streams.map {
       pollfd(fd: $0.isOpen ? $0.source.number : -1, events: Int16(POLLIN), revents: 0)
