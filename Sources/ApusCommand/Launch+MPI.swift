@@ -17,7 +17,7 @@ extension Launch {
         "\(starter.path) (\(starter.version)) gets \(settings.options.joined(separator: " ")) "
           + "(\(settings.reasons.joined(separator: ", ")))")
     }
-    let own = [RankTicket.variable + "=", Processors.environmentName + "="]
+    let own = [RankCredential.variable + "=", Processors.environmentName + "="]
     var environment = SpawnRequest.ownEnvironment.filter { entry in !own.contains { entry.hasPrefix($0) } }
     environment.append("\(Processors.environmentName)=\(max(1, Processors.available / ranks))")
     throw replaceProcess(starter.path, arguments, environment)

@@ -46,7 +46,7 @@ struct Launch: ParsableCommand {
       .customShort("n", allowingJoined: true), .customLong("ranks"), .customLong("np", withSingleDash: true),
     ],
     help: ArgumentHelp(
-      "How many ranks: as many as there are processors to use, unless said. More are allowed, up to \(RankTicket.mostRanks) "
+      "How many ranks: as many as there are processors to use, unless said. More are allowed, up to \(RankCredential.mostRanks) "
         + "without --mpi.",
       valueName: "ranks"))
   var ranks: Int?
@@ -106,9 +106,9 @@ struct Launch: ParsableCommand {
       throw ValidationError(
         "\(program) would be the program to run: the launcher is named with --mpi=\(program)")
     }
-    if let ranks, ranks < 1 || mpi == nil && ranks > RankTicket.mostRanks {
+    if let ranks, ranks < 1 || mpi == nil && ranks > RankCredential.mostRanks {
       throw ValidationError(
-        "\(ranks) ranks can't be started: 1 to \(RankTicket.mostRanks) can, and more with --mpi")
+        "\(ranks) ranks can't be started: 1 to \(RankCredential.mostRanks) can, and more with --mpi")
     }
     if mpi != nil, output != nil || keepGoing || noInput || gracePeriod != 2 {
       throw ValidationError(
@@ -124,7 +124,7 @@ struct Launch: ParsableCommand {
   func run() throws {
     if let mpi { return try startMPI(mpi) }
     let processors = Processors.available
-    let count = ranks ?? min(processors, RankTicket.mostRanks)
+    let count = ranks ?? min(processors, RankCredential.mostRanks)
     // These two before there is a second thread.
     let signals = EndingSignals()
     let options = options(count)
@@ -140,7 +140,7 @@ struct Launch: ParsableCommand {
 
   private func startMPI(_ wanted: String) throws {
     do {
-      try becomeMPILauncher(wanted, ranks: ranks ?? min(Processors.available, RankTicket.mostRanks))
+      try becomeMPILauncher(wanted, ranks: ranks ?? min(Processors.available, RankCredential.mostRanks))
     } catch { try fail(error) }
   }
 

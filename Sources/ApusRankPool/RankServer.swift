@@ -170,7 +170,7 @@ final class RankServer {
   // MARK: Waiting
 
   private func sleep() throws {
-    for case let worker? in workers { worker.requestAttention() }
+    for case let worker? in workers { worker.requestWakeUp() }
     // Pairs with the workers' plain stores and loads: see `Channel.gate`.
     let isSure = Channel.order { workers.allSatisfy { $0?.fences ?? true } }
     if try !look() {
@@ -183,7 +183,7 @@ final class RankServer {
       for tag in tags { try handle(tag) }
       relays.resume()
     }
-    for case let worker? in workers { worker.endAttention() }
+    for case let worker? in workers { worker.endWakeUpRequest() }
   }
 
   private func handle(_ tag: UInt64) throws {

@@ -73,9 +73,9 @@ import Testing
     #expect(sleep(count: 3, without: omission).problem != nil)
   }
 
-  // MARK: The parent sleeps: `EngineWorker.requestAttention`, `PoolEngine.sleepUntilNews`, `WorkerLoop.notify`
+  // MARK: The parent sleeps: `EngineWorker.requestWakeUp`, `PoolEngine.sleepUntilNews`, `WorkerLoop.notify`
 
-  private enum Bell { static let tail = 0, attention = 1, doorbell = 2 }
+  private enum Bell { static let tail = 0, wakeUpRequest = 1, doorbell = 2 }
 
   enum BellOmission: CaseIterable { case barrier, secondLook, ringing }
 
@@ -85,8 +85,8 @@ import Testing
       var program: [Instruction] = [.store(Bell.tail) { _ in number }]
       if fences { program.append(.fence) }
       program += [
-        .load(Bell.attention, into: 0), .jump(if: { $0[0] == 0 }, to: "done \(number)"),
-        .exchange(Bell.attention, 0, into: 0), .jump(if: { $0[0] == 0 }, to: "done \(number)"),
+        .load(Bell.wakeUpRequest, into: 0), .jump(if: { $0[0] == 0 }, to: "done \(number)"),
+        .exchange(Bell.wakeUpRequest, 0, into: 0), .jump(if: { $0[0] == 0 }, to: "done \(number)"),
       ]
       if omission != .ringing { program.append(.ring(Bell.doorbell)) }
       return program + [.label("done \(number)")]
@@ -97,11 +97,11 @@ import Testing
       .jump(if: { $0[0] == $0[1] }, to: "arm"),
       .label("take"),
       .compute { $0[1] = $0[0] },
-      .store(Bell.attention) { _ in 0 },
+      .store(Bell.wakeUpRequest) { _ in 0 },
       .jump(if: { $0[1] == count }, to: "end"),
       .jump(if: { _ in true }, to: "look"),
       .label("arm"),
-      .store(Bell.attention) { _ in 1 },
+      .store(Bell.wakeUpRequest) { _ in 1 },
     ]
     // Where the worker fences for itself the system call orders the parent's own side and no more.
     if omission != .barrier { parent.append(fences ? .fence : .barrierAll) }
@@ -124,10 +124,10 @@ import Testing
   private func adoption(fences: Bool, without omission: BellOmission?) -> String? {
     var worker: [Instruction] = [.store(Bell.tail) { _ in 1 }]  // `Channel.ready`
     if fences { worker.append(.fence) }
-    worker += [.load(Bell.attention, into: 0), .jump(if: { $0[0] == 0 }, to: "end")]
+    worker += [.load(Bell.wakeUpRequest, into: 0), .jump(if: { $0[0] == 0 }, to: "end")]
     if omission != .ringing { worker.append(.ring(Bell.doorbell)) }
     worker.append(.label("end"))
-    var parent: [Instruction] = [.store(Bell.attention) { _ in 1 }]
+    var parent: [Instruction] = [.store(Bell.wakeUpRequest) { _ in 1 }]
     if omission != .barrier { parent.append(fences ? .fence : .barrierAll) }
     if omission != .secondLook {
       parent += [

@@ -28,8 +28,9 @@ extension LaunchTests {
         while case .nothing = connection.receive() { usleep(1000) }
         Self.answer(connection, lie)
       }
-      let ticket = RankTicket(meeting: name, rank: 1, size: 2, token: RankTicket.randomHex(digits: 32))
-      let run = try await runProgram(ranks, [ranks, "try"], environment: ["APUS_RANK=\(ticket.text)"])
+      let credential = RankCredential(
+        bootstrap: name, rank: 1, size: 2, token: RankCredential.randomHex(digits: 32))
+      let run = try await runProgram(ranks, [ranks, "try"], environment: ["APUS_RANK=\(credential.text)"])
       #expect(!run.timedOut && run.status == .exited(0))
       let expected = lie == .nothing ? "has ended" : "is no `apus launch` of this version"
       #expect(run.output.hasPrefix("error: ") && run.output.contains(expected), "\(run.output)")
@@ -84,7 +85,7 @@ extension LaunchTests {
       }
     }
 
-    /// Another rank's ticket is of no use without its token.
+    /// Another rank's credential is of no use without its token.
     @Test func aTokenThatIsGuessed() async throws {
       let script =
         #"APUS_RANK=$(echo "$APUS_RANK" | sed 's/.\{32\}$/00000000000000000000000000000000/') \#(ranks) try"#

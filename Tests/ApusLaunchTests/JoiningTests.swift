@@ -36,7 +36,7 @@ extension LaunchTests {
       #expect(run.errors == "" && run.status == .exited(0))
     }
 
-    @Test func aTicketIsGoodOnce() async throws {
+    @Test func aCredentialIsGoodOnce() async throws {
       let run = try await launch("-n", "1", "--", "sh", "-c", "\(ranks) try; echo $$; \(ranks) try; exit 0")
       #expect(run.output.hasPrefix("rank 0\n"))
       #expect(run.output.contains("error: process "))
@@ -68,14 +68,14 @@ extension LaunchTests {
       "", "x", "apus-0:0:1", "apus-0:1:1:0", "apus-0:-1:1:", ":0:1:00000000000000000000000000000000",
       "apus-0:1:1:00000000000000000000000000000000", "apus-0:0:99999:00000000000000000000000000000000",
     ])
-    func aBadTicketIsAnError(ticket: String) async throws {
-      let run = try await runProgram(ranks, [ranks, "try"], environment: ["APUS_RANK=\(ticket)"])
-      #expect(run.output.hasPrefix("error: the environment variable APUS_RANK holds no ticket"))
+    func aBadCredentialIsAnError(credential: String) async throws {
+      let run = try await runProgram(ranks, [ranks, "try"], environment: ["APUS_RANK=\(credential)"])
+      #expect(run.output.hasPrefix("error: the environment variable APUS_RANK holds no credential"))
     }
 
-    @Test func aTicketWhoseLauncherIsGoneIsAnError() async throws {
-      let ticket = "apus-gone:0:1:00000000000000000000000000000000"
-      let run = try await runProgram(ranks, [ranks, "try"], environment: ["APUS_RANK=\(ticket)"])
+    @Test func aCredentialWhoseLauncherIsGoneIsAnError() async throws {
+      let credential = "apus-gone:0:1:00000000000000000000000000000000"
+      let run = try await runProgram(ranks, [ranks, "try"], environment: ["APUS_RANK=\(credential)"])
       let expected = "error: the `apus launch` that started this program as rank 0 can't be reached"
       #expect(run.output.hasPrefix(expected))
     }

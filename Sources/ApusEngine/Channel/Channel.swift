@@ -99,7 +99,7 @@ package final class Channel: @unchecked Sendable {
 
   /// Not 0: ring the doorbell at the next thing the parent could want to know. The parent asks, the worker
   /// takes the request back as it rings.
-  package var attention: SharedWord { word(8) }
+  package var wakeUpRequest: SharedWord { word(8) }
   /// 1 while the worker sleeps, or is about to; the parent sets it to 0 before it wakes it.
   package var sleeping: SharedWord { word(7) }
 
@@ -152,13 +152,13 @@ package final class Channel: @unchecked Sendable {
   // MARK: Forks
 
   /// For a worker's loop: gives what is forked from it a copy of the channel, in which the child may finish what it is
-  /// at, and where it then looks up (`WorkerLoop.notify`): its gate is shut, and somebody asks for attention.
+  /// at, and where it then looks up (`WorkerLoop.notify`): its gate is shut, and somebody asks to be woken.
   ///
   /// - Parameter ofAnyThread: Whether it is the channel of the whole process, and not of the calling thread alone.
   func detachInForks(ofAnyThread: Bool) {
     func offset(_ word: SharedWord) -> Int { UnsafeRawPointer(word) - UnsafeRawPointer(base) }
     apus_fork_detaches(
-      base, Self.headSize, Self.ringSize, offset(gate), offset(attention), ofAnyThread)
+      base, Self.headSize, Self.ringSize, offset(gate), offset(wakeUpRequest), ofAnyThread)
   }
 }
 

@@ -204,18 +204,18 @@ package final class HostedWorker {
   // MARK: Waiting
 
   /// Has the worker ring the bell at the next thing that it does. Followed by a barrier.
-  package func requestAttention() {
+  package func requestWakeUp() {
     isAwaited = true
-    channel.attention.pointee.store(1, ordering: .relaxed)
+    channel.wakeUpRequest.pointee.store(1, ordering: .relaxed)
     channel.gate.pointee.store(0, ordering: .releasing)
   }
 
   /// Whether it fences for itself.
   package var fences: Bool { channel.workerFences }
 
-  package func endAttention() {
+  package func endWakeUpRequest() {
     isAwaited = false
-    channel.attention.pointee.store(0, ordering: .relaxed)
+    channel.wakeUpRequest.pointee.store(0, ordering: .relaxed)
     openGate()
   }
 

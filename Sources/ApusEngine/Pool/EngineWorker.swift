@@ -187,8 +187,8 @@ final class EngineWorker {
   // MARK: Asking to be woken
 
   /// Has the worker ring the doorbell at the next thing it does. Followed by a barrier.
-  func requestAttention() {
-    channel.attention.pointee.store(1, ordering: .relaxed)
+  func requestWakeUp() {
+    channel.wakeUpRequest.pointee.store(1, ordering: .relaxed)
     channel.gate.pointee.store(0, ordering: .releasing)
   }
 

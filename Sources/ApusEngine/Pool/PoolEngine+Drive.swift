@@ -202,7 +202,7 @@ extension PoolEngine {
   /// no barrier (any more).
   @discardableResult
   private func armWorkers() -> Bool {
-    for case let worker? in workers { worker.requestAttention() }
+    for case let worker? in workers { worker.requestWakeUp() }
     // Pairs with the workers' plain stores and loads: see `Channel.gate`.
     return Channel.order { workers.allSatisfy { $0?.channel.workerFences ?? true } }
   }
@@ -210,7 +210,7 @@ extension PoolEngine {
   private func disarmWorkers() {
     guard sleepers == 0 else { return }
     for case let worker? in workers {
-      worker.channel.attention.pointee.store(0, ordering: .relaxed)
+      worker.channel.wakeUpRequest.pointee.store(0, ordering: .relaxed)
       worker.openGate()
     }
   }

@@ -94,7 +94,7 @@ extension PoolEngine {
     note(Event(.workerStarted, from: eventSource, worker: slot, process: process.pid))
     guard sleepers > 0 else { return }
     // Threads that sleep count on being rung when it is ready, which it may be already.
-    worker.requestAttention()
+    worker.requestWakeUp()
     let isSure = Channel.order { channel.workerFences }
     if !isSure || worker.isReady { doorbell.ring() }
   }

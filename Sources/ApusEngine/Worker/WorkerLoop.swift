@@ -238,8 +238,8 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
       atomicMemoryFence(ordering: .sequentiallyConsistent)
     }
     // Ordered after what was published by the parent's membarrier, made after it asked.
-    guard channel.attention.pointee.load(ordering: .sequentiallyConsistent) != 0,
-      channel.attention.pointee.exchange(0, ordering: .relaxed) != 0
+    guard channel.wakeUpRequest.pointee.load(ordering: .sequentiallyConsistent) != 0,
+      channel.wakeUpRequest.pointee.exchange(0, ordering: .relaxed) != 0
     else { return }
     endIfForked()
     var one: UInt64 = 1

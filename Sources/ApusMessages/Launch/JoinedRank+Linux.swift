@@ -26,7 +26,7 @@ package final class JoinedRank: Sendable {
 
   /// Joins the ranks that this process was started among; `nil` if it was started alone.
   ///
-  /// The first call takes the ticket out of the environment, so that what this process starts is no rank; later ones
+  /// The first call takes the credential out of the environment, so that what this process starts is no rank; later ones
   /// give the same answer. What was forked from a rank is no rank.
   package static func join() throws(LaunchError) -> JoinedRank? {
     try shared.withLock { (shared) throws(LaunchError) in
@@ -56,12 +56,12 @@ package final class JoinedRank: Sendable {
   private static let shared = Locked<(process: Int32, result: Result<JoinedRank?, LaunchError>)?>(nil)
 
   private static func joinNow() throws(LaunchError) -> JoinedRank? {
-    guard let entry = getenv(RankTicket.variable) else { return nil }
+    guard let entry = getenv(RankCredential.variable) else { return nil }
     let text = String(cString: entry)
-    unsetenv(RankTicket.variable)
-    let ticket = try RankTicket(parsing: text)
+    unsetenv(RankCredential.variable)
+    let credential = try RankCredential(parsing: text)
     do {
-      return try join(with: ticket)
+      return try join(with: credential)
     } catch let error as ProcessError {
       throw LaunchError(error)
     } catch let error as LaunchError {
@@ -71,12 +71,12 @@ package final class JoinedRank: Sendable {
     }
   }
 
-  private static func join(with ticket: RankTicket) throws -> JoinedRank {
-    let number = apus_socket_connect(ticket.meeting)
+  private static func join(with credential: RankCredential) throws -> JoinedRank {
+    let number = apus_socket_connect(credential.bootstrap)
     guard number >= 0 else {
       throw LaunchError(
         .noLauncher,
-        "the `apus launch` that started this program as rank \(ticket.rank) can't be reached: "
+        "the `apus launch` that started this program as rank \(credential.rank) can't be reached: "
           + String(cString: strerror(-number))
           + ". It has ended, or this program was put into a network namespace of its own.")
     }
@@ -87,23 +87,24 @@ package final class JoinedRank: Sendable {
         .refused, "another user listens where the launcher of this rank did: it is not trusted")
     }
     // Not an error here: a supervisor that has hung up says why in what it sent.
-    try? connection.send(.join(rank: ticket.rank, size: ticket.size, token: ticket.token, process: getpid()))
+    try? connection.send(
+      .join(rank: credential.rank, size: credential.size, token: credential.token, process: getpid()))
     switch connection.receive() {
-    case .message(.welcome(ticket.rank, ticket.size, let group), let memory?)
+    case .message(.welcome(credential.rank, credential.size, let group), let memory?)
     where apus_memory_is_sealed(memory.number, 1):
       try Lifeline.watch(socket: connection.descriptor.number, group: group) { _ in }
       // Into a pipe libc writes large pieces: lines would come late, and be lost in a crash.
       apus_stdout_line_buffered()
-      return JoinedRank(rank: ticket.rank, size: ticket.size, memory: memory, connection: connection)
+      return JoinedRank(rank: credential.rank, size: credential.size, memory: memory, connection: connection)
     case .message(.taken(let text), _): throw LaunchError(.taken, text)
     case .message(.refused(let text), _): throw LaunchError(.refused, text)
     case .end:
       throw LaunchError(
-        .noLauncher, "the `apus launch` that started this program as rank \(ticket.rank) has ended")
+        .noLauncher, "the `apus launch` that started this program as rank \(credential.rank) has ended")
     default:
       throw LaunchError(
         .brokenProtocol,
-        "what answers rank \(ticket.rank) is no `apus launch` of this version: use the command that was built "
+        "what answers rank \(credential.rank) is no `apus launch` of this version: use the command that was built "
           + "with this program")
     }
   }

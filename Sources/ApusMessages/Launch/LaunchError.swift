@@ -5,9 +5,9 @@ package struct LaunchError: Error, Sendable, CustomStringConvertible {
   package struct Code: Sendable, Hashable {
     private let name: String
 
-    /// The environment variable of a rank holds no ticket.
-    package static let badTicket = Code(name: "badTicket")
-    /// The launcher that gave the ticket is gone, or can't be reached from here (another network namespace).
+    /// The environment variable of a rank holds no credential.
+    package static let badCredential = Code(name: "badCredential")
+    /// The launcher that gave the credential is gone, or can't be reached from here (another network namespace).
     package static let noLauncher = Code(name: "noLauncher")
     /// Another process is that rank already.
     package static let taken = Code(name: "taken")
@@ -15,7 +15,7 @@ package struct LaunchError: Error, Sendable, CustomStringConvertible {
     package static let refused = Code(name: "refused")
     /// What came is not what a launcher of this version says.
     package static let brokenProtocol = Code(name: "brokenProtocol")
-    /// There are fewer than 1 or more than `RankTicket.mostRanks` ranks.
+    /// There are fewer than 1 or more than `RankCredential.mostRanks` ranks.
     package static let badCount = Code(name: "badCount")
     /// A program can't be started, or the system refused something else: `cause` says what.
     package static let system = Code(name: "system")
@@ -35,7 +35,7 @@ package struct LaunchError: Error, Sendable, CustomStringConvertible {
   }
 
   static func count(_ ranks: Int) -> LaunchError {
-    LaunchError(.badCount, "\(ranks) ranks can't be started: 1 to \(RankTicket.mostRanks) can")
+    LaunchError(.badCount, "\(ranks) ranks can't be started: 1 to \(RankCredential.mostRanks) can")
   }
 
   package var description: String { message }

@@ -8,7 +8,7 @@ package struct LocalRanks: Sendable {
   /// Throws `LaunchError`, and `MessageError` (`noResources`) if there is no memory for them.
   package init(_ command: SpawnRequest, count: Int, options: RankOptions) throws {
     // Before so much memory is made.
-    guard 1...RankTicket.mostRanks ~= count else { throw LaunchError.count(count) }
+    guard 1...RankCredential.mostRanks ~= count else { throw LaunchError.count(count) }
     let descriptor = try LocalMemory.make(ranks: count)
     memory = try LocalMemory(descriptor.number, ranks: count)
     supervisor = try RankSupervisor(command, ranks: count, memory: descriptor, options: options)

@@ -18,7 +18,7 @@ enum RankEntry {
   static func run() throws -> Never {
     let definition = try RankParcel(OwnedDescriptor(Int32(APUS_RANK_FUNCTION)))
     guard let rank = try JoinedRank.join() else {
-      throw LaunchError(.badTicket, "this run of the program is to be a rank, and has no ticket")
+      throw LaunchError(.badCredential, "this run of the program is to be a rank, and has no credential")
     }
     // Not SIGKILL: that would end this process before its lifeline has ended what it started. SIGCONT lets
     // the lifeline of even a stopped process run, which ends both.

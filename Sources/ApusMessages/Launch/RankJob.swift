@@ -11,7 +11,7 @@ struct RankJob<Output: Sendable>: Sendable {
 
   /// Throws `MessageError`: nothing was started then.
   init(_ count: Int, _ function: RankFunction<Output>) throws {
-    guard 1...RankTicket.mostRanks ~= count else {
+    guard 1...RankCredential.mostRanks ~= count else {
       throw MessageError(.invalidArgument, LaunchError.count(count).message)
     }
     let definition = try function.definition()

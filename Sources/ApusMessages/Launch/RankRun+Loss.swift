@@ -19,7 +19,7 @@ extension RankRun {
   }
 
   private var watched: [(descriptor: Int32, tag: UInt64)] {
-    var all = [(supervisor.bell.descriptor.number, Tag.bell), (meeting.descriptor, Tag.meeting)]
+    var all = [(supervisor.bell.descriptor.number, Tag.bell), (bootstrap.descriptor, Tag.bootstrap)]
     for newcomer in newcomers {
       all.append((newcomer.connection.descriptor.number, Tag.newcomer | newcomer.number))
     }
@@ -37,7 +37,7 @@ extension RankRun {
   func abandonDescriptors() {
     supervisor.hasLostDescriptors.store(true, ordering: .relaxed)
     let connections = newcomers.map(\.connection) + ranks.compactMap(\.connection)
-    let descriptors = [poller.descriptor, supervisor.bell.descriptor, supervisor.memory, meeting.listener]
+    let descriptors = [poller.descriptor, supervisor.bell.descriptor, supervisor.memory, bootstrap.listener]
     for descriptor in descriptors + connections.map(\.descriptor) { _ = descriptor.take() }
     for rank in ranks {
       rank.child.abandonDescriptor()

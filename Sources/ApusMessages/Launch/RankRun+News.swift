@@ -7,7 +7,7 @@ extension RankRun {
     let number = tag & 0xffff_ffff
     switch tag & ~0xffff_ffff {
     case Tag.bell: supervisor.bell.silence()
-    case Tag.meeting: welcome()
+    case Tag.bootstrap: welcome()
     case Tag.newcomer: admit(number)
     case Tag.connection: listen(to: ranks[Int(number)])
     case Tag.output: forward(ranks[Int(number)].output)
@@ -21,7 +21,7 @@ extension RankRun {
 
   /// Takes in whoever has connected.
   private func welcome() {
-    while let connection = meeting.accept() {
+    while let connection = bootstrap.accept() {
       lastNewcomer = (lastNewcomer + 1) & 0xffff_ffff
       if newcomers.count >= 2 * size + 16 { makeRoom() }
       newcomers.append((lastNewcomer, connection))
@@ -51,7 +51,7 @@ extension RankRun {
 
   private func admit(_ number: UInt64) {
     guard let connection = newcomers.first(where: { $0.number == number })?.connection else { return }
-    switch meeting.admit(connection, groups: ranks.map(\.child.pid)) {
+    switch bootstrap.admit(connection, groups: ranks.map(\.child.pid)) {
     case .notYet: return
     case .refused: dismiss(number)
     case .rank(let index, let process):

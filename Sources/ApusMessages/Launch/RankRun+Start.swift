@@ -64,10 +64,10 @@ extension RankRun {
     _ rank: Int, _ output: Pipe, _ errors: Pipe, _ nothing: OwnedDescriptor
   ) -> SpawnRequest {
     var request = supervisor.commands[rank]
-    let variable = RankTicket.variable + "="
+    let variable = RankCredential.variable + "="
     // A launcher may itself have been started as a rank.
     request.environment.removeAll { $0.hasPrefix(variable) }
-    request.environment.append(ByteString(variable + meeting.ticket(for: rank).text))
+    request.environment.append(ByteString(variable + bootstrap.credential(for: rank).text))
     request.descriptors += [(output.writing.number, 1), (errors.writing.number, 2)]
     if rank != 0 || !options.forwardsInput || fcntl(0, F_GETFD) < 0 {
       request.descriptors.append((nothing.number, 0))

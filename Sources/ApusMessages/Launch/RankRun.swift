@@ -10,7 +10,7 @@ import Glibc
 final class RankRun {
   enum Tag {
     static let bell: UInt64 = 1 << 32
-    static let meeting: UInt64 = 2 << 32
+    static let bootstrap: UInt64 = 2 << 32
     static let newcomer: UInt64 = 3 << 32
     static let connection: UInt64 = 4 << 32
     static let output: UInt64 = 5 << 32
@@ -32,7 +32,7 @@ final class RankRun {
   let supervisor: RankSupervisor
   let report: (RankEvent) -> Void
   let poller: Poller
-  let meeting: RankMeeting
+  let bootstrap: RankBootstrap
   let input: TerminalInput?
   var ranks: [RankProcess] = []
   var outcome: RankOutcome
@@ -63,11 +63,11 @@ final class RankRun {
     outcome = RankOutcome(statuses: Array(repeating: .unknown, count: supervisor.commands.count))
     poller = try Poller()
     relays = RelaySet(poller)
-    meeting = try RankMeeting(size: supervisor.commands.count, memory: supervisor.memory)
+    bootstrap = try RankBootstrap(size: supervisor.commands.count, memory: supervisor.memory)
     canBeAnswered = supervisor.options.forwardsInput && Self.isDialogue(0)
     input = supervisor.options.forwardsInput && isatty(0) == 1 ? try TerminalInput() : nil
     try poller.add(supervisor.bell.descriptor.number, tag: Tag.bell)
-    try poller.add(meeting.descriptor, tag: Tag.meeting)
+    try poller.add(bootstrap.descriptor, tag: Tag.bootstrap)
   }
 
   /// Whether somebody writes to this descriptor while we run: a person at a terminal, or a program through a pipe.
@@ -124,7 +124,7 @@ final class RankRun {
   private func passOnTheRest() {
     let targets = [LineTarget.standardOutput, .standardError]
     // Nothing else may wake this loop, which does not deal with it: it would wake it again and again.
-    poller.remove(meeting.descriptor)
+    poller.remove(bootstrap.descriptor)
     for newcomer in newcomers { poller.remove(newcomer.connection.descriptor.number) }
     for rank in ranks where !rank.hasEnded { poller.remove(rank.child.pidfd) }
     var end: UInt64?

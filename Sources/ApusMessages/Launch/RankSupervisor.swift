@@ -19,13 +19,13 @@ package final class RankSupervisor: Sendable {
   let hasLostDescriptors = Atomic<Bool>(false)
 
   /// - Parameters:
-  ///   - commands: The ranks' programs, in order of rank. Their environment gets a ticket, their standard streams and
+  ///   - commands: The ranks' programs, in order of rank. Their environment gets a credential, their standard streams and
   ///     process groups are the supervisor's matter.
   ///   - memory: What the ranks share. It may be given up when the ranks have ended.
   package init(_ commands: [SpawnRequest], memory: OwnedDescriptor, options: RankOptions = RankOptions())
     throws(LaunchError)
   {
-    guard 1...RankTicket.mostRanks ~= commands.count else {
+    guard 1...RankCredential.mostRanks ~= commands.count else {
       throw LaunchError.count(commands.count)
     }
     do {
@@ -41,7 +41,7 @@ package final class RankSupervisor: Sendable {
     _ command: SpawnRequest, ranks: Int, memory: OwnedDescriptor, options: RankOptions = RankOptions()
   ) throws(LaunchError) {
     // Checked before so many copies are made.
-    guard 1...RankTicket.mostRanks ~= ranks else { throw LaunchError.count(ranks) }
+    guard 1...RankCredential.mostRanks ~= ranks else { throw LaunchError.count(ranks) }
     try self.init(Array(repeating: command, count: ranks), memory: memory, options: options)
   }
 

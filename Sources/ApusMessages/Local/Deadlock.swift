@@ -132,7 +132,7 @@ extension LocalTransport {
   /// ring, so they will get one.
   private var awaitedOperations: [Operation] {
     let sends = announced.values.map(\.operation) + streaming.map(\.operation)
-    return (mailbox.receives + sends).filter { $0.whenDone != nil && !$0.isDone }
+    return (mailbox.posted + sends).filter { $0.whenDone != nil && !$0.isDone }
   }
 
   /// What is awaited, if anything is: the first of the operations, and how many there are.
@@ -211,7 +211,7 @@ extension Awaited {
       switch self {
       case .message(let selector): (1, selector.source, selector.tag, selector.context)
       case .receiver(let rank, let envelope): (2, Int32(rank), envelope.tag, envelope.context)
-      case .pieces(let envelope): (3, envelope.source, envelope.tag, envelope.context)
+      case .fragments(let envelope): (3, envelope.source, envelope.tag, envelope.context)
       case .end, .anything: (4, 0, 0, 0)
       }
     return (

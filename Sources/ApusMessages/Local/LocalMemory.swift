@@ -186,7 +186,7 @@ struct PairMemory {
   }
 }
 
-/// A message, or a piece of one: one cache line, so that a small message costs one line's way from core to core.
+/// A message, or a fragment of one: one cache line, so that a small message costs one line's way from core to core.
 ///
 /// The sequence number is written last. A slot's number differs from all that were in it before, so nothing has to be
 /// cleared.
@@ -199,7 +199,7 @@ struct Slot {
     /// Rendezvous: the bytes are in the sender's memory, from where the receiver copies them.
     static let remote: UInt64 = 2
     /// A fragment of a rendezvous message, in the ring.
-    static let piece: UInt64 = 3
+    static let fragment: UInt64 = 3
     /// An answer to a rendezvous message: its bytes are copied, or nobody wants them.
     static let done: UInt64 = 4
     /// An answer: the receiver can't read the sender's memory, and wants fragments.

@@ -90,7 +90,7 @@ extension LocalTransport {
       IncomingStream(
         source: envelope.source, number: rendezvous.number, destination: destination, rest: envelope.count))
     answer(peer, rendezvous.number, Slot.Way.stream)
-    try waitForPieces(of: envelope, rendezvous.number)
+    try waitForFragments(of: envelope, rendezvous.number)
   }
 
   private func isWithdrawn(_ number: UInt64, by sender: RankWords) -> Bool {
@@ -101,11 +101,11 @@ extension LocalTransport {
     MessageError(.transport, "rank \(peer) has given up the message that it was sending", rank: peer)
   }
 
-  private func waitForPieces(of envelope: Envelope, _ number: UInt64) throws {
+  private func waitForFragments(of envelope: Envelope, _ number: UInt64) throws {
     let peer = Int(envelope.source)
     let sender = (incoming + peer).pointee.peer
     let isThis = { (stream: IncomingStream) in stream.source == Int32(peer) && stream.number == number }
-    var waiting = Waiting(self, for: .pieces(envelope))
+    var waiting = Waiting(self, for: .fragments(envelope))
     fetching += 1
     defer {
       fetching -= 1
@@ -132,7 +132,7 @@ extension LocalTransport {
     }
   }
 
-  func takePiece(_ slot: Slot, _ envelope: Envelope, _ peer: Int) throws {
+  func takeFragment(_ slot: Slot, _ envelope: Envelope, _ peer: Int) throws {
     let index = streams.firstIndex {
       $0.source == envelope.source && $0.number == slot.number
     }

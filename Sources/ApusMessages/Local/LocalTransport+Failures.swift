@@ -72,7 +72,7 @@ extension LocalTransport {
       giveUp(peer) { try self.checkJob($0.context) }
       giveUp(peer) { try self.checkReceiver(peer, $0.context) }
     }
-    for operation in mailbox.receives {
+    for operation in mailbox.posted {
       guard case .receive(let selector) = operation.kind else { continue }
       do {
         try checkJob(selector.context)
@@ -84,7 +84,7 @@ extension LocalTransport {
 
   /// Ends all posted receives: something came that can't be, so nothing that comes can be trusted.
   func endReceives(_ error: any Error) {
-    for operation in mailbox.receives { end(operation, error) }
+    for operation in mailbox.posted { end(operation, error) }
     while let (operation, _) = claimed.popFirst() { finish(operation, error) }
   }
 

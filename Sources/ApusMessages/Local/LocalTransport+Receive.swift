@@ -94,7 +94,7 @@ extension LocalTransport {
     while peer != rank, (incoming + peer).pointee.hasNews {
       let slot = (incoming + peer).pointee.slot
       let (envelope, way) = try read(slot, from: peer)
-      if way < Slot.Way.piece, envelope.fits(selector), !mailbox.expects(envelope) {
+      if way < Slot.Way.fragment, envelope.fits(selector), !mailbox.expects(envelope) {
         return way == Slot.Way.remote
           ? remote(envelope, slot, peer) : IncomingMessage(envelope: envelope, place: .ring)
       }
@@ -120,7 +120,7 @@ extension LocalTransport {
       guard envelope.count <= mostBytes else { throw Self.corrupted(peer) }
     case Slot.Way.done, Slot.Way.stream: break
     default:
-      guard way <= Slot.Way.piece else { throw Self.corrupted(peer) }
+      guard way <= Slot.Way.fragment else { throw Self.corrupted(peer) }
       let offset = Int(truncatingIfNeeded: slot.position & UInt64(memory.ringSize - 1))
       guard envelope.count <= memory.ringSize - offset else { throw Self.corrupted(peer) }
     }
@@ -148,7 +148,7 @@ extension LocalTransport {
     let slot = (incoming + peer).pointee.slot
     let (envelope, way) = try read(slot, from: peer)
     switch way {
-    case Slot.Way.piece: try takePiece(slot, envelope, peer)
+    case Slot.Way.fragment: try takeFragment(slot, envelope, peer)
     case Slot.Way.remote: settle(remote(envelope, slot, peer))
     case Slot.Way.done, Slot.Way.stream:
       let number = slot.number

@@ -27,7 +27,7 @@ extension LocalTransport {
   /// Longer messages go by rendezvous: one copy instead of two is worth the system call. For 64 KiB an
   /// exchange takes 8 µs instead of 11.
   private var ringLimit: Int { min(memory.ringSize / 4, 32 << 10) }
-  private var pieceSize: Int { memory.ringSize / 8 }
+  private var fragmentSize: Int { memory.ringSize / 8 }
 
   /// Whether nothing waits to be sent to that rank, so that what is sent now may go first.
   @inline(__always)
@@ -263,12 +263,12 @@ extension LocalTransport {
   private func push(_ send: PendingSend) {
     let destination = send.destination
     while !send.rest.isEmpty {
-      let count = min(send.rest.count, pieceSize)
+      let count = min(send.rest.count, fragmentSize)
       guard let slot = outgoing[destination].freeSlot(), let start = outgoing[destination].freeBytes(count)
       else { return }
       outgoing[destination].pointer(start).copyMemory(from: send.rest.baseAddress!, byteCount: count)
       outgoing[destination].advance(to: start, count)
-      announce(count, Slot.Way.piece, send.envelope, start, send.number, slot, destination)
+      announce(count, Slot.Way.fragment, send.envelope, start, send.number, slot, destination)
       send.rest = UnsafeRawBufferPointer(rebasing: send.rest[count...])
     }
   }
@@ -285,7 +285,7 @@ extension LocalTransport {
         if canSend(count, to: peer) { return true }
       }
     }
-    return streaming.contains { canSend(min($0.rest.count, pieceSize), to: $0.destination) }
+    return streaming.contains { canSend(min($0.rest.count, fragmentSize), to: $0.destination) }
   }
 
   // MARK: Answers

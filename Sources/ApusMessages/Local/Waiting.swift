@@ -9,7 +9,7 @@ enum Awaited {
   /// A rank that has to receive a message, or to make room for one.
   case receiver(Int, Envelope)
   /// The other fragments of a message.
-  case pieces(Envelope)
+  case fragments(Envelope)
   /// At the rank's end: that all it has sent is received.
   case end
   /// Whatever happens, for a bounded time.
@@ -26,7 +26,7 @@ enum Awaited {
   var context: UInt32 {
     switch self {
     case .message(let selector): selector.context
-    case .receiver(_, let envelope), .pieces(let envelope): envelope.context
+    case .receiver(_, let envelope), .fragments(let envelope): envelope.context
     case .end, .anything: 0
     }
   }
@@ -87,7 +87,7 @@ struct Waiting {
     switch awaited {
     case .message(let selector): try transport.checkSource(selector)
     case .receiver(let rank, let envelope): try transport.checkReceiver(rank, envelope.context)
-    case .pieces(let envelope): try transport.checkReceiver(Int(envelope.source), envelope.context)
+    case .fragments(let envelope): try transport.checkReceiver(Int(envelope.source), envelope.context)
     case .end, .anything: break
     }
     let now = apus_now()
@@ -142,7 +142,7 @@ extension LocalTransport {
   /// Whether nothing that was started could need what is in the rings. It may stay there then; only a sender
   /// that finds no room would wait.
   var isQuiet: Bool {
-    mailbox.receives.isEmpty && waitingForSlots == 0 && announced.isEmpty && streaming.isEmpty
+    mailbox.posted.isEmpty && waitingForSlots == 0 && announced.isEmpty && streaming.isEmpty
       && streams.isEmpty && claimed.isEmpty && !gate.isShared
   }
 

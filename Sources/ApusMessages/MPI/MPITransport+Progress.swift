@@ -77,6 +77,6 @@ extension MPITransport {
 
   /// What could not be received may have been anybody's.
   private func failReceives(_ error: any Error) {
-    for operation in mailbox.receives { _ = mailbox.cancel(operation, error) }
+    for operation in mailbox.posted { _ = mailbox.cancel(operation, error) }
   }
 }

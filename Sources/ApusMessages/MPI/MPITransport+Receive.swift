@@ -4,7 +4,7 @@ extension MPITransport {
   func message(_ selector: Selector) throws -> IncomingMessage {
     try enter()
     defer { leave() }
-    if mayBlock, mailbox.messages.isEmpty, selector.source != Int32(rank), size > 1 {
+    if mayBlock, mailbox.unexpected.isEmpty, selector.source != Int32(rank), size > 1 {
       let message = try receiveAny(selector)
       if message.envelope.fits(selector) { return message }
       settle(owned(message))
@@ -15,7 +15,7 @@ extension MPITransport {
   func number(_ selector: Selector, type: UInt64) throws -> UInt64? {
     try enter()
     defer { leave() }
-    guard mayBlock, mailbox.messages.isEmpty, selector.source != Int32(rank), size > 1,
+    guard mayBlock, mailbox.unexpected.isEmpty, selector.source != Int32(rank), size > 1,
       let expected = shortHeader.tag(context: selector.context, tag: selector.tag, type: type)
     else { return nil }
     let (source, tag) = try calling { () throws(MPIFailure) in

@@ -105,7 +105,7 @@ final class MPITransport: Transport, @unchecked Sendable {
   var isShared: Bool { gate.isShared }
   /// Whether a call may wait inside the library: nothing else has to be moved on meanwhile.
   @inline(__always)
-  var mayBlock: Bool { !gate.isShared && sends.isEmpty && mailbox.receives.isEmpty }
+  var mayBlock: Bool { !gate.isShared && sends.isEmpty && mailbox.posted.isEmpty }
 
   func share() throws {
     guard library.threadLevel >= .serialized else { throw library.tooFewThreads(.serialized) }

@@ -3,8 +3,8 @@
 ///
 /// For one thread at a time; the transport sees to it. A class, since fetching a message can bring others.
 final class Mailbox {
-  @exclusivity(unchecked) private(set) var messages: [IncomingMessage] = []
-  @exclusivity(unchecked) private(set) var receives: [Operation] = []
+  @exclusivity(unchecked) private(set) var unexpected: [IncomingMessage] = []
+  @exclusivity(unchecked) private(set) var posted: [Operation] = []
   /// Who is to be told of operations that are over, once the transport is free.
   @exclusivity(unchecked) private var told: [@Sendable () -> Void] = []
   /// How many operations are over.
@@ -13,37 +13,37 @@ final class Mailbox {
   @exclusivity(unchecked) private var refused: [UInt32: CollectiveNumber] = [:]
 
   @inline(__always)
-  var isEmpty: Bool { messages.isEmpty && receives.isEmpty }
+  var isEmpty: Bool { unexpected.isEmpty && posted.isEmpty }
 
   /// Takes the first message that fits.
   func take(_ selector: Selector) -> IncomingMessage? {
-    if messages.isEmpty { return nil }
-    return messages.firstIndex { $0.envelope.fits(selector) }.map { messages.remove(at: $0) }
+    if unexpected.isEmpty { return nil }
+    return unexpected.firstIndex { $0.envelope.fits(selector) }.map { unexpected.remove(at: $0) }
   }
 
   /// What the first message that fits says of itself.
   func peek(_ selector: Selector) -> Envelope? {
-    if messages.isEmpty { return nil }
-    return messages.first { $0.envelope.fits(selector) }?.envelope
+    if unexpected.isEmpty { return nil }
+    return unexpected.first { $0.envelope.fits(selector) }?.envelope
   }
 
   /// Whether a receive waits for such a message.
-  func expects(_ envelope: Envelope) -> Bool { !receives.isEmpty && index(envelope) != nil }
+  func expects(_ envelope: Envelope) -> Bool { !posted.isEmpty && index(envelope) != nil }
 
   private func index(_ envelope: Envelope) -> Int? {
-    receives.firstIndex {
+    posted.firstIndex {
       if case .receive(let selector) = $0.kind { envelope.fits(selector) } else { false }
     }
   }
 
   /// Takes the receive out that waits for such a message: whoever does completes it.
-  func claim(_ envelope: Envelope) -> Operation? { index(envelope).map { receives.remove(at: $0) } }
+  func claim(_ envelope: Envelope) -> Operation? { index(envelope).map { posted.remove(at: $0) } }
 
   /// Gives a message to the receive that waits for it, or keeps it.
   func settle(_ message: IncomingMessage, _ source: some MessageSource) {
     if let operation = claim(message.envelope) { return complete(operation, message, source) }
     if refuses(message.envelope) { return source.drop(message) }
-    messages.append(message)
+    unexpected.append(message)
   }
 
   /// Whether a message is for a collective operation that this rank gave up.
@@ -56,7 +56,7 @@ final class Mailbox {
     if let message = take(selector) {
       complete(operation, message, source)
     } else {
-      receives.append(operation)
+      posted.append(operation)
     }
   }
 
@@ -78,8 +78,8 @@ final class Mailbox {
 
   /// Gives a receive up.
   func cancel(_ operation: Operation, _ error: any Error = CancellationError()) -> Bool {
-    guard let index = receives.firstIndex(where: { $0 === operation }) else { return false }
-    receives.remove(at: index)
+    guard let index = posted.firstIndex(where: { $0 === operation }) else { return false }
+    posted.remove(at: index)
     finish(operation, error)
     return true
   }
@@ -87,8 +87,8 @@ final class Mailbox {
   /// Does away with what came, and what still comes, for collective operations up to this one.
   func refuse(_ context: UInt32, upTo number: CollectiveNumber, _ source: some MessageSource) {
     refused[context] = number
-    let stale = messages.filter { $0.envelope.context == context && !number.isBefore($0.envelope) }
-    messages.removeAll { $0.envelope.context == context && !number.isBefore($0.envelope) }
+    let stale = unexpected.filter { $0.envelope.context == context && !number.isBefore($0.envelope) }
+    unexpected.removeAll { $0.envelope.context == context && !number.isBefore($0.envelope) }
     for message in stale { source.drop(message) }
   }
 

@@ -4,8 +4,8 @@ import Glibc
 
 /// Says to the launcher what no rank says, on connections of its own; then joins as if nothing had happened.
 func nonsense() {
-  let ticket = getenv(RankTicket.variable).map { String(cString: $0) }!
-  let name = String(ticket.prefix { $0 != ":" })
+  let credential = getenv(RankCredential.variable).map { String(cString: $0) }!
+  let name = String(credential.prefix { $0 != ":" })
   let said = [
     [], [0xff, 0xfe], Array("apus-rank 2 join 0 1".utf8), Array("apus-rank 2 join 0 1 0 5".utf8),
     Array("apus-rank 2 join 99999999 1 0123456789abcdef0123456789abcdef 5".utf8),

@@ -45,7 +45,7 @@ enum RankScenarios {
     },
     "twice": { _ in
       let rank = join()
-      print(rank === join(), getenv(RankTicket.variable) == nil)
+      print(rank === join(), getenv(RankCredential.variable) == nil)
       rank.finalized()
       rank.finalized()
     },
@@ -90,7 +90,9 @@ enum RankScenarios {
       waitForEver()
     },
     "never": { arguments in
-      if getenv(RankTicket.variable).map({ String(cString: $0) })!.contains(":\(arguments[0]):") { exit(0) }
+      if getenv(RankCredential.variable).map({ String(cString: $0) })!.contains(":\(arguments[0]):") {
+        exit(0)
+      }
       _ = join()
       waitForEver()
     },

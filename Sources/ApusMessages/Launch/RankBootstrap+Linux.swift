@@ -4,8 +4,8 @@ import Glibc
 
 /// The supervisor's side of the bootstrap: the socket where ranks show their credential and get the shared
 /// memory.
-final class RankMeeting {
-  let name = "apus-" + RankTicket.randomHex(digits: 32)
+final class RankBootstrap {
+  let name = "apus-" + RankCredential.randomHex(digits: 32)
   let size: Int
   let listener: OwnedDescriptor
   private let memory: OwnedDescriptor
@@ -26,15 +26,15 @@ final class RankMeeting {
     guard number >= 0 else { throw ProcessError(errno: -number, doing: "making the socket where ranks meet") }
     listener = OwnedDescriptor(number)
     (self.size, self.memory) = (size, memory)
-    tokens = (0..<size).map { _ in RankTicket.randomHex(digits: 32) }
+    tokens = (0..<size).map { _ in RankCredential.randomHex(digits: 32) }
     processes = Array(repeating: nil, count: size)
   }
 
   /// The descriptor to poll for reading.
   var descriptor: Int32 { listener.number }
 
-  func ticket(for rank: Int) -> RankTicket {
-    RankTicket(meeting: name, rank: rank, size: size, token: tokens[rank])
+  func credential(for rank: Int) -> RankCredential {
+    RankCredential(bootstrap: name, rank: rank, size: size, token: tokens[rank])
   }
 
   /// The next connection, if there is one. Other users are turned away.

@@ -2,24 +2,24 @@
 /// proves it.
 ///
 /// The token keeps a rank apart from other processes of the same user, which could not see it without looking into
-/// the rank's environment. It is good for one joining: a ticket is inherited by everything that a rank's program
+/// the rank's environment. It is good for one joining: a credential is inherited by everything that a rank's program
 /// starts before it joins.
-package struct RankTicket: Sendable, Hashable {
+package struct RankCredential: Sendable, Hashable {
   /// The environment variable that holds it.
   package static let variable = "APUS_RANK"
   /// More are a mistake: each takes some four descriptors of the launcher.
   package static let mostRanks = LocalMemory.largestSize
 
-  let meeting: String
+  let bootstrap: String
   let rank: Int
   let size: Int
   let token: String
 
-  /// As it stands in the environment: `<meeting>:<rank>:<size>:<token>`.
-  var text: String { "\(meeting):\(rank):\(size):\(token)" }
+  /// As it stands in the environment: `<bootstrap>:<rank>:<size>:<token>`.
+  var text: String { "\(bootstrap):\(rank):\(size):\(token)" }
 
-  init(meeting: String, rank: Int, size: Int, token: String) {
-    (self.meeting, self.rank, self.size, self.token) = (meeting, rank, size, token)
+  init(bootstrap: String, rank: Int, size: Int, token: String) {
+    (self.bootstrap, self.rank, self.size, self.token) = (bootstrap, rank, size, token)
   }
 
   init(parsing text: String) throws(LaunchError) {
@@ -30,11 +30,11 @@ package struct RankTicket: Sendable, Hashable {
       1...100 ~= fields[0].utf8.count, isHex(fields[3]), fields[3].utf8.count == 32
     else {
       throw LaunchError(
-        .badTicket,
-        "the environment variable \(Self.variable) holds no ticket of `apus launch`. "
+        .badCredential,
+        "the environment variable \(Self.variable) holds no credential of `apus launch`. "
           + "Unset it to run this program alone.")
     }
-    self.init(meeting: fields[0], rank: rank, size: size, token: fields[3])
+    self.init(bootstrap: fields[0], rank: rank, size: size, token: fields[3])
   }
 
   static func randomHex(digits: Int) -> String {
