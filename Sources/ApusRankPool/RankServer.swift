@@ -120,19 +120,27 @@ final class RankServer {
       if let command {
         let child = try ChildWorker.start(1, command, doorbell: doorbell.descriptor.number)[0].get()
         (process, channel) = (child, child.channel)
-        try relays.add(child.output, tag: Tag.output | UInt64(number))
-        try relays.add(child.errors, tag: Tag.errors | UInt64(number))
+        do { try watch(child, number) } catch {
+          child.kill()
+          _ = child.process.wait()
+          throw error
+        }
       } else {
         let thread = try ThreadWorker(doorbell: doorbell, makeRunner: SwiftFunctions.makeRunner)
         (process, channel) = (thread, thread.channel)
       }
       workers[number] = HostedWorker(
         number: number, generation: frame.generation, process: process, channel: channel)
-      if let death = process.deathNotice { try poller.add(death, tag: Tag.death | UInt64(number)) }
     } catch {
       workers[number] = nil
       tell(WorkerEnding(status: .unknown, problem: "it could not be started: \(error)"), of: frame, "")
     }
+  }
+
+  private func watch(_ child: ChildWorker, _ number: Int) throws(ProcessError) {
+    if let death = child.deathNotice { try poller.add(death, tag: Tag.death | UInt64(number)) }
+    try relays.add(child.output, tag: Tag.output | UInt64(number))
+    try relays.add(child.errors, tag: Tag.errors | UInt64(number))
   }
 
   private func tell(_ ending: WorkerEnding, of frame: ChannelFrame, _ standardError: String) {
@@ -175,8 +183,10 @@ final class RankServer {
     let isSure = Channel.order { workers.allSatisfy { $0?.fences ?? true } }
     if try !look() {
       var tags: [UInt64] = []
-      let longest = relays.isHolding ? RelaySet.patience : nil
-      guard poller.wait(isSure ? longest : Channel.unsureSleep, { tags.append($0) }) else {
+      let longest = relays.isHolding ? RelaySet.patience : 1_000_000_000
+      guard poller.wait(isSure ? longest : Channel.unsureSleep, { tags.append($0) }),
+        !tags.isEmpty || hasItsDescriptors
+      else {
         throw MessageError(.transport, "a task has closed descriptors of this rank that are not its own")
       }
       doorbell.silence()
@@ -184,6 +194,14 @@ final class RankServer {
       relays.resume()
     }
     for case let worker? in workers { worker.endWakeUpRequest() }
+  }
+
+  private var hasItsDescriptors: Bool {
+    relays.isIntact
+      && workers.allSatisfy { worker in
+        guard let worker, let death = worker.process.deathNotice else { return true }
+        return poller.has(death, tag: Tag.death | UInt64(worker.number))
+      }
   }
 
   private func handle(_ tag: UInt64) throws {

@@ -65,8 +65,8 @@ int apus_wait(pid_t pid, int pidfd, int options, struct apus_exit *result) {
   do {
     info.si_pid = 0;
     failed = pidfd >= 0 ? waitid(by_pidfd, (id_t)pidfd, &info, options) : -1;
-    // EINVAL: a kernel that makes pidfds (5.2) but cannot wait for them (5.4).
-    if (pidfd < 0 || (failed && errno == EINVAL)) failed = waitid(P_PID, (id_t)pid, &info, options);
+    // EINVAL: a kernel that makes pidfds (5.2) but cannot wait for them (5.4). EBADF: other code has closed it.
+    if (pidfd < 0 || (failed && (errno == EINVAL || errno == EBADF))) failed = waitid(P_PID, (id_t)pid, &info, options);
   } while (failed && errno == EINTR);
   result->how = 0;
   result->value = 0;
@@ -79,6 +79,11 @@ int apus_wait(pid_t pid, int pidfd, int options, struct apus_exit *result) {
     result->value = info.si_status;
   }
   return 0;
+}
+
+bool apus_is_pidfd(int descriptor) {
+  siginfo_t info;
+  return !waitid((idtype_t)3, (id_t)descriptor, &info, WEXITED | WNOHANG | WNOWAIT) || errno != EBADF;
 }
 
 /// Whether a child's number is still its own. It is anybody's once the child is reaped, which somebody else may have

@@ -221,7 +221,7 @@ extension PoolEngine {
     var tags: [UInt64] = []
     let isThere = poller.wait(timeout, into: &tags)
     enter()
-    if !isThere { loseDescriptors() }
+    if !isThere || !hasItsDescriptors { loseDescriptors() }
     for tag in tags { handle(tag) }
   }
 

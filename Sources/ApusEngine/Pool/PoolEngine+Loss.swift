@@ -39,6 +39,18 @@ extension PoolEngine {
   /// way: nobody waits then, and an idle pool should not wake up often.
   var longestSleep: UInt64 { active.isEmpty ? 3_000_000_000 : 1_000_000_000 }
 
+  /// Whether all that is waited on is still there: looked at once a second at most.
+  var hasItsDescriptors: Bool {
+    let now = apus_now()
+    guard now >= nextLook, !hasLostDescriptors else { return true }
+    nextLook = now &+ 1_000_000_000
+    return relays.isIntact
+      && workers.allSatisfy { worker in
+        guard let worker, let death = worker.process.deathNotice else { return true }
+        return quiet.has(death, tag: Tag.death | UInt64(worker.slot))
+      }
+  }
+
   /// Another part of the program has closed descriptors that are not its own. No worker can be heard of any more, and
   /// those that are left of our numbers may be other files by now: none is used again, or closed.
   func loseDescriptors() {

@@ -40,6 +40,8 @@ package final class PoolEngine: @unchecked Sendable {
   @exclusivity(unchecked) var isStale = false
   /// Another part of the program has closed descriptors of ours.
   @exclusivity(unchecked) var hasLostDescriptors = false
+  /// When to look for them again.
+  @exclusivity(unchecked) var nextLook: UInt64 = 0
 
   // MARK: Jobs
 

@@ -78,7 +78,9 @@ final class CollectiveChannel: PointToPoint, Sendable {
     guard givenUp.exchange(call, ordering: .relaxed) != call else { return }
     transport.refuse(context, upTo: number)
     let notice = ByteBuffer()
-    if let error = error as? MessageError, error.code == .collectiveFailed, let origin = error.rank {
+    if let error = error as? MessageError, error.code == .collectiveFailed, let origin = error.rank,
+      0..<size ~= origin
+    {
       notice.append(UInt64(origin).littleEndian)
     } else {
       notice.append(UInt64(rank).littleEndian)

@@ -1,3 +1,5 @@
+import CApus
+
 /// What drawing an input came to.
 enum Drawn {
   /// It lies where it was asked for.
@@ -16,8 +18,11 @@ typealias InputDraw<Input> = (UnsafeMutablePointer<Input>) throws -> Drawn
 struct PlainDraw<Input> {
   /// So many at least in a batch, once the call has got going: each batch takes the engine's lock.
   let batch: Int
-  /// So many at most; fewer at the end.
-  let draw: (UnsafeMutablePointer<Input>, Int) -> Int
+  /// So many at most; fewer at the end, or where they are slow to come.
+  let draw: (UnsafeMutablePointer<Input>, Int) -> (count: Int, isEnd: Bool)
+
+  /// Nanoseconds after which what has been drawn goes out: what a chunk should take of a worker's time.
+  static var patience: UInt64 { 100_000 }
 }
 
 /// Ways to draw the inputs of a call.
@@ -57,13 +62,20 @@ enum Drawing {
     var iterator = inputs.makeIterator()
     var left = limit
     return PlainDraw(batch: 1024) { place, count in
+      let (start, most) = (apus_now(), min(count, left))
       var number = 0
-      while number < min(count, left), let input = iterator.next() {
+      while number < most {
+        guard let input = iterator.next() else {
+          left = 0
+          return (number, true)
+        }
         (place + number).initialize(to: input)
         number += 1
+        // The clock takes a tenth of the time that an iterator does.
+        if number < 8 || number & 7 == 0, apus_now() &- start > PlainDraw<Input>.patience { break }
       }
       left -= number
-      return number
+      return (number, left == 0)
     }
   }
 
@@ -76,7 +88,7 @@ enum Drawing {
       let number = min(count, range.upperBound - next)
       for offset in 0..<number { integers[offset] = next &+ offset }
       next += number
-      return number
+      return (number, next == range.upperBound)
     }
   }
 

@@ -157,13 +157,15 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
       plainBatch = min(4 * plainBatch, source.batch)
       let buffer = ByteBuffer(capacity: size * stride)
       let place = buffer.uninitialized(count: size * stride).bindMemory(to: Input.self, capacity: size)
-      let count = source.draw(place, size)
-      if count < size { drawPlain = nil }
+      let (count, isEnd) = source.draw(place, size)
+      if isEnd { drawPlain = nil }
       drawn += count
       wanted -= count
       if count == 0 { return engine.closeInput(of: job) }
       let batch = InputBatch(raw: buffer.baseAddress, stride: stride, count: count, owner: buffer)
-      engine.give(batch, base: drawn - count, to: job, isLast: drawPlain == nil)
+      engine.give(batch, base: drawn - count, to: job, isLast: isEnd)
+      // They are slow to come: what has come back meanwhile is looked at first.
+      if count < size { return }
     }
   }
 

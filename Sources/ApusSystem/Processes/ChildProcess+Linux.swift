@@ -33,6 +33,13 @@ package final class ChildProcess: Sendable {
     var descriptor: OwnedDescriptor?
     var status: ExitStatus?
     var number: Int32 { descriptor?.number ?? -1 }
+
+    /// Closes the pidfd, if it still is one: another part of the program may have closed it, and opened another file
+    /// under its number.
+    mutating func letGo() {
+      if let descriptor, !apus_is_pidfd(descriptor.number) { _ = descriptor.take() }
+      descriptor = nil
+    }
   }
 
   init(pid: Int32, pidfd: Int32, group: Group) {
@@ -41,7 +48,10 @@ package final class ChildProcess: Sendable {
     state = Locked(State(descriptor: pidfd >= 0 ? OwnedDescriptor(pidfd) : nil, status: nil))
   }
 
-  deinit { _ = reap() }
+  deinit {
+    _ = reap()
+    state.withLock { $0.letGo() }
+  }
 
   /// A descriptor that becomes readable when the child ends. -1 where the kernel has none (before 5.3), and
   /// once the child is reaped: then it is closed, so take it out of your poll set before `reap()`.
@@ -96,7 +106,7 @@ package final class ChildProcess: Sendable {
       var reaped = apus_exit()
       _ = apus_wait(pid, state.number, WEXITED | WNOHANG, &reaped)
       state.status = status
-      state.descriptor = nil
+      state.letGo()
       return status
     }
   }

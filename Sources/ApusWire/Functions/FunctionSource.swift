@@ -69,16 +69,18 @@ package final class FunctionSource: Sendable {
       code: body.code, context: ObjectIdentifier(context), input: ObjectIdentifier(input),
       output: ObjectIdentifier(output))
     if let source = recent.source(key) { return source }
-    let source = known.withLock { known in
-      if let source = known[key] { return source }
-      let made = FunctionSource(
+    let source =
+      known.withLock { $0[key] }
+      // Not under the lock, which a fork would find taken: two threads may both do this.
+      ?? FunctionSource(
         define(shape, body.code, loop: loop, Context.self, Input.self, Output.self),
         FunctionCodecs<Input, Output>(), key: key)
-      known[key] = made
-      return made
+    let first = known.withLock { known in
+      defer { known[key] = known[key] ?? source }
+      return known[key] ?? source
     }
-    recent.keep(source, key)
-    return source
+    recent.keep(first, key)
+    return first
   }
 
   /// Sources that live as long as the program, since `known` keeps them: no reference is counted here.

@@ -74,6 +74,9 @@ struct apus_exit {
 /// and how it ended can't be known (before Linux 6.15).
 int apus_wait(pid_t pid, int pidfd, int options, struct apus_exit *result);
 
+/// Whether a descriptor is still a pidfd: another part of the program may have closed it.
+bool apus_is_pidfd(int descriptor);
+
 /// Signals one child, by its pidfd where there is one. Returns 0 or an errno.
 int apus_signal(pid_t pid, int pidfd, int signal);
 
