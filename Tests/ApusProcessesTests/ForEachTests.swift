@@ -30,6 +30,16 @@ extension ProcessPoolTests {
       return folder.marks.lines("note").sorted()
     }
 
+    /// What has come is worked on while the others are awaited, so a failure ends the call before many more are drawn.
+    @Test func inputsThatAreSlowToCome() async throws {
+      try await withProcessPool(workers: 2) { (pool) async throws in
+        let inputs = Counted(delay: 20_000)
+        let error = await #expect(throws: TaskError.self) { try await pool.forEach(inputs, demandEven) }
+        #expect(error?.underlyingError is OddNumber)
+        #expect(inputs.drawn < 10, "\(inputs.drawn)")
+      }
+    }
+
     @Test(arguments: [0, 2])
     func everyInputOnce(workers: Int) async throws {
       let texts = (10..<40).map { "\($0)" }

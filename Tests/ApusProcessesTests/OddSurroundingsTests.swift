@@ -47,7 +47,7 @@ extension ProcessPoolTests {
       #expect(!run.timedOut && run.output == "9900\n9900\n", "\(run)")
     }
 
-    @Test(arguments: ["before", "before async", "during", "during async"])
+    @Test(arguments: ["before", "before async", "during", "during async", "pidfds"])
     func theProgramClosesDescriptors(when: String) async throws {
       let run = try await runScenario("closing parent", arguments: [when])
       #expect(!run.timedOut && run.status == .exited(0), "\(run)")

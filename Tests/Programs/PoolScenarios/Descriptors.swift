@@ -14,10 +14,14 @@ enum Descriptors {
 
   /// Ours of these kinds have high numbers.
   private static func isOfDispatch(_ number: Int32) -> Bool {
+    number < 512
+      && ["anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[timerfd]"].contains(kind(of: number))
+  }
+
+  private static func kind(of number: Int32) -> String {
     var link = [CChar](repeating: 0, count: 64)
-    guard number < 512, readlink("/proc/self/fd/\(number)", &link, link.count - 1) > 0 else { return false }
-    let kind = link.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
-    return ["anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[timerfd]"].contains(kind)
+    guard readlink("/proc/self/fd/\(number)", &link, link.count - 1) > 0 else { return "" }
+    return link.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
   }
 
   /// One body of several does it in its worker, when nobody but that could wake this program.
@@ -47,11 +51,32 @@ enum Descriptors {
     let pool = try ProcessPool(workers: 2)
     guard try await pool.map([1, 2], double) == [2, 4] else { return print("wrong") }
     if when == "before" || when == "before async" { closeOthers() }
+    let files = when == "pidfds" ? replacePidfds() : []
+    defer { for file in files where fcntl(file, F_GETFD) < 0 { print("closed a file of the program's") } }
     if when.hasPrefix("during") { closeSoon() }
-    if when.hasSuffix("async") { await suspending(pool) } else { blocking(pool) }
+    if when == "pidfds" {
+      await dying(pool)
+    } else if when.hasSuffix("async") {
+      await suspending(pool)
+    } else {
+      blocking(pool)
+    }
     try await Limits.again()
     await pool.shutdown()
     try await Limits.again()
+  }
+
+  /// Only those that tell of the workers' ends; and opens other files under their numbers.
+  private static func replacePidfds() -> [Int32] {
+    let all = (Int32(3)..<4096).filter { kind(of: $0) == "anon_inode:[pidfd]" }
+    for number in all { _ = Glibc.close(number) }
+    return all.map { _ in open("/dev/null", O_RDONLY) }
+  }
+
+  private static func dying(_ pool: ProcessPool) async {
+    do { print(try await pool.map(0..<4) { n -> Int in _exit(Int32(n)) }) } catch {
+      print((error as! TaskError).code, error)
+    }
   }
 
   private static func closeSoon() {
