@@ -1,12 +1,16 @@
+import CApus
 import Glibc
 
 /// What is taken for granted of how Swift lays out values in memory, and is promised by nobody for the next compiler.
 ///
-/// Each process looks once, before anything relies on it: a program that another compiler has built ends with a
+/// Each process but a worker looks once, before anything relies on it: a program that another compiler has built ends with a
 /// sentence, and corrupts nothing. See also `FunctionLayout`.
 package enum SwiftLayout {
   /// Ends the process unless all of it holds.
-  static let required: Void = require(problem())
+  static let required: Void = require(hasBeenLookedAt ? nil : problem())
+
+  /// A worker's program is the same as its parent's, who has looked.
+  static var hasBeenLookedAt: Bool { apus_started_as(APUS_WORKER_ARGUMENT) }
 
   static func require(_ problem: String?) {
     guard let problem else { return }
