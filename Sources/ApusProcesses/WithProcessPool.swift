@@ -29,7 +29,7 @@ extension ProcessPool {
           backtraces: configuration.backtraces.setting), configuration)
     }
     self.init(try TaskError.starting { try PoolEngine(settings) }, configuration)
-    MainVariables.warnOnce()  // now, while the workers start
+    MainVariables.warnSoon()
   }
 }
 

@@ -19,7 +19,7 @@ import ApusWire
 ///
 /// - Parameters:
 ///   - count: How many ranks: 1 to 256, more than there are processors if need be.
-///   - function: What each of them runs; see `RankFunction`.
+///   - function: What each of them runs; see `RankFunction`. What it returns is `Codable`, or nothing.
 /// - Returns: For each rank what the body gave, or why it gave nothing: an error that it threw is the
 ///   `underlyingError` of one with the code `thrown`, and a `MessageError` is that itself.
 /// - Throws: `MessageError` if the ranks can't be started, or not be told which function is meant (it captures values of

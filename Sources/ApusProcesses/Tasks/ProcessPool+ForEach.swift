@@ -8,7 +8,8 @@ extension ProcessPool {
   /// ```
   ///
   /// Calls run in any order, many at a time. The first task that fails ends the call: tasks that wait are dropped, those
-  /// that run are cancelled.
+  /// that run are cancelled, and nobody says which others are done. To hear of each, call `outcomes(of:)` with a body that
+  /// returns `true`.
   ///
   /// - Parameters:
   ///   - inputs: Drawn as they are needed. An array of numbers is sent as it is.

@@ -221,3 +221,11 @@ extension RemoteFunction {
     _ body: @autoclosure @escaping @Sendable () -> @Sendable (Input) async throws -> Output
   ) { fatalError() }
 }
+
+/// The number of workers without its label.
+@available(*, unavailable, message: "the number of workers has a label: withProcessPool(workers: 2)")
+@discardableResult
+public func withProcessPool<Result>(
+  _ workers: Int, configuration: ProcessPool.Configuration = .init(),
+  _ body: (ProcessPool) async throws -> Result
+) async throws -> Result { fatalError() }

@@ -1,5 +1,6 @@
 package import ApusEngine
 import ApusSystem
+import ApusWire
 
 /// Worker processes that run functions of this program.
 ///
@@ -38,11 +39,16 @@ public final class ProcessPool: Sendable {
     let done = NativeSemaphore()
     do {
       try NativeThread.start(name: "apus-shutdown") {
-        engine.shutDown(within: 0)
+        Self.end(engine, within: 0)
         done.signal()
       }
       done.wait(milliseconds: 50)
-    } catch { engine.shutDown(within: 0) }
+    } catch { Self.end(engine, within: 0) }
+  }
+
+  private static func end(_ engine: PoolEngine, within limit: UInt64) {
+    MainVariables.warnIfDue()
+    engine.shutDown(within: limit)
   }
 
   /// How many workers the pool has; 0 if tasks run in the caller.
@@ -58,14 +64,14 @@ public final class ProcessPool: Sendable {
   @available(*, noasync, message: "await the asynchronous form")
   public func shutdown(gracePeriod: Duration = .seconds(5)) {
     isClosed.withLock { $0 = true }
-    engine?.shutDown(within: gracePeriod.inNanoseconds)
+    if let engine { Self.end(engine, within: gracePeriod.inNanoseconds) }
   }
 
   /// Ends the pool, as the blocking form does, without blocking the caller's thread.
   public func shutdown(gracePeriod: Duration = .seconds(5)) async {
     isClosed.withLock { $0 = true }
     guard let engine else { return }
-    await NativeThread.run(name: "apus-shutdown") { engine.shutDown(within: gracePeriod.inNanoseconds) }
+    await NativeThread.run(name: "apus-shutdown") { Self.end(engine, within: gracePeriod.inNanoseconds) }
   }
 }
 

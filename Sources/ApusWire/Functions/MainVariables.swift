@@ -1,5 +1,6 @@
 import ApusSystem
 import CApus
+import Glibc
 import Synchronization
 
 /// Warns of variables that a worker finds without their values.
@@ -8,6 +9,22 @@ import Synchronization
 /// `main`. They are not captured, so nothing else can notice: `{ $0 * factor }` would silently multiply by 0.
 package enum MainVariables {
   private static let isChecked = Atomic<Bool>(false)
+  private static let isDue = Atomic<Bool>(false)
+
+  /// Warns in a tenth of a second, or in `warnIfDue()`: until then the processors are for the workers that start.
+  package static func warnSoon() {
+    guard !isDue.exchange(true, ordering: .relaxed) else { return }
+    let thread: Void? = try? NativeThread.start(name: "apus-check") {
+      usleep(100_000)
+      warnOnce()
+    }
+    if thread == nil { warnOnce() }
+  }
+
+  /// Warns now, if it was to be soon.
+  package static func warnIfDue() {
+    if isDue.load(ordering: .relaxed) { warnOnce() }
+  }
 
   /// Once in the life of the program. Some tenths of a millisecond; nothing in a stripped program.
   package static func warnOnce() {
