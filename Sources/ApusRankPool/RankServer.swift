@@ -128,6 +128,7 @@ final class RankServer {
       } else {
         let thread = try ThreadWorker(doorbell: doorbell, makeRunner: SwiftFunctions.makeRunner)
         (process, channel) = (thread, thread.channel)
+        try watchEnd(of: thread, number)
       }
       workers[number] = HostedWorker(
         number: number, generation: frame.generation, process: process, channel: channel)
@@ -138,9 +139,13 @@ final class RankServer {
   }
 
   private func watch(_ child: ChildWorker, _ number: Int) throws(ProcessError) {
-    if let death = child.deathNotice { try poller.add(death, tag: Tag.death | UInt64(number)) }
+    try watchEnd(of: child, number)
     try relays.add(child.output, tag: Tag.output | UInt64(number))
     try relays.add(child.errors, tag: Tag.errors | UInt64(number))
+  }
+
+  private func watchEnd(of process: any WorkerProcess, _ number: Int) throws(ProcessError) {
+    if let death = process.deathNotice { try poller.add(death, tag: Tag.death | UInt64(number)) }
   }
 
   private func tell(_ ending: WorkerEnding, of frame: ChannelFrame, _ standardError: String) {
