@@ -26,7 +26,9 @@ private let slips: [(code: String, words: String)] = [
   ("print(pool.submit(1, timeout: .seconds(1)) { $0 })", "called timeLimit"),
   ("print(try await pool.first(in: [1], timeout: .seconds(1)) { $0 > 1 } ?? 0)", "called timeLimit"),
   ("try await withProcessPool(2) { pool in print(pool.workerCount) }", "withProcessPool(workers: 2)"),
-  ("_ = try await withProcessPool(2) { pool in try await pool.map([1], abs) }", "withProcessPool(workers: 2)"),
+  (
+    "_ = try await withProcessPool(2) { pool in try await pool.map([1], abs) }", "withProcessPool(workers: 2)"
+  ),
 ]
 
 /// Calls that are right, in the forms in which they are written most.
