@@ -11,11 +11,18 @@ import Testing
     _ setup: MPISetup, _ arguments: String..., environment: [String] = []
   ) async throws -> (run: ProgramRun, left: [Int32]) {
     let apus = programFolder + "/apus"
-    let mark = Mark()
-    let run = try await runProgram(
-      apus, [apus, "launch", "--mpi=\(setup.launcher)"] + arguments, environment: environment + [mark.entry])
-    #expect(!run.timedOut)
-    return (run, await mark.left())
+    var tries = 0
+    while true {
+      let mark = Mark()
+      let run = try await runProgram(
+        apus, [apus, "launch", "--mpi=\(setup.launcher)"] + arguments,
+        environment: environment + [mark.entry])
+      #expect(!run.timedOut)
+      tries += 1
+      // Hydra's launcher, alone as under us, now and then dies of SIGPIPE when its ranks end at once.
+      let isOfHydra = setup.abi != "openMPI" && run.status == .signalled(SIGPIPE, coreDumped: false)
+      if !isOfHydra || tries == 5 { return (run, await mark.left()) }
+    }
   }
 
   /// More ranks than there are processors, as root where the tests are.
@@ -43,11 +50,7 @@ import Testing
 
   @Test(arguments: setups)
   func theExitStatusComesThrough(setup: MPISetup) async throws {
-    var (run, left) = try await launch(setup, "-n", "2", "--", "sh", "-c", "exit 3")
-    // Hydra's launcher, alone as under us, now and then dies of SIGPIPE when its ranks end at once.
-    for _ in 0..<4 where setup.abi != "openMPI" && run.status == .signalled(SIGPIPE, coreDumped: false) {
-      (run, left) = try await launch(setup, "-n", "2", "--", "sh", "-c", "exit 3")
-    }
+    let (run, left) = try await launch(setup, "-n", "2", "--", "sh", "-c", "exit 3")
     #expect(run.status == .exited(3), "\(run.errors)")
     #expect(left == [])
   }
