@@ -53,7 +53,8 @@ enum Descriptors {
     if when == "before" || when == "before async" { closeOthers() }
     let files = when == "pidfds" ? replacePidfds() : []
     defer { for file in files where fcntl(file, F_GETFD) < 0 { print("closed a file of the program's") } }
-    if when.hasPrefix("during") { closeSoon() }
+    let closed = NativeSemaphore()
+    if when.hasPrefix("during") { closeSoon(closed) } else { closed.signal() }
     if when == "pidfds" {
       await dying(pool)
     } else if when.hasSuffix("async") {
@@ -61,6 +62,8 @@ enum Descriptors {
     } else {
       blocking(pool)
     }
+    // Else those of the next pool may be closed as well.
+    closed.wait()
     try await Limits.again()
     await pool.shutdown()
     try await Limits.again()
@@ -79,10 +82,11 @@ enum Descriptors {
     }
   }
 
-  private static func closeSoon() {
+  private static func closeSoon(_ closed: NativeSemaphore) {
     try? NativeThread.start(name: "careless") {
       usleep(300_000)
       closeOthers()
+      closed.signal()
     }
   }
 
