@@ -23,10 +23,10 @@ public struct Mark: Sendable {
     return found
   }
 
-  /// The processes that are left and stay. What was killed may take a moment to be gone.
+  /// The processes that are left and stay. What was killed may take a moment to be gone: a second is enough.
   public func left() async -> [Int32] {
     var left = processes
-    for _ in 0..<15_000 {
+    for _ in 0..<500 {
       if left.isEmpty { break }
       try? await Task.sleep(for: .milliseconds(2))
       left = processes

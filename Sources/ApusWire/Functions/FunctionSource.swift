@@ -69,18 +69,21 @@ package final class FunctionSource: Sendable {
       code: body.code, context: ObjectIdentifier(context), input: ObjectIdentifier(input),
       output: ObjectIdentifier(output))
     if let source = recent.source(key) { return source }
-    let source =
-      known.withLock { $0[key] }
+    let source = known.withLock { $0[key] } ?? make()
+    recent.keep(source, key)
+    return source
+
+    func make() -> FunctionSource {
       // Not under the lock, which a fork would find taken: two threads may both do this.
-      ?? FunctionSource(
+      let made = FunctionSource(
         define(shape, body.code, loop: loop, Context.self, Input.self, Output.self),
         FunctionCodecs<Input, Output>(), key: key)
-    let first = known.withLock { known in
-      defer { known[key] = known[key] ?? source }
-      return known[key] ?? source
+      return known.withLock { known in
+        if let first = known[key] { return first }
+        known[key] = made
+        return made
+      }
     }
-    recent.keep(first, key)
-    return first
   }
 
   /// Sources that live as long as the program, since `known` keeps them: no reference is counted here.
