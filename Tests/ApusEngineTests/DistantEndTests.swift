@@ -54,10 +54,74 @@ import Testing
   }
 }
 
+extension DistantEndTests {
+  /// A worker that passes what was taken back, and is looked at before it has closed the record of its run.
+  @Test func whatWasTakenBackIsNotTakenForDone() async throws {
+    let rank = try OtherRank()
+    var configuration = EngineConfiguration(
+      workers: 1, command: SpawnRequest(path: "", arguments: [], environment: []))
+    configuration.distant = rank
+    let engine = try PoolEngine(configuration)
+    try NativeThread.start(name: "rank") { rank.serve() }
+    rank.tasks.holdsRuns = true
+    defer {
+      rank.tasks.holdsRuns = false
+      rank.tasks.releaseAll()
+      engine.shutDown(within: 0)
+      rank.stop()
+    }
+    var options = EngineJob.Options()
+    (options.chunking, options.timeLimit, options.grace) = (.fixed(3), 200_000_000, 500_000_000_000)
+    let values = ByteBuffer()
+    for _ in 0..<3 { values.append(-1) }
+    let job = EngineJob(
+      FunctionDefinition(bytes: ByteBuffer(), carriesContext: false, strides: (8, 8)), options: options,
+      destination: values.baseAddress, destinationOwner: values)
+    let bytes = ByteBuffer()
+    for number in 0..<3 { bytes.append(number) }
+    let isOver = NativeSemaphore()
+    engine.add(job)
+    engine.give(
+      InputBatch(raw: bytes.baseAddress, stride: 8, count: 3, owner: bytes), base: 0, to: job, isLast: true)
+    try NativeThread.start(name: "caller") {
+      var inbox = EngineJob.Inbox()
+      while !engine.isComplete(job) {
+        engine.wait(for: job)
+        engine.collect(job, into: &inbox)
+      }
+      isOver.signal()
+    }
+
+    // It is past its limit: what waits behind it is asked back. The answer is held up until the worker has passed that.
+    try #require(await eventually { rank.hasToldOfATask })
+    rank.isHeard = false
+    try #require(await eventually { rank.wasAskedBack })
+    rank.tasks.release(0)
+    try #require(await eventually { rank.tasks.isHeldInRun })
+    usleep(20_000)  // it is looked at in between
+    rank.isHeard = true
+    usleep(20_000)
+    rank.tasks.holdsRuns = false
+    rank.tasks.release(1)
+    rank.tasks.release(2)
+    #expect(isOver.wait(milliseconds: hung * 1000))
+    #expect(rank.tasks.begun == [0: 1, 1: 1, 2: 1])
+    let numbers = values.bytes.bindMemory(to: Int.self)
+    #expect(numbers[1] == 1 && numbers[2] == 2)
+  }
+}
+
 /// How often each task was begun; each ends when it is released.
 private final class HeldTasks: ElementRunner, Sendable {
-  private let state = Locked((begun: [Int: Int](), released: Set<Int>()))
+  private let state = Locked(
+    (begun: [Int: Int](), released: Set<Int>(), holdsRuns: false, isHeldInRun: false))
   var begun: [Int: Int] { state.withLock { $0.begun } }
+  /// Whether a run that ends early is held before it returns.
+  var holdsRuns: Bool {
+    get { state.withLock { $0.holdsRuns } }
+    set { state.withLock { $0.holdsRuns = newValue } }
+  }
+  var isHeldInRun: Bool { state.withLock { $0.isHeldInRun } }
   func release(_ task: Int) { state.withLock { _ = $0.released.insert(task) } }
   func releaseAll() { for task in 0..<3 { release(task) } }
 
@@ -65,7 +129,15 @@ private final class HeldTasks: ElementRunner, Sendable {
   var code: FunctionCode { FunctionCode() }
   func run(_ input: ElementInput, output: WorkerLoop) throws {}
   func run(_ run: _RawRun) throws {
+    var count = 0
+    defer {
+      while count < run.count, state.withLock({ state in
+        state.isHeldInRun = state.holdsRuns
+        return state.holdsRuns
+      }) { usleep(100) }
+    }
     run.forEach { (task: Int) -> Int in
+      count += 1
       state.withLock { $0.begun[task, default: 0] += 1 }
       while !state.withLock({ $0.released.contains(task) }) { usleep(100) }
       return task
@@ -82,6 +154,7 @@ private final class OtherRank: DistantWorkers, @unchecked Sendable {
     var isHeard = true
     var hasToldOfATask = false
     var wasKilled = false
+    var wasAskedBack = false
     var isStopped = false
   }
   let tasks = HeldTasks()
@@ -107,6 +180,7 @@ private final class OtherRank: DistantWorkers, @unchecked Sendable {
   }
   var hasToldOfATask: Bool { state.withLock { $0.hasToldOfATask } }
   var wasKilled: Bool { state.withLock { $0.wasKilled } }
+  var wasAskedBack: Bool { state.withLock { $0.wasAskedBack } }
 
   func stop() {
     state.withLock { $0.isStopped = true }
@@ -174,6 +248,7 @@ private final class OtherRank: DistantWorkers, @unchecked Sendable {
           state.withLock { $0.wasKilled = true }
         } else {
           try! hosted.accept(frame, bytes)
+          if frame.revocation != ChannelFrame.none { state.withLock { $0.wasAskedBack = true } }
         }
       }
     }

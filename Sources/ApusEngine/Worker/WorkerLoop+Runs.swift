@@ -58,6 +58,7 @@ extension WorkerLoop {
       // Nothing to publish; and what the parent may look at here is no run any more.
       record.storeBytes(of: ResultHeader(kind: 0, count: 0, sequence: 0, length: 0), as: ResultHeader.self)
     }
+    if stoppedBefore != nil { passRevoked() }
     if let failure { try fail(failure, done) }
     return max(skipTo, failure == nil ? done : done + 1)
   }

@@ -158,10 +158,17 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
     guard sequence >= skipTo else { return false }
     channel.progress.pointee.store(sequence &* 2 &+ 1, ordering: .relaxed)
     // See `_RawRun.forEach` for why the two do not change places.
-    return channel.gate.pointee.load(ordering: .sequentiallyConsistent) > sequence || mayStart(sequence)
+    if channel.gate.pointee.load(ordering: .sequentiallyConsistent) > sequence || mayStart(sequence) { return true }
+    passRevoked()
+    return false
   }
 
-  /// The gate is shut: the parent sleeps and wants to be woken, or takes elements back.
+  /// Says that what was taken back is passed. Not before the record of a run is closed, which counts by `progress`:
+  /// whoever looked at the two would take the elements for done.
+  func passRevoked() { channel.progress.pointee.store(skipTo &* 2, ordering: .releasing) }
+
+  /// The gate is shut: the parent sleeps and wants to be woken, or takes elements back. After a false `passRevoked` is to
+  /// be called.
   package func mayStart(_ sequence: UInt64) -> Bool {
     notify(before: sequence)
     var backoff = Backoff()
@@ -174,7 +181,6 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
     guard sequence < to, sequence >= channel.revokedFrom.pointee.load(ordering: .relaxed) else { return true }
     skipTo = to
     stoppedBefore = sequence
-    channel.progress.pointee.store(to &* 2, ordering: .releasing)
     return false
   }
 

@@ -46,7 +46,9 @@ def batches(command, settings, rounds, most, jobs):
         except subprocess.TimeoutExpired:
             return f"hangs in a batch from round {start} on"
         if job.returncode != 0:
-            return f"status {job.returncode} in a batch from round {start} on: {job.stderr[-400:]}"
+            # What is wrong stands at the beginning, how the job ended at the end.
+            said = job.stderr if len(job.stderr) < 1600 else f"{job.stderr[:1200]} … {job.stderr[-400:]}"
+            return f"status {job.returncode} in a batch from round {start} on: {said}"
         return None
 
     with ThreadPoolExecutor(jobs) as pool:
