@@ -22,9 +22,9 @@ extension ProcessPool {
       return
     }
     let settings = try TaskError.starting {
-      EngineConfiguration(
+      try EngineConfiguration(
         workers: workers,
-        command: try ProgramCommand.ofThisProgram(
+        command: ProgramCommand.ofThisProgram(
           as: APUS_WORKER_ARGUMENT, share: max(1, width / workers),
           backtraces: configuration.backtraces.setting), configuration)
     }

@@ -118,7 +118,7 @@ final class RankServer {
       let process: any WorkerProcess
       let channel: Channel
       if let command {
-        let child = try ChildWorker.start(1, command, doorbell: doorbell.descriptor.number)[0].get()
+        let child = try ChildWorker.start([command], doorbell: doorbell.descriptor.number)[0].get()
         (process, channel) = (child, child.channel)
         do { try watch(child, number) } catch {
           child.kill()

@@ -102,12 +102,13 @@ private struct RankPool: Sendable {
     // Whatever is wrong on one rank, all hear of it before any of them waits for another.
     let valid = Result {
       (
-        configuration: try configuration.validated(workers: workersPerRank),
+        configuration: try validated(configuration, workersPerRank),
         command: workersPerRank > 0
           ? try TaskError.starting {
             try ProgramCommand.ofThisProgram(
               as: APUS_WORKER_ARGUMENT, share: max(1, Processors.available / workersPerRank),
-              backtraces: configuration.backtraces.setting)
+              backtraces: configuration.backtraces.setting
+            ).amended(by: configuration)
           } : nil
       )
     }
@@ -126,7 +127,7 @@ private struct RankPool: Sendable {
       return RankPool(pool: ProcessPool(nil, configuration), workers: nil)
     }
     let workers = communicator.size > 1 ? try RankWorkers(own, processes: processes) : nil
-    var settings = EngineConfiguration(
+    var settings = try EngineConfiguration(
       workers: workersPerRank + (workers?.count ?? 0),
       command: command ?? SpawnRequest(path: ByteString(""), arguments: [], environment: []), configuration)
     settings.distant = workers
@@ -137,6 +138,17 @@ private struct RankPool: Sendable {
       workers?.finish()
       throw error
     }
+  }
+
+  private static func validated(
+    _ configuration: ProcessPool.Configuration, _ workersPerRank: Int
+  ) throws -> ProcessPool.Configuration {
+    guard configuration.tasksPerWorker == nil, configuration.memoryLimit == nil else {
+      throw TaskError(
+        .invalidArgument,
+        "`tasksPerWorker` and `memoryLimit` do not act on the workers of other ranks, only in a process pool")
+    }
+    return try configuration.validated(workers: workersPerRank)
   }
 
   /// How many processes each rank has, if all ranks can take part.

@@ -29,6 +29,7 @@ static const struct role {
 };
 
 static const struct role *role;
+static const char *role_name;
 
 bool apus_started_as(const char *argument) { return role && strcmp(role->argument, argument) == 0; }
 
@@ -70,9 +71,15 @@ void apus_on_exit(void (*call)(int status)) {
   on_exit(tell_exit, NULL);
 }
 
+// Whether the first argument is a role's, alone or with a name: `--apus-worker=name`.
+static bool is_argument(const char *given, const char *argument) {
+  const size_t length = strlen(argument);
+  return strncmp(given, argument, length) == 0 && (given[length] == 0 || given[length] == '=');
+}
+
 // Reads the environment behind the arguments and not through `getenv`: libc may not be ready yet.
 static bool is_marked(const char *argument, int argc, char **argv) {
-  if (argc < 2 || strcmp(argv[1], argument) != 0) return false;
+  if (argc < 2 || !is_argument(argv[1], argument)) return false;
   const size_t length = sizeof APUS_WORKER_VARIABLE - 1;
   for (char **entry = argv + argc + 1; *entry; entry++) {
     if (strncmp(*entry, APUS_WORKER_VARIABLE, length) == 0 && (*entry)[length] == '=') return true;
@@ -87,7 +94,7 @@ static void settle_in(int argc, char **argv) {
   if (_swift_stdlib_overrideUnsafeArgvArgc) _swift_stdlib_overrideUnsafeArgvArgc(argv, argc);
   // The kernel named it after /proc/self/exe.
   const char *slash = strrchr(argv[0], '/');
-  prctl(PR_SET_NAME, slash ? slash + 1 : argv[0]);
+  prctl(PR_SET_NAME, role_name ? role_name : slash ? slash + 1 : argv[0]);
 }
 
 static int main_of_role(int argc, char **argv, char **envp) {
@@ -114,6 +121,8 @@ __attribute__((visibility("default"))) int __libc_start_main(
   }
   if (role) {
     main = main_of_role;
+    const char *equals = strchr(argv[1], '=');
+    role_name = equals ? equals + 1 : NULL;
     // The mark is ours alone: what is left are the program's own arguments. The environment stays where it is.
     for (int i = 1; i < argc; i++) argv[i] = argv[i + 1];
     argc--;

@@ -81,7 +81,7 @@ struct launch {
 /// itself, and filters (`yes | head`) that inherit that never end. Nor SIGCHLD: a daemon ignores it for its own children,
 /// and a program that inherits that can't learn how those that it starts ended. Where nobody knows how it was at the start (the library
 /// was loaded later), what is ignored now stays so.
-RUNS_IN_CHILD static void reset_signals(void) {
+RUNS_IN_CHILD static void reset_signals(const struct apus_spawn_request *request) {
   for (int number = 1; number <= KERNEL_SIGNALS; number++) {
     // The kernel's struct sigaction differs between architectures, but on all that Swift knows it begins with
     // the handler, it fits in here, and all zeros are SIG_DFL.
@@ -90,6 +90,8 @@ RUNS_IN_CHILD static void reset_signals(void) {
     uintptr_t handler = action[0];
     bool is_ignored = apus_entry_is_installed() ? apus_was_ignored_at_start(number) : handler == (uintptr_t)SIG_IGN;
     uintptr_t wanted = (uintptr_t)(is_ignored && number != SIGPIPE && number != SIGCHLD ? SIG_IGN : SIG_DFL);
+    if (request->ignored_signals >> (number - 1) & 1) wanted = (uintptr_t)SIG_IGN;
+    if (request->default_signals >> (number - 1) & 1) wanted = (uintptr_t)SIG_DFL;
     if (handler == wanted) continue;
     for (size_t word = 0; word < 8; word++) action[word] = 0;
     action[0] = wanted;
@@ -179,7 +181,7 @@ RUNS_IN_CHILD static int run_child(void *argument) {
     if (getppid() != launch->parent) exit_child();
   }
 
-  reset_signals();
+  reset_signals(request);
 
   // Before a descriptor can lie on its number.
   if (request->working_directory == NULL && request->folder >= 0 && syscall(SYS_fchdir, request->folder) != 0 &&

@@ -68,7 +68,7 @@ import Testing
     bytes.append(1)
     let function = FunctionDefinition(bytes: ByteBuffer(), carriesContext: false, strides: (8, 8))
     let job = EngineJob(function)
-    engine.add(job, only: InputBatch(only: bytes, of: function))
+    #expect(engine.add(job, only: InputBatch(only: bytes, of: function)))
     let isOurs = Locked(true)
     let isTold = NativeSemaphore()
     let own = pthread_self()
@@ -132,7 +132,7 @@ import Testing
     for (part, word) in CodeReference.programIdentity().enumerated() {
       fake.theirs.identity(part).pointee.store(word, ordering: .relaxed)
     }
-    engine.lock.withLock { engine.becomeReady(fake.worker, now: apus_now()) }
+    try engine.lock.withLock { try engine.becomeReady(fake.worker, now: apus_now()) }
     #expect(fake.worker.state == .ready)
     #expect(fake.theirs.gate.pointee.load(ordering: .relaxed) == 0)
   }

@@ -131,10 +131,12 @@ private final class HeldTasks: ElementRunner, Sendable {
   func run(_ run: _RawRun) throws {
     var count = 0
     defer {
-      while count < run.count, state.withLock({ state in
-        state.isHeldInRun = state.holdsRuns
-        return state.holdsRuns
-      }) { usleep(100) }
+      while count < run.count,
+        state.withLock({ state in
+          state.isHeldInRun = state.holdsRuns
+          return state.holdsRuns
+        })
+      { usleep(100) }
     }
     run.forEach { (task: Int) -> Int in
       count += 1

@@ -56,6 +56,12 @@ package final class Channel: @unchecked Sendable {
   package var revocation: SharedWord { word(0, 4) }
   /// One more than the element that is asked to stop, or 0.
   package var cancelled: SharedWord { word(0, 5) }
+  /// Which of its pool's workers it is, from 0 on, and the seed of its random generator. Written before the worker's first
+  /// task.
+  package var place: SharedWord { word(0, 6) }
+  package var seed: SharedWord { word(0, 7) }
+  /// How many bytes the worker may hold; 0: as many as there are.
+  package var memoryLimit: SharedWord { word(0, 8) }
   private var taskTail: SharedWord { word(1) }
   private var resultHead: SharedWord { word(2) }
 
@@ -69,6 +75,8 @@ package final class Channel: @unchecked Sendable {
   package var begun: SharedWord { word(5, 1) }
   /// When a fault of the worker raised a signal, or 0: it is at its backtrace, and then ends. Nanoseconds, monotonic.
   package var crashed: SharedWord { word(5, 2) }
+  /// Not 0: the worker has kept too much memory to begin another task, and ends in good order.
+  package var isFull: SharedWord { word(5, 3) }
   /// Whether it did so in the element that was begun last, of a call with a time limit. A fault before that was survived:
   /// the program's own handler has dealt with it.
   package var hasCrashedInHead: Bool {

@@ -20,7 +20,9 @@ package struct TaskHeader: BitwiseCopyable {
 
   package var kind: UInt16
   /// 1: note when each element is begun, for its time limit.
-  package var isTimed: UInt16 = 0
+  package var isTimed: UInt8 = 0
+  /// How often the element was tried before, in a worker that died.
+  package var tries: UInt8 = 0
   package var count: UInt32 = 0
   package var function: UInt64 = 0
   package var first: UInt64 = 0

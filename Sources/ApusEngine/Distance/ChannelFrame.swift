@@ -33,6 +33,9 @@ package struct ChannelFrame: BitwiseCopyable {
   package var isCrashed: UInt64 = 0
   /// To the worker: `Channel.cancelled`.
   package var cancelled: UInt64 = 0
+  /// To the worker: `Channel.place` and `Channel.seed`.
+  package var place: UInt64 = 0
+  package var seed: UInt64 = 0
   /// To the worker: take back what comes before this task. To the engine: what was taken back begins with this one.
   package var revocation: UInt64 = Self.none
   /// Bytes that were published in the ring, and bytes behind them that are there already.

@@ -56,6 +56,8 @@ package final class DistantWorker: DistantProcess {
     else { return }
     var frame = ChannelFrame(ChannelFrame.Kind.moved, worker: number, generation: generation)
     (frame.consumed, frame.cancelled, frame.revocation) = (consumed, cancelled, revokesBefore)
+    frame.place = channel.place.pointee.load(ordering: .relaxed)
+    frame.seed = channel.seed.pointee.load(ordering: .relaxed)
     frame.published = UInt32(count)
     let buffer = frame.buffer(count)
     buffer.append(

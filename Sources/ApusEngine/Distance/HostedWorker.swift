@@ -58,6 +58,8 @@ package final class HostedWorker {
       throw ChannelCorruption("more came for a worker than there is room for")
     }
     results.consume(Int(freed))
+    channel.place.pointee.store(frame.place, ordering: .relaxed)
+    channel.seed.pointee.store(frame.seed, ordering: .relaxed)
     if let source = bytes.baseAddress { tasks.place().copyMemory(from: source, byteCount: bytes.count) }
     tasks.publish(bytes.count)
     if channel.cancelled.pointee.load(ordering: .relaxed) != frame.cancelled {

@@ -20,13 +20,13 @@ package final class ChildWorker: WorkerProcess {
 
   /// Starts workers, each of which rings `doorbell`; every one succeeds or fails for itself.
   package static func start(
-    _ count: Int, _ command: SpawnRequest, doorbell: Int32
+    _ commands: [SpawnRequest], doorbell: Int32
   ) -> [Result<ChildWorker, ProcessError>] {
-    guard count > 0 else { return [] }
-    let parts = (0..<count).map { _ in
+    guard !commands.isEmpty else { return [] }
+    let parts = commands.map { _ in
       Result { () throws(ProcessError) -> WorkerParts in try WorkerParts() }
     }
-    let requests = parts.compactMap { part -> SpawnRequest? in
+    let requests = zip(parts, commands).compactMap { part, command -> SpawnRequest? in
       guard let part = try? part.get() else { return nil }
       var request = command
       request.descriptors = part.descriptors(doorbell: doorbell)

@@ -36,6 +36,9 @@ package final class LargeValue: @unchecked Sendable {
 package enum StopReason: Sendable {
   case cancelled
   case timeLimit
+  case memoryLimit
+  /// Of the whole call.
+  case deadline
 }
 
 /// How a worker ended that had not been told to.
@@ -54,6 +57,23 @@ package struct WorkerLoss: Sendable {
   package var adviceOnEndless: String?
   /// The function that it was at.
   package var code = FunctionCode()
+  /// The pool's name, and which of its workers it was.
+  package var pool = "pool"
+  package var worker = 0
+  /// The hook that it was in: "start", "exit".
+  package var hook: String?
+  /// What its start hook said as it failed.
+  package var hookFailure: String?
+  /// What it held when it was killed for that, and what it may hold, in bytes.
+  package var memory: (held: UInt64, limit: UInt64)?
+
+  /// How it ended, in words.
+  package var story: String {
+    if let hookFailure { return hookFailure }
+    let function = code.name.map { " in \($0)" } ?? ""
+    if let corruption { return "it was killed, because it broke the protocol (\(corruption))" }
+    return hook.map { "its \($0) hook ended it\(function): \(status)" } ?? "it died\(function): \(status)"
+  }
 }
 
 /// Why a pool has no workers.

@@ -16,9 +16,32 @@ package struct EngineConfiguration: Sendable {
   package var startUpAttempts = 3
   /// How many workers may be replaced in all; nil: any number.
   package var restarts: Int?
+  /// Bytes that a worker may hold at a task; nil: as much as there is. Not of distant ones.
+  package var memoryLimit: UInt64?
+  /// Whether a task that exceeds it is tried once more when nothing else runs, with the memory of all workers.
+  package var retriesAlone = false
+  /// How many tasks may wait; nil: any number.
+  package var queueLimit: Int?
   /// Where the pool says what happens.
   package var events = EventStream.shared
   package var name = "pool"
+  /// Whether worker processes are called by it.
+  package var labelsWorkers = false
+  /// Called in each worker before its first task and after its last.
+  package var startHook: WorkerHook?
+  package var exitHook: WorkerHook?
+  /// What the seeds of the workers are made from; nil: chance.
+  package var seed: UInt64?
+  /// After how many tasks a worker is replaced; nil: never. Not for distant ones.
+  package var tasksPerWorker: Int?
+
+  /// How the worker of a slot is started.
+  func command(ofSlot slot: Int) -> SpawnRequest {
+    guard labelsWorkers, command.arguments.count > 1 else { return command }
+    var request = command
+    request.arguments[1] = request.arguments[1] + ByteString("=\(name)/\(slot % workers)")
+    return request
+  }
 
   package init(workers: Int, command: SpawnRequest) {
     (self.workers, self.command) = (workers, command)

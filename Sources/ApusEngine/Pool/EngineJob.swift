@@ -22,6 +22,10 @@ package final class EngineJob: @unchecked Sendable {
     package var grace: UInt64 = 100_000_000
     /// How often a task is tried again after its worker died.
     package var retries = 0
+    /// Nanoseconds that the whole job may take, the time in the queue included.
+    package var deadline: UInt64?
+    /// Which worker's tasks these are, from 0 on; nil: any worker's.
+    package var place: Int?
     /// Whether the caller wants to know of every result at once, not only when there is much to do.
     package var isEager = true
     package init() {}
@@ -37,15 +41,25 @@ package final class EngineJob: @unchecked Sendable {
   // MARK: Tasks
 
   let queue = Queue<InputSpan>()
-  @exclusivity(unchecked) var queued = 0
+  @exclusivity(unchecked) var queued = 0 { didSet { ledger?.queued += queued - oldValue } }
   @exclusivity(unchecked) var inFlight = 0
   /// No more arguments will come.
   @exclusivity(unchecked) var isInputClosed = false
   @exclusivity(unchecked) var isCancelled = false
+  /// Of the engine that has it; nil for the call of a hook, which is no task.
+  @exclusivity(unchecked) var ledger: TaskLedger?
+  /// Which of the engine's calls it is.
+  @exclusivity(unchecked) var number: UInt64 = 0
   /// It came when the pool was being shut down.
   var isLate = false
+  /// When its deadline is; and whether that has passed.
+  @exclusivity(unchecked) var endsAt: UInt64?
+  @exclusivity(unchecked) var isExpired = false
   /// Whether the engine has it in its list of jobs with queued tasks.
   @exclusivity(unchecked) var isListed = false
+  /// How many of its tasks are to be tried alone, and which were.
+  @exclusivity(unchecked) var alone = 0
+  var triedAlone: Set<Int> = []
   /// Tries of tasks whose workers died, by index.
   var attempts: [Int: Int] = [:]
 
@@ -123,7 +137,10 @@ package final class EngineJob: @unchecked Sendable {
     return word
   }
 
-  var isComplete: Bool { isInputClosed && queued == 0 && inFlight == 0 }
+  /// Whether nobody waits for its tasks any more.
+  @inline(__always) var isUnwanted: Bool { isCancelled || isExpired }
+
+  var isComplete: Bool { isInputClosed && queued == 0 && inFlight == 0 && alone == 0 }
 
   /// Whether the caller has something to do.
   var isSignalled: Bool {
@@ -145,7 +162,8 @@ package final class EngineJob: @unchecked Sendable {
 
   // MARK: Delivering
 
-  func deliver(_ content: Delivery.Content, index: Int, count: Int = 1) {
+  func deliver(_ content: Delivery.Content, index: Int, count: Int = 1, by worker: EngineWorker? = nil) {
+    ledger?.settle(content, of: self, index: index, count: count, by: worker)
     guard !isCancelled else { return }
     inbox.add(content, index: index, count: count)
     switch content {
@@ -161,9 +179,30 @@ package final class EngineJob: @unchecked Sendable {
     return start..<start + bytes.count
   }
 
+  /// How often a task was tried before, as a record has room for it.
+  func tries(of index: Int) -> UInt8 { UInt8(clamping: attempts[index, default: 0]) }
+
+  /// Tasks that were with a worker wait again.
   func requeue(_ span: InputSpan) {
+    if isCancelled {
+      ledger?.counts.cancelled += span.range.count
+      ledger?.note(.taskCancelled, of: self, span.firstIndex, span.range.count)
+      return
+    }
+    if isExpired {
+      for local in span.range { deliver(.stopped(.deadline), index: span.base + local) }
+      return
+    }
     queue.prepend(span)
     queued += span.range.count
+  }
+
+  /// Drops what waits. Returns it.
+  func dropQueue() -> [InputSpan] {
+    var dropped: [InputSpan] = []
+    while let span = queue.popFirst() { dropped.append(span) }
+    queued = 0
+    return dropped
   }
 }
 

@@ -36,6 +36,7 @@ extension EngineWorker {
         firstJob.measured(finished, elapsed: now &- mark)
       }
       mark = now
+      if inFlight == 0 { endBusy(now) }
     }
     return finished
   }
@@ -180,14 +181,15 @@ extension EngineWorker {
     let index = chunks[0].span.firstIndex
     if let stop, stop.sequence == expected {
       // It ended after it was asked to: the request counts, whatever it made of it.
-      job.deliver(.stopped(stop.reason), index: index)
+      job.deliver(.stopped(stop.reason), index: index, by: self)
       self.stop = nil
       channel.cancelled.pointee.store(0, ordering: .relaxed)
     } else {
-      job.deliver(content(), index: index, count: count)
+      job.deliver(content(), index: index, count: count, by: self)
     }
     touched.add(job)
     finished += count
+    done += count
     job.inFlight -= count
     inFlight -= count
     if chunks[0].dropFirst(count) { _ = chunks.popFirst() }

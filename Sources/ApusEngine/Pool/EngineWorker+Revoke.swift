@@ -37,7 +37,7 @@ extension EngineWorker {
       back.range = chunk.span.range.lowerBound + kept..<chunk.span.range.upperBound
       count += back.range.count
       chunk.job.inFlight -= back.range.count
-      if !chunk.job.isCancelled { chunk.job.requeue(back) }
+      chunk.job.requeue(back)
       guard kept == 0 else {
         var left = chunk
         left.span.range = chunk.span.range.lowerBound..<back.range.lowerBound
@@ -46,6 +46,8 @@ extension EngineWorker {
       }
     }
     inFlight -= count
+    tasksLeft += count
+    if inFlight == 0, count > 0 { endBusy(apus_now()) }
     expected = chunks.first?.first ?? nextSequence
     if let stop, stop.sequence != expected {
       // The task that was asked to stop had not begun, and is elsewhere now.

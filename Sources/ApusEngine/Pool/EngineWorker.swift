@@ -10,7 +10,14 @@ import Synchronization
 /// within an access no code runs that could come back here.
 final class EngineWorker {
   enum State {
-    case starting, ready
+    case starting
+    /// Calls its start hook.
+    case preparing
+    /// Takes the place of the one before it once that has done its number of tasks.
+    case standby
+    case ready
+    /// Calls its exit hook.
+    case finishing
     /// Told to stop, or about to be replaced: gets nothing more.
     case leaving
   }
@@ -58,6 +65,8 @@ final class EngineWorker {
   }
 
   let slot: Int
+  /// Which of the pool's workers it is. Its successor is the same, in another slot.
+  let place: Int
   let process: any WorkerProcess
   /// The same process, if it is a child of ours; and if it is on another rank.
   let child: ChildWorker?
@@ -65,7 +74,16 @@ final class EngineWorker {
   let channel: Channel
   let startedAt: UInt64
   let touched: TouchedJobs
-  @exclusivity(unchecked) var state = State.starting
+  @exclusivity(unchecked) var state = State.starting { didSet { stateSince = apus_now() } }
+  private(set) var stateSince: UInt64
+  /// The call of a hook that it is at.
+  var hook: HookCall?
+  /// What its start hook said as it failed.
+  var hookFailure: String?
+  /// How many more tasks it may be sent.
+  @exclusivity(unchecked) var tasksLeft: Int
+  /// It has done its number of tasks, and another one is there in its place, or will be.
+  var isRetired = false
 
   // MARK: What was sent
 
@@ -102,6 +120,13 @@ final class EngineWorker {
   /// When the engine last looked at its progress within a run.
   @exclusivity(unchecked) private var lookedInside: UInt64 = 0
 
+  /// How many tasks it has done, and how many nanoseconds it was at them; since when it is at some.
+  @exclusivity(unchecked) var done = 0
+  @exclusivity(unchecked) var busyTime: UInt64 = 0
+  @exclusivity(unchecked) var busySince: UInt64 = 0
+  /// When the direct call that is timed was sent.
+  @exclusivity(unchecked) var directStart: UInt64 = 0
+
   // MARK: Asked of it
 
   /// The task that was asked to stop, why, and when its worker is to be killed.
@@ -111,6 +136,8 @@ final class EngineWorker {
   /// The task that it was killed in.
   var killedIn: UInt64 = 0
   var isKilled = false
+  /// What it held when it was killed for that, and what it may hold.
+  var memory: (held: UInt64, limit: UInt64)?
   /// Whether it ever took tasks.
   var wasReady = false
   /// The function whose definition is still on its way to it, and when the worker took in some of it.
@@ -122,18 +149,30 @@ final class EngineWorker {
   var isDead = false
 
   init(
-    slot: Int, process: any WorkerProcess, channel: Channel, touched: TouchedJobs,
-    unused: UnusedNotice? = nil, now: UInt64
+    slot: Int, place: Int? = nil, process: any WorkerProcess, channel: Channel, touched: TouchedJobs,
+    unused: UnusedNotice? = nil, tasks limit: Int? = nil, now: UInt64
   ) {
-    (self.slot, self.process, self.channel) = (slot, process, channel)
+    (self.slot, self.place, self.process, self.channel) = (slot, place ?? slot, process, channel)
     (child, distant) = (process as? ChildWorker, process as? any DistantProcess)
     (startedAt, mark, self.touched, self.unused) = (now, now, touched, unused)
+    (stateSince, tasksLeft) = (now, limit ?? Int.max / 2)
     tasks = channel.taskWriter
     results = channel.resultReader
   }
 
   /// Whether it could begin a task at once: nothing else is on its way to it either.
   var isIdle: Bool { state == .ready && inFlight == 0 && outgoing == nil && !isRevoking }
+
+  /// Since when it is waited for: to become ready, or to end in its own time.
+  var waitedForSince: UInt64? {
+    switch state {
+    case .starting: isReady ? nil : startedAt
+    case .preparing: startedAt
+    case .finishing: stateSince
+    case .leaving: isRetired && !isKilled ? stateSince : nil
+    case .standby, .ready: nil
+    }
+  }
 
   // MARK: Functions
 
@@ -182,6 +221,12 @@ final class EngineWorker {
 
   private var canPush: Bool {
     (try? tasks.space(atLeast: ChannelLimit.piece)) ?? Channel.ringSize >= ChannelLimit.piece
+  }
+
+  /// It has nothing to do any more.
+  func endBusy(_ now: UInt64) {
+    if busySince != 0, now > busySince { busyTime += now &- busySince }
+    busySince = 0
   }
 
   // MARK: Asking to be woken

@@ -5,16 +5,19 @@ import Synchronization
 
 extension PoolEngine {
   /// Blocks until the job's caller has something to do: results, arguments to encode, or the end.
-  package func wait(for job: EngineJob) {
+  ///
+  /// - Parameter limit: Nanoseconds after which it returns in any case: for a caller who has other things to look at.
+  package func wait(for job: EngineJob, atMost limit: UInt64? = nil) {
+    let end = limit.map { apus_now().addingClamped($0) } ?? .max
     enter()
     job.waiter = .blocking
-    while !job.isSignalled {
+    while !job.isSignalled, end == .max || apus_now() < end {
       if driver == nil {
         driver = job
-        drive { job.isSignalled }
+        drive(end: end) { job.isSignalled || end != .max && apus_now() >= end }
         driver = nil
       } else {
-        follow(job)
+        follow(job, until: end)
       }
     }
     job.waiter = .none
@@ -62,7 +65,7 @@ extension PoolEngine {
   /// Looks after the pool until `isDone`. Called with the lock, which is free while nothing happens.
   func drive(
     yieldingFor limit: UInt64 = 50_000, thenSleep: Bool = true, asEngineThread: Bool = false,
-    until isDone: () -> Bool
+    end: UInt64 = .max, until isDone: () -> Bool
   ) {
     var backoff = Backoff()
     while !isDone() {
@@ -83,20 +86,23 @@ extension PoolEngine {
         backoff = Backoff()
         continue
       }
-      if !isDone() { sleepUntilNews(asEngineThread) }
+      if !isDone() { sleepUntilNews(asEngineThread, until: end) }
       backoff = Backoff()
     }
   }
 
   /// Another thread drives: sleeps until this job is told, or the driver leaves.
-  private func follow(_ job: EngineJob) {
+  private func follow(_ job: EngineJob, until end: UInt64) {
     followers.append(job)
     let wake = job.wakeWord()
     wake.pointee.store(0, ordering: .relaxed)
     unlockAndTell()
     var backoff = Backoff()
     while wake.pointee.load(ordering: .acquiring) == 0 {
-      if !backoff.pause() { apus_futex_wait(wake, 0, -1) }
+      if backoff.pause() { continue }
+      let now = apus_now()
+      if now >= end { break }
+      apus_futex_wait(wake, 0, end == .max ? -1 : Int64(clamping: end &- now))
     }
     enter()
     followers.removeAll { $0 === job }
@@ -119,6 +125,7 @@ extension PoolEngine {
 
   /// Tells callers what has happened to their jobs.
   func announce() {
+    if !waitingForRoom.isEmpty { giveRoom() }
     touched.takeAll { job in
       guard job.isSignalled else { return }
       switch job.waiter {
@@ -157,12 +164,14 @@ extension PoolEngine {
       if now == 0 { now = apus_now() }
       isNews = true
       do {
-        if worker.state == .starting { becomeReady(worker, now: now) }
+        if worker.state == .starting { try becomeReady(worker, now: now) }
         finished += try worker.receive(now: now)
         _ = try worker.pushOutgoing()
+        if worker.hook != nil { try checkHook(of: worker, now: now) }
+        if worker.tasksLeft == 0 { recycle(worker, now: now) }
         if worker.checkRevocation() > 0 { for job in active { list(job) } }
-        // A task of a cancelled job that could not be taken back in time.
-        if worker.headJob?.isCancelled == true { finished += try stopCancelled(worker, now: now) }
+        // A task that could not be taken back in time from a job that was cancelled.
+        if worker.headJob?.isUnwanted == true { finished += try stopUnwanted(worker, now: now) }
       } catch { condemn(worker, error) }
     }
     guard isNews else { return false }
@@ -177,12 +186,13 @@ extension PoolEngine {
 
   // MARK: Sleeping
 
-  private func sleepUntilNews(_ isEngineThread: Bool) {
+  private func sleepUntilNews(_ isEngineThread: Bool, until end: UInt64) {
     let isSure = armWorkers()
     if pump(isLast: true) { return disarmWorkers() }
     sleepers += 1
     let longest = isSure ? longestSleep : Channel.unsureSleep
-    let timeout = min(nextDeadline(now: apus_now()) ?? .max, longest)
+    let now = apus_now()
+    let timeout = min(nextDeadline(now: now) ?? .max, longest, end > now ? end &- now : 0)
     if isEngineThread { isEngineThreadAsleep = true }
     waitUnlocked(on: busy, timeout)
     if isEngineThread { wakeUp() }

@@ -10,8 +10,8 @@ extension PoolEngine {
     var next = UInt64.max
     for vacancy in vacancies { next = min(next, vacancy.at) }
     for case let worker? in workers {
-      if worker.state == .starting, let limit = configuration.startUpLimit {
-        next = min(next, worker.startedAt &+ limit)
+      if let limit = configuration.startUpLimit, let since = worker.waitedForSince {
+        next = min(next, since.addingClamped(limit))
       }
       if worker.stop != nil {
         next = min(next, worker.killTime ?? .max)
@@ -23,6 +23,10 @@ extension PoolEngine {
         let end = defining.movedAt &+ Self.definingPatience
         if end > now { next = min(next, end) }
       }
+    }
+    if let look = nextMemoryLook { next = min(next, look) }
+    if deadlines > 0 {
+      for job in active where !job.isExpired { next = min(next, job.endsAt ?? .max) }
     }
     if relays.isHolding { next = min(next, now &+ RelaySet.patience) }
     if unused.isPending { next = min(next, now &+ 10_000_000) }
@@ -36,11 +40,10 @@ extension PoolEngine {
     nextLimitCheck = now &+ 1_000_000
     if unused.take() { forgetUnused() }
     for case let worker? in workers {
-      if worker.state == .starting, let limit = configuration.startUpLimit, !worker.isReady,
-        now >= worker.startedAt &+ limit
+      if let limit = configuration.startUpLimit, let since = worker.waitedForSince,
+        now >= since.addingClamped(limit), !worker.hasNews(isLast: true)
       {
-        worker.corruption = "it was not ready after \(Duration.nanoseconds(limit))"
-        worker.kill(nil)
+        giveUp(worker, after: limit)
       }
       if let stop = worker.stop {
         if let end = worker.killTime, now >= end { killUnlessOver(worker, stop.reason, now: now) }
@@ -50,12 +53,35 @@ extension PoolEngine {
         enforceLimit(worker, limit, now: now)
       }
     }
+    enforceMemoryLimit(now: now)
+    if deadlines > 0 {
+      for job in active where !job.isExpired && now >= job.endsAt ?? .max { expire(job, now: now) }
+    }
     if relays.isHolding { relays.resume() }
     adoptStarted(now: now)
     let due = vacancies.filter { $0.at <= now }.map(\.slot)
     guard !due.isEmpty, !isClosing else { return }
     vacancies.removeAll { $0.at <= now }
     start(due, now: now)
+  }
+
+  /// A job's deadline has passed: what waits fails, and what runs is asked to stop.
+  private func expire(_ job: EngineJob, now: UInt64) {
+    guard !job.isCancelled, !job.isComplete else { return }
+    // What is done counts, whether or not anybody has looked.
+    _ = pump(isLast: true)
+    job.isExpired = true
+    var finished = 0
+    for span in job.dropQueue() {
+      for local in span.range { job.deliver(.stopped(.deadline), index: span.base + local) }
+    }
+    for case let worker? in workers
+    where worker.state != .leaving && worker.chunks.contains(where: { $0.job === job }) {
+      _ = worker.revoke()
+      do { finished += try stopUnwanted(worker, now: now) } catch { condemn(worker, error) }
+    }
+    touched.add(job)
+    settle(finished)
   }
 
   /// The task at the head is past its limit, unless its result is there and nobody has looked.
@@ -111,11 +137,12 @@ extension PoolEngine {
     return finished
   }
 
-  /// Asks the task that a worker is at to stop if its job was cancelled. Returns how many were found finished.
-  func stopCancelled(_ worker: EngineWorker, now: UInt64) throws(ChannelCorruption) -> Int {
+  /// Asks the task that a worker is at to stop if its job was cancelled, or is past its deadline. Returns how many were
+  /// found finished.
+  func stopUnwanted(_ worker: EngineWorker, now: UInt64) throws(ChannelCorruption) -> Int {
     var finished = 0
-    while let job = worker.headJob, job.isCancelled, worker.stop == nil {
-      finished += try stopHead(of: worker, .cancelled, now: now)
+    while let job = worker.headJob, job.isUnwanted, worker.stop == nil {
+      finished += try stopHead(of: worker, job.isCancelled ? .cancelled : .deadline, now: now)
     }
     return finished
   }
@@ -127,7 +154,7 @@ extension PoolEngine {
   }
 
   /// After tasks were found finished, or taken back: what they printed goes out before their results.
-  private func settle(_ finished: Int) {
+  func settle(_ finished: Int) {
     if finished > 0 { look(at: quiet, timeout: 0) }
     schedule()
     announce()
@@ -180,7 +207,7 @@ extension PoolEngine {
   private func close(isGraceful: Bool) {
     if isGraceful {
       driveBounded(until: { closesAt! }) { active.allSatisfy { $0.isComplete || $0.isCancelled } }
-      for case let worker? in workers where worker.isIdle { tellToStop(worker) }
+      endInGoodOrder()
     }
     for case let worker? in workers where worker.state != .leaving { worker.kill(nil) }
     problem = problem ?? .closed
@@ -198,9 +225,24 @@ extension PoolEngine {
     settleOutput()
   }
 
+  /// Exit hooks have what is left of the pool's grace, and a quarter of a second at least. A worker that is in its start hook
+  /// may end that first.
+  private func endInGoodOrder() {
+    let least = apus_now() &+ 250_000_000
+    if configuration.exitHook != nil {
+      driveBounded(until: { max(closesAt!, least) }) { workers.allSatisfy { $0?.state != .preparing } }
+    }
+    for case let worker? in workers where worker.isIdle || worker.state == .standby { dismiss(worker) }
+    guard configuration.exitHook != nil else { return }
+    driveBounded(until: { max(closesAt!, least) }) { workers.allSatisfy { $0?.state != .finishing } }
+    for case let worker? in workers where worker.state == .finishing {
+      worker.hookFailure = "its exit hook had not returned when the pool's grace was over, so it was killed"
+    }
+  }
+
   private var hasNoWorkers: Bool { starting == 0 && workers.allSatisfy { $0 == nil } }
 
-  private func tellToStop(_ worker: EngineWorker) {
+  func tellToStop(_ worker: EngineWorker) {
     guard (try? worker.tasks.space(atLeast: TaskHeader.size)) ?? 0 >= TaskHeader.size else { return }
     worker.tasks.place().storeBytes(of: TaskHeader(kind: TaskHeader.Kind.stop), as: TaskHeader.self)
     worker.tasks.publish(TaskHeader.size)

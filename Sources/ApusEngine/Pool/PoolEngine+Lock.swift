@@ -33,26 +33,24 @@ extension PoolEngine {
     lock.lock()
   }
 
-  func note(_ event: @autoclosure () -> Event) {
-    if configuration.events.isObserved { news.append(event()) }
-  }
+  func note(_ event: @autoclosure () -> Event) { ledger.note(event()) }
 
   /// Leaves the lock, and has the engine thread tell what there is to be told. A cancellation comes here with locks of the
   /// tasks above it held, and another one may hold that of a task which would be resumed, and want one of those.
   func leaveToEngineThread() {
     if isClosed { return unlockAndTell() }  // the thread may be gone, and nothing is under way
-    if !(resumable.isEmpty && ended.isEmpty && news.isEmpty) { callEngineThread() }
+    if !(resumable.isEmpty && ended.isEmpty && ledger.news.isEmpty) { callEngineThread() }
     lock.unlock()
   }
 
   /// Leaves the lock, and tells callers and observers what happened under it.
   func unlockAndTell() {
-    if resumable.isEmpty, ended.isEmpty, news.isEmpty { return lock.unlock() }
-    let (continuations, callbacks, told) = (resumable, ended, news)
-    (resumable, ended, news) = ([], [], [])
+    if resumable.isEmpty, ended.isEmpty, ledger.news.isEmpty { return lock.unlock() }
+    let (continuations, callbacks, told) = (resumable, ended, ledger.news)
+    (resumable, ended, ledger.news) = ([], [], [])
     lock.unlock()
     for continuation in continuations { continuation.resume() }
     for callback in callbacks { callback() }
-    for event in told { configuration.events.publish(event) }
+    if !told.isEmpty { configuration.events.publish(told) }
   }
 }

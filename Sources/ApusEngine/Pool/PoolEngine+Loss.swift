@@ -17,7 +17,7 @@ extension PoolEngine {
       if case .callback = job.waiter { suspended += 1 } else { job.waiter = .none }
     }
     // `ended` stays: it holds what handles of this process wait for as well.
-    (vacancies, news, resumable) = ([], [], [])
+    (vacancies, ledger.news, resumable) = ([], [], [])
     relays.removeAll()
     problem = .forked
     failEverything(.forked)

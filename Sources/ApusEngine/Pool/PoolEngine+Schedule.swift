@@ -16,7 +16,7 @@ extension PoolEngine {
   /// each look would cost all. Who comes after these has a turn at the next look, since they are last in the queue then.
   private static let longestLook = 64
 
-  var hasIdleWorker: Bool { workers.contains { $0?.isIdle == true } }
+  var hasIdleWorker: Bool { runningAlone == nil && alone.isEmpty && workers.contains { $0?.isIdle == true } }
 
   /// How many tasks of a job make its next chunk.
   func chunkSize(_ job: EngineJob, limit: Int) -> Int {
@@ -35,6 +35,7 @@ extension PoolEngine {
   /// Hands queued tasks to workers that can take them, one chunk a worker in turn. True if any was given.
   @discardableResult
   func schedule() -> Bool {
+    if runningAlone != nil || !alone.isEmpty, servesAlone() { return false }
     var gaveAny = false
     var gave = true
     while gave, !queue.isEmpty {
@@ -52,11 +53,11 @@ extension PoolEngine {
   /// The first job in the queue whose turn it is, if this worker should have a task of it now.
   private func nextJob(for worker: EngineWorker) -> EngineJob? {
     // One that has not yet passed what was taken back from it is stopped, or deep in a long task.
-    guard !worker.isRevoking else { return nil }
+    guard !worker.isRevoking, worker.tasksLeft > 0 else { return nil }
     var told: (function: UInt64, definers: Int)?
     var looks = min(queue.count, Self.longestLook)
     while looks > 0, let job = queue.first {
-      if job.queued > 0 {
+      if job.queued > 0, job.options.place.map({ serves(worker, $0) }) ?? true {
         let function = job.function.id
         if worker.knows(function) { return canTake(job, worker) ? job : nil }
         if told?.function != function { told = (function, definers(of: function)) }
@@ -78,6 +79,8 @@ extension PoolEngine {
   /// Whether a worker should have a task of a job behind those that it has.
   private func canTake(_ job: EngineJob, _ worker: EngineWorker) -> Bool {
     if worker.inFlight == 0 { return true }
+    // No other worker could take back what waits behind a long one.
+    if job.options.place != nil { return false }
     let size = chunkSize(job, limit: job.queued)
     // A distant worker would be idle until it hears of the next task.
     if worker.distant != nil, worker.stop == nil, worker.inFlight <= size { return true }
@@ -91,6 +94,15 @@ extension PoolEngine {
       return false
     }
     return Double(worker.inFlight) * max(first, last) < pace.backlog
+  }
+
+  /// Whether a worker does the tasks that are meant for a place: its own, or one that is given up.
+  private func serves(_ worker: EngineWorker, _ place: Int) -> Bool {
+    if worker.place == place { return true }
+    guard abandoned.contains(place) else { return false }
+    var next = place
+    repeat { next = (next + 1) % configuration.workers } while abandoned.contains(next) && next != place
+    return worker.place == next
   }
 
   /// How many workers are being told of a function and take it in.
@@ -108,15 +120,20 @@ extension PoolEngine {
     guard case .fixed = job.options.chunking, let time = job.taskTime else { return 1 }
     let allowed = (pace.backlog / time - Double(worker.inFlight)) / Double(size)
     let share = job.queued / (2 * configuration.workers * size)
-    return max(1, min(Int(min(allowed, 1e6)), share, Self.backlogChunks - worker.inFlight / size))
+    return max(
+      1,
+      min(
+        Int(min(allowed, 1e6)), share, Self.backlogChunks - worker.inFlight / size, worker.tasksLeft / size))
   }
 
   private func give(_ job: EngineJob, to worker: EngineWorker) throws(ChannelCorruption) -> Bool {
     let span = job.queue.first!
-    let size = chunkSize(job, limit: span.range.count)
+    let size = chunkSize(job, limit: min(span.range.count, worker.tasksLeft))
     let sent = try worker.send(span, count: size, messages: burst(of: size, job, worker), job: job)
     guard sent > 0 else { return false }
+    ledger.note(.taskStarted, of: job, span.firstIndex, sent, by: worker)
     if sent >= size { job.lastChunk = max(job.lastChunk, size) }
+    if configuration.tasksPerWorker != nil { recycle(worker, now: apus_now()) }
     job.inFlight += sent
     job.queued -= sent
     if sent == span.range.count {

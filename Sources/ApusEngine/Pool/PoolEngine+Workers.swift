@@ -7,7 +7,7 @@ import Synchronization
 extension PoolEngine {
   // MARK: Starting
 
-  private func isDistant(_ slot: Int) -> Bool { slot >= firstDistant }
+  private func isDistant(_ slot: Int) -> Bool { distant != nil && slot >= firstDistant }
 
   /// Starts the first workers; throws if none could be. They are there when it returns.
   func startAll() throws(ProcessError) {
@@ -20,6 +20,7 @@ extension PoolEngine {
 
   /// Has workers started for slots; those that can't be are tried again later.
   func start(_ slots: [Int], now: UInt64) {
+    awaited.formUnion(slots)
     for slot in slots where !isDistant(slot) {
       starting += 1
       starter.start(slot)
@@ -60,11 +61,12 @@ extension PoolEngine {
     for (slot, result) in started {
       do {
         let (process, channel) = try result.get()
+        awaited.remove(slot)
         try adopt(process, channel, slot: slot, now: now)
       } catch {
         failures.append(error)
         // A pool that was given up meanwhile tries no more.
-        if problem == nil { vacancies.append((slot, now + retryDelay())) }
+        if problem == nil { postpone(slot, to: now + retryDelay()) }
       }
     }
     if let last = failures.last {
@@ -83,7 +85,10 @@ extension PoolEngine {
     throws(ProcessError)
   {
     let worker = EngineWorker(
-      slot: slot, process: process, channel: channel, touched: touched, unused: unused, now: now)
+      slot: slot, place: slot % configuration.workers, process: process, channel: channel, touched: touched,
+      unused: unused, tasks: configuration.tasksPerWorker, now: now)
+    channel.place.pointee.store(UInt64(worker.place), ordering: .relaxed)
+    channel.seed.pointee.store(nextSeed(of: worker.place), ordering: .relaxed)
     do { try watch(worker) } catch {
       worker.process.kill()
       if let child = worker.child { _ = child.process.wait() }
@@ -91,7 +96,7 @@ extension PoolEngine {
     }
     worker.openGate()
     workers[slot] = worker
-    note(Event(.workerStarted, from: eventSource, worker: slot, process: process.pid))
+    note(Event(.workerStarted, from: eventSource, worker: worker.place, process: process.pid))
     guard sleepers > 0 else { return }
     // Threads that sleep count on being rung when it is ready, which it may be already.
     worker.requestWakeUp()
@@ -109,7 +114,21 @@ extension PoolEngine {
   /// 10 ms after the first failure in a row, then twice as long each time, up to a second.
   private func retryDelay() -> UInt64 { 10_000_000 << UInt64(min(failedStarts, 7)) }
 
-  func becomeReady(_ worker: EngineWorker, now: UInt64) {
+  private func postpone(_ slot: Int, to time: UInt64) {
+    awaited.insert(slot)
+    vacancies.append((slot, time))
+  }
+
+  /// Another one for each worker, or what a task draws would come again after its worker was replaced. The first at each
+  /// place is the same in each run of a pool with the same seed.
+  private func nextSeed(of place: Int) -> UInt64 {
+    var chance = SystemRandomNumberGenerator()
+    guard let seed = configuration.seed else { return chance.next() }
+    generations[place] += 1
+    return SplitMix.mixed(SplitMix.mixed(seed &+ UInt64(place)) &+ generations[place])
+  }
+
+  func becomeReady(_ worker: EngineWorker, now: UInt64) throws(ChannelCorruption) {
     if configuration.checksIdentity {
       for (part, word) in CodeReference.programIdentity().enumerated()
       where worker.channel.identity(part).pointee.load(ordering: .relaxed) != word {
@@ -118,12 +137,19 @@ extension PoolEngine {
         return
       }
     }
-    worker.state = .ready
+    worker.openGate()  // or shut it for good: only now it is known whether the worker has to fence
+    try prepare(worker, now: now)
+  }
+
+  /// A worker takes tasks from here on, or once the one before it has done its number.
+  func open(_ worker: EngineWorker, now: UInt64) {
+    worker.state = hasPredecessor(worker) ? .standby : .ready
     worker.wasReady = true
     worker.mark = now
-    worker.openGate()  // or shut it for good: only now it is known whether the worker has to fence
+    // Not before: what the start hook holds is the worker's own.
+    worker.channel.memoryLimit.pointee.store(configuration.memoryLimit ?? 0, ordering: .relaxed)
     failedStarts = 0
-    note(Event(.workerReady, from: eventSource, worker: worker.slot, process: worker.process.pid))
+    note(Event(.workerReady, from: eventSource, worker: worker.place, process: worker.process.pid))
   }
 
   // MARK: Dying
@@ -143,6 +169,9 @@ extension PoolEngine {
     let status = ending.status
     workers[worker.slot] = nil
     worker.isDead = true
+    if worker.channel.isFull.pointee.load(ordering: .relaxed) != 0, worker.corruption == nil {
+      retire(worker)
+    }
     // What it finished before it died counts.
     let now = apus_now()
     if worker.corruption == nil {
@@ -160,12 +189,20 @@ extension PoolEngine {
       process: process.pid, status: status, standardError: process.standardError,
       reason: worker.killedIn == worker.expected ? worker.killedFor : nil,
       corruption: worker.corruption ?? ending.problem, place: process.place,
-      adviceOnEndless: ending.goesOn ? distant?.adviceOnEndless : nil, code: ending.code)
+      adviceOnEndless: ending.goesOn ? distant?.adviceOnEndless : nil, code: ending.code,
+      pool: configuration.name, worker: worker.place, hook: worker.hook?.hook.name,
+      hookFailure: worker.hookFailure, memory: worker.memory)
     note(
       Event(
-        .workerExited, from: eventSource, worker: worker.slot, process: worker.process.pid, status: status,
+        .workerExited, from: eventSource, worker: worker.place, process: worker.process.pid, status: status,
         text: worker.corruption))
-    bury(worker, loss)
+    worker.endBusy(now)
+    retiredTime[worker.place] += worker.busyTime
+    if worker.hook == nil {
+      bury(worker, loss)
+    } else if worker.wasReady {
+      warn(of: worker, loss.story)
+    }
     replace(worker, loss, now: now)
     scheduleAgain()
     announce()
@@ -186,7 +223,7 @@ extension PoolEngine {
       for local in chunk.span.range.prefix(lost) { lose(chunk, local, loss) }
       chunk.span.range = chunk.span.range.dropFirst(lost)
       // Prepended one after the other they would be reversed; the order among them does not matter.
-      if !chunk.span.range.isEmpty, !chunk.job.isCancelled { chunk.job.requeue(chunk.span) }
+      if !chunk.span.range.isEmpty { chunk.job.requeue(chunk.span) }
     }
     worker.inFlight = 0
   }
@@ -194,17 +231,25 @@ extension PoolEngine {
   private func lose(_ chunk: EngineWorker.Chunk, _ local: Int, _ loss: WorkerLoss) {
     let job = chunk.job
     let index = chunk.span.base + local
-    if loss.reason == nil, !job.isCancelled, job.attempts[index, default: 0] < job.options.retries {
+    if loss.reason == .memoryLimit, triesAlone(chunk, local) { return }
+    if loss.reason == nil, !job.isUnwanted, job.attempts[index, default: 0] < job.options.retries {
       job.attempts[index, default: 0] += 1
-      note(Event(.taskRetried, from: eventSource, process: loss.process, task: index))
+      ledger.counts.retried += 1
+      note(
+        Event(
+          .taskRetried, from: eventSource, worker: loss.worker, process: loss.process, call: job.number,
+          task: index))
       return job.requeue(InputSpan(batch: chunk.span.batch, range: local..<local + 1, base: chunk.span.base))
     }
     job.deliver(.lost(loss), index: index)
-    note(Event(.taskFailed, from: eventSource, process: loss.process, status: loss.status, task: index))
   }
 
   private func replace(_ worker: EngineWorker, _ loss: WorkerLoss, now: UInt64) {
     guard !isClosing, problem == nil else { return }
+    if worker.isRetired {
+      if !hasSuccessor(worker) { start([worker.slot], now: now) }
+      return
+    }
     var delay: UInt64 = 0
     if !worker.wasReady {
       failedStarts += 1
@@ -218,17 +263,20 @@ extension PoolEngine {
     }
     restarts += 1
     if let limit = configuration.restarts, restarts > limit {
+      abandoned.insert(worker.place)
       if workers.allSatisfy({ $0 == nil }), vacancies.isEmpty, starting == 0 {
         breakDown(.restartsExhausted(limit, loss))
       }
       return
     }
-    if delay == 0 {
+    if hasSuccessor(worker) {
+      promoteSuccessor(of: worker)
+    } else if delay == 0 {
       start([worker.slot], now: now)
-      note(Event(.workerReplaced, from: eventSource, worker: worker.slot, process: loss.process))
     } else {
-      vacancies.append((worker.slot, now + delay))
+      return postpone(worker.slot, to: now + delay)
     }
+    note(Event(.workerReplaced, from: eventSource, worker: worker.place, process: loss.process))
   }
 
   /// There will be no workers any more: everything that waits for one fails.
@@ -236,6 +284,7 @@ extension PoolEngine {
     guard self.problem == nil else { return }
     self.problem = problem
     vacancies.removeAll()
+    awaited.removeAll()
     killAll()
     failEverything(problem)
   }
@@ -255,6 +304,7 @@ extension PoolEngine {
       }
       worker.inFlight = 0
     }
+    _ = servesAlone()
     queue.removeAll()
     for job in active {
       job.isListed = false

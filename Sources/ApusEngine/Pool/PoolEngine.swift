@@ -27,9 +27,19 @@ package final class PoolEngine: @unchecked Sendable {
   /// How many it is at.
   @exclusivity(unchecked) var starting = 0
   @exclusivity(unchecked) var restarts = 0
+  /// How many workers have done their number of tasks.
+  @exclusivity(unchecked) var recycled = 0
   @exclusivity(unchecked) var failedStarts = 0
   /// Slots that want a worker, and when to try.
   @exclusivity(unchecked) var vacancies: [(slot: Int, at: UInt64)] = []
+  /// Places whose workers are not replaced any more.
+  @exclusivity(unchecked) var abandoned: Set<Int> = []
+  /// Slots for which a worker is being started, or waits for its time in `vacancies`.
+  @exclusivity(unchecked) var awaited: Set<Int> = []
+  /// Nanoseconds that workers which have ended were at tasks, by place.
+  var retiredTime: [UInt64]
+  /// How many workers were started at each place, for their seeds.
+  var generations: [UInt64]
   /// Why there can be no more workers.
   @exclusivity(unchecked) var problem: PoolProblem?
   /// When tasks that were given are ended, once the pool is being shut down.
@@ -48,6 +58,13 @@ package final class PoolEngine: @unchecked Sendable {
   /// Jobs with queued tasks, served in turn.
   let queue = Queue<EngineJob>()
   @exclusivity(unchecked) var active: [EngineJob] = []
+  let ledger: TaskLedger
+  /// Tasks that exceeded the memory limit and are tried once more when nothing else runs, and the worker of the one that is.
+  @exclusivity(unchecked) var alone: [(job: EngineJob, span: InputSpan)] = []
+  @exclusivity(unchecked) var runningAlone: EngineWorker?
+  @exclusivity(unchecked) var lastMemoryLook: UInt64 = 0
+  /// How many jobs in `active` have a deadline.
+  @exclusivity(unchecked) var deadlines = 0
   /// What a chunk should take of a worker's time: long enough that handing it over costs nothing beside it, short
   /// enough that the workers end together. And how much work may lie in a worker's ring: more would only wait there
   /// while another worker is idle. Nanoseconds.
@@ -84,12 +101,12 @@ package final class PoolEngine: @unchecked Sendable {
   @exclusivity(unchecked) var engineThread: pthread_t?
   @exclusivity(unchecked) var closingThread: pthread_t?
   @exclusivity(unchecked) var nextLimitCheck: UInt64 = 0
-  /// Told to observers once the lock is free.
-  @exclusivity(unchecked) var news: [Event] = []
   /// Resumed once the lock is free: resuming takes a lock of the task's that a cancellation holds while it comes to
   /// `cancel` here.
   @exclusivity(unchecked) var resumable: [UnsafeContinuation<Void, Never>] = []
   @exclusivity(unchecked) var ended: [@Sendable () -> Void] = []
+  /// Callers that wait until there is room in the queue.
+  @exclusivity(unchecked) var waitingForRoom: [(id: UInt64, resume: @Sendable () -> Void)] = []
 
   enum Tag {
     static let doorbell: UInt64 = 1 << 32
@@ -111,12 +128,17 @@ package final class PoolEngine: @unchecked Sendable {
     // Not at all where nobody can answer meanwhile.
     directSpins = Processors.allowedByAffinity() > 1 && firstDistant > 0 ? 400 : 0
     eventSource = Event.Source(configuration.name)
-    workers = Array(repeating: nil, count: configuration.workers)
+    ledger = TaskLedger(configuration.events, eventSource)
+    retiredTime = Array(repeating: 0, count: configuration.workers)
+    // With two slots for each, a worker's successor gets ready beside it.
+    workers = Array(
+      repeating: nil, count: configuration.workers * (configuration.tasksPerWorker == nil ? 1 : 2))
+    generations = Array(repeating: 0, count: configuration.workers)
     (quiet, busy) = (try Poller(), try Poller())
     relays = RelaySet(quiet)
     (doorbell, poke) = (try Bell(), try Bell())
     unused = UnusedNotice(ringing: poke)
-    starter = WorkerStarter(configuration.command, doorbell: doorbell, notice: poke)
+    starter = WorkerStarter(doorbell: doorbell, notice: poke) { configuration.command(ofSlot: $0) }
     try quiet.add(poke.descriptor.number, tag: Tag.poke)
     try busy.add(quiet.descriptor.number, tag: Tag.quiet)
     try busy.add(doorbell.descriptor.number, tag: Tag.doorbell)
@@ -146,18 +168,27 @@ package final class PoolEngine: @unchecked Sendable {
     unlockAndTell()
   }
 
-  /// Takes on a job of one task.
-  package func add(_ job: EngineJob, only batch: InputBatch) {
+  /// Takes on a job of one task. False if the queue is full.
+  package func add(_ job: EngineJob, only batch: InputBatch) -> Bool {
     enter()
+    defer { unlockAndTell() }
+    if isFull { return false }
     activate(job)
     receive(batch, base: 0, job, isLast: true)
-    unlockAndTell()
+    return true
   }
 
   func activate(_ job: EngineJob) {
     job.isLate = isClosing
     job.activeIndex = active.count
     active.append(job)
+    job.ledger = ledger
+    ledger.lastCall &+= 1
+    job.number = ledger.lastCall
+    if let deadline = job.options.deadline {
+      job.endsAt = apus_now().addingClamped(deadline)
+      deadlines += 1
+    }
   }
 
   /// Gives a job more tasks: a batch whose first has the index `base`.
@@ -169,9 +200,15 @@ package final class PoolEngine: @unchecked Sendable {
 
   func receive(_ batch: InputBatch, base: Int, _ job: EngineJob, isLast: Bool) {
     if isLast { job.isInputClosed = true }
+    ledger.counts.submitted += batch.count
     if isClosed || problem != nil || job.isLate {
       for local in 0..<batch.count { job.deliver(.unserved(problem ?? .closed), index: base + local) }
-    } else if !job.isCancelled, batch.count > 0 {
+    } else if job.isCancelled {
+      ledger.counts.cancelled += batch.count
+    } else if job.isExpired {
+      for local in 0..<batch.count { job.deliver(.stopped(.deadline), index: base + local) }
+    } else if batch.count > 0 {
+      ledger.note(.taskQueued, of: job, base, batch.count)
       job.queue.append(InputSpan(batch: batch, range: 0..<batch.count, base: base))
       job.queued += batch.count
       list(job)
@@ -179,7 +216,9 @@ package final class PoolEngine: @unchecked Sendable {
     }
     touched.add(job)
     announce()
-    if job.options.timeLimit != nil { callEngineThread() }
+    if job.options.timeLimit != nil || job.endsAt != nil || configuration.memoryLimit != nil {
+      callEngineThread()
+    }
   }
 
   /// Has the job's caller look again, whatever it waits for.
@@ -290,15 +329,18 @@ package final class PoolEngine: @unchecked Sendable {
     _ = pump(isLast: true)
     if !job.isComplete {
       job.isCancelled = true
-      job.queue.removeAll()
-      job.queued = 0
+      for span in job.dropQueue() {
+        ledger.counts.cancelled += span.range.count
+        ledger.note(.taskCancelled, of: job, span.firstIndex, span.range.count)
+      }
+      _ = servesAlone()
       let now = apus_now()
       var finished = 0
       for case let worker? in workers
       where worker.state != .leaving && worker.chunks.contains(where: { $0.job === job }) {
         _ = worker.revoke()
         // What the worker is at, if it is the job's.
-        do { finished += try stopCancelled(worker, now: now) } catch { condemn(worker, error) }
+        do { finished += try stopUnwanted(worker, now: now) } catch { condemn(worker, error) }
       }
       if finished > 0 { look(at: quiet, timeout: 0) }
       scheduleAgain()
@@ -314,6 +356,7 @@ package final class PoolEngine: @unchecked Sendable {
     drop(job)
     if let index = job.activeIndex {
       job.activeIndex = nil
+      if job.endsAt != nil { deadlines -= 1 }
       let last = active.removeLast()
       if last !== job {
         active[index] = last

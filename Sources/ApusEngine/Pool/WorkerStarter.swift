@@ -15,18 +15,20 @@ final class WorkerStarter: Sendable {
     var isAbandoned = false
   }
   let state = Locked(State())
-  private let command: SpawnRequest
+  private let command: @Sendable (Int) -> SpawnRequest
   private let doorbell: Bell
   private let notice: Bell
 
-  /// - Parameter notice: Rung when there is something for `take`.
-  init(_ command: SpawnRequest, doorbell: Bell, notice: Bell) {
+  /// - Parameters:
+  ///   - command: How the worker of a slot is started.
+  ///   - notice: Rung when there is something for `take`.
+  init(doorbell: Bell, notice: Bell, _ command: @escaping @Sendable (Int) -> SpawnRequest) {
     (self.command, self.doorbell, self.notice) = (command, doorbell, notice)
   }
 
   /// Starts workers at once, on the caller's thread.
   func startNow(_ slots: [Int]) -> [Started] {
-    Array(zip(slots, ChildWorker.start(slots.count, command, doorbell: doorbell.descriptor.number)))
+    Array(zip(slots, ChildWorker.start(slots.map(command), doorbell: doorbell.descriptor.number)))
   }
 
   /// Has a worker started for a slot. `take` gives it, or why there is none.

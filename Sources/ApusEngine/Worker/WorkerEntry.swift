@@ -29,6 +29,7 @@ package enum WorkerEntry {
     apus_note_crashes(channel.crashed, doorbell)
     let loop = WorkerLoop(channel: channel, doorbell: doorbell, makeRunner: makeRunner)
     loop.becomeCurrent()
+    loop.memory = MemoryWatch(channel)
     channel.detachInForks(ofAnyThread: true)
     // Before there is a second thread: for one alone the kernel need not wait for all processors, some 5 ms.
     if !apus_barrier_register() { channel.needsFences.pointee.store(1, ordering: .relaxed) }

@@ -10,8 +10,10 @@ extension WorkerLoop {
     let end = header.first + UInt64(header.count)
     var next = max(header.first, skipTo)
     while next < end {
-      // With a time limit, each element's beginning must be noted: one at a time.
-      next = try runRaw(header, from: next, to: header.isTimed != 0 ? next + 1 : end)
+      // With a time limit, each element's beginning must be noted: one at a time. With one on memory, a look is due between.
+      var most = header.isTimed != 0 ? 1 : end - next
+      if let memory { most = min(most, try memory.checkBeforeRun(most)) }
+      next = try runRaw(header, from: next, to: next + min(most, end - next))
     }
     tasks.consume(size)
   }

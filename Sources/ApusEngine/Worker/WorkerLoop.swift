@@ -47,6 +47,10 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   /// Bytes of a streamed argument that are not read yet.
   var streaming = 0
   let scratch = ByteBuffer(capacity: 4096)
+  /// Of a worker process with a limit.
+  var memory: MemoryWatch?
+  /// How often the element in hand was tried before, in a worker that died.
+  package private(set) var tries = 0
   /// The Swift task that runs an asynchronous body, and its element's number.
   private let asyncTask = Locked<(sequence: UInt64, cancel: @Sendable () -> Void)?>(nil)
 
@@ -66,7 +70,9 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   package func run(until interrupted: () -> Bool) throws {
     while !interrupted() {
       try waitForTasks(TaskHeader.size)
+      if let memory { try memory.check() }
       let header = tasks.place().load(as: TaskHeader.self)
+      tries = Int(header.tries)
       switch header.kind {
       case TaskHeader.Kind.define: try define(header)
       case TaskHeader.Kind.chunk: try runChunk(header)
@@ -143,6 +149,7 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   }
 
   private func runElement(_ header: TaskHeader, _ sequence: UInt64, input: () -> ElementInput) throws {
+    if let memory, memory.isDue { try memory.check() }
     guard claim(sequence) else { return }
     if header.isTimed != 0 { channel.begun.pointee.store(apus_now(), ordering: .relaxed) }
     do {
@@ -158,7 +165,9 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
     guard sequence >= skipTo else { return false }
     channel.progress.pointee.store(sequence &* 2 &+ 1, ordering: .relaxed)
     // See `_RawRun.forEach` for why the two do not change places.
-    if channel.gate.pointee.load(ordering: .sequentiallyConsistent) > sequence || mayStart(sequence) { return true }
+    if channel.gate.pointee.load(ordering: .sequentiallyConsistent) > sequence || mayStart(sequence) {
+      return true
+    }
     passRevoked()
     return false
   }
@@ -233,6 +242,14 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
     let task = asyncTask.withLock { $0 }
     if let task, task.sequence &+ 1 == cancelled { task.cancel() }
   }
+
+  // MARK: Of this worker
+
+  /// Which of its pool's workers this is, from 0 on.
+  package var place: Int { Int(clamping: channel.place.pointee.load(ordering: .relaxed)) }
+
+  /// The seed that this worker was given for a random generator of its own.
+  package var seed: UInt64 { channel.seed.pointee.load(ordering: .relaxed) }
 
   // MARK: Waiting
 

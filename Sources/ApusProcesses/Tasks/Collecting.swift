@@ -23,6 +23,8 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
     // Plain results of a known number go straight to their places.
     let plain = isPlain ? count.flatMap { PlainArray<Output>(count: $0) } : nil
     let slots = Slots(plain: plain, count: count ?? 0)
+    var options = options
+    options.total = count
     func call(draw: InputDraw<Input>? = nil, drawPlain: PlainDraw<Input>? = nil) throws
       -> TypedCall<Input, Output>
     {

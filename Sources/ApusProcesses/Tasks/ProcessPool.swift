@@ -24,18 +24,28 @@ import ApusWire
 public final class ProcessPool: Sendable {
   let engine: PoolEngine?
   let configuration: Configuration
+  /// The pool that this is a view of, which ends when it is let go of.
+  private let pool: ProcessPool?
   /// For a pool without an engine, which would know.
-  let isClosed = Locked(false)
+  let isClosed: Locked<Bool>
+  let inlineHooks: InlineHooks?
 
   /// A pool on workers that were started; nil: none, every task runs in the caller.
   package init(_ engine: PoolEngine?, _ configuration: Configuration) {
-    (self.engine, self.configuration) = (engine, configuration)
+    (self.engine, self.configuration, isClosed, pool) = (engine, configuration, Locked(false), nil)
+    inlineHooks = engine == nil ? InlineHooks(configuration) : nil
+  }
+
+  /// The same pool with another configuration for calls.
+  init(viewOf pool: ProcessPool, _ configuration: Configuration) {
+    (engine, isClosed, inlineHooks) = (pool.engine, pool.isClosed, pool.inlineHooks)
+    (self.configuration, self.pool) = (configuration, pool.pool ?? pool)
   }
 
   /// Ends the workers, and waits a moment until they are gone: not for as long as one may take that hangs in the kernel,
   /// nor for whoever reads their output, since this may be a cooperative thread.
   deinit {
-    guard let engine, !engine.hasEnded else { return }
+    guard pool == nil, let engine, !engine.hasEnded else { return }
     let done = NativeSemaphore()
     do {
       try NativeThread.start(name: "apus-shutdown") {
@@ -65,12 +75,16 @@ public final class ProcessPool: Sendable {
   public func shutdown(gracePeriod: Duration = .seconds(5)) {
     isClosed.withLock { $0 = true }
     if let engine { Self.end(engine, within: gracePeriod.inNanoseconds) }
+    if let inlineHooks, gracePeriod > .zero { blocking { await inlineHooks.end() } }
   }
 
   /// Ends the pool, as the blocking form does, without blocking the caller's thread.
   public func shutdown(gracePeriod: Duration = .seconds(5)) async {
     isClosed.withLock { $0 = true }
-    guard let engine else { return }
+    guard let engine else {
+      if gracePeriod > .zero { await inlineHooks?.end() }
+      return
+    }
     await NativeThread.run(name: "apus-shutdown") { Self.end(engine, within: gracePeriod.inNanoseconds) }
   }
 }

@@ -37,17 +37,46 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
     try InlineCall(function, options, pool)
   }
 
-  /// Gives the task to the engine, to be waited for.
+  /// Gives the task to the engine, to be waited for. Blocks while the queue is full, unless that is an error.
   func begin(_ engine: PoolEngine, _ input: Input) throws -> Begun {
+    let (job, batch) = try prepare(input)
+    while !engine.add(job, only: batch) {
+      try checkWaits()
+      engine.waitForRoom()
+    }
+    return begun(engine, job)
+  }
+
+  /// The same without blocking.
+  private func beginSuspending(_ engine: PoolEngine, _ input: Input) async throws -> Begun {
+    let (job, batch) = try prepare(input)
+    while !engine.add(job, only: batch) {
+      try checkWaits()
+      await engine.room()
+      try Task.checkCancellation()
+    }
+    return begun(engine, job)
+  }
+
+  private func prepare(_ input: Input) throws -> (EngineJob, InputBatch) {
     let definition = try TaskError.naming(function.source.definition)
     let settings = try options.forEngine(pool.configuration)
     let batch =
       try LargeArgument(input, definition)?.batch
       ?? InputBatch(only: encoded(input, definition), of: definition)
-    let job = EngineJob(definition, options: settings)
-    engine.add(job, only: batch)
-    return begun(engine, job)
+    return (EngineJob(definition, options: settings), batch)
   }
+
+  private func checkWaits() throws {
+    guard case .fail = pool.configuration.whenQueueIsFull else { return }
+    throw TaskError(
+      .queueFull,
+      "\(pool.configuration.queueLimit ?? 0) tasks wait already, as many as may (`queueLimit`): the task was not taken on",
+      task: 0)
+  }
+
+  /// Whether the shortest way is open: it looks at no bound.
+  private var isDirect: Bool { pool.configuration.queueLimit == nil }
 
   private func begun(_ engine: PoolEngine, _ job: EngineJob) -> Begun {
     Begun(
@@ -59,7 +88,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
     guard let engine = pool.engine else { return try inline().runBlocking(input, task: 0).get() }
     let definition = try TaskError.naming(function.source.definition)
     let begun: Begun
-    if definition.takesRawArray {
+    if definition.takesRawArray || !isDirect {
       begun = try begin(engine, input)
     } else {
       let bytes = try encoded(input, definition)
@@ -78,7 +107,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
     guard let engine = pool.engine else { return try await inline().value(input, task: 0) }
     try Task.checkCancellation()
     let definition = try TaskError.naming(function.source.definition)
-    if definition.takesRawArray { return try await value(of: begin(engine, input)) }
+    if definition.takesRawArray || !isDirect { return try await value(of: beginSuspending(engine, input)) }
     let bytes = try encoded(input, definition)
     guard let job = engine.call(definition, bytes, try options.forEngine(pool.configuration)) else {
       return try Self.decoded(bytes.bytes, definition, function.codecs)

@@ -10,6 +10,7 @@ public struct TaskError: Error, Sendable {
       case thrown, argumentNotEncodable, argumentNotDecodable, resultNotEncodable, resultNotDecodable
       case workerDied, timeLimitExceeded, cancelled, functionNotNameable
       case poolClosed, startUpFailed, restartsExhausted, noResources, invalidArgument
+      case deadlineExceeded, queueFull, waitTimedOut, memoryLimitExceeded
     }
     private let value: Value
     private init(_ value: Value) { self.value = value }
@@ -31,6 +32,8 @@ public struct TaskError: Error, Sendable {
     public static let workerDied = Code(.workerDied)
     /// The task took longer than it was allowed to.
     public static let timeLimitExceeded = Code(.timeLimitExceeded)
+    /// The task took more memory than its worker may have.
+    public static let memoryLimitExceeded = Code(.memoryLimitExceeded)
     /// The task was cancelled.
     public static let cancelled = Code(.cancelled)
     /// Another process can't be told which function is meant.
@@ -43,6 +46,12 @@ public struct TaskError: Error, Sendable {
     public static let restartsExhausted = Code(.restartsExhausted)
     /// The system refused a process, a descriptor or memory.
     public static let noResources = Code(.noResources)
+    /// The call's deadline has passed before the task was done.
+    public static let deadlineExceeded = Code(.deadlineExceeded)
+    /// As many tasks wait as may, and the pool was not to wait.
+    public static let queueFull = Code(.queueFull)
+    /// The task is not done after the time that its caller wanted to wait; it goes on.
+    public static let waitTimedOut = Code(.waitTimedOut)
     /// An argument of the call itself is out of range.
     public static let invalidArgument = Code(.invalidArgument)
   }
@@ -115,12 +124,20 @@ extension TaskError {
       let function = loss.code.name.map { " in \($0)" } ?? ""
       self.init(.stopped(.timeLimit, limit: limit), task: task, note: function + note)
     case .cancelled: self.init(.stopped(.cancelled, limit: limit), task: task, note: note)
+    case .deadline: self.init(.stopped(.deadline, limit: limit), task: task, note: note)
+    case .memoryLimit:
+      let function = loss.code.name.map { " in \($0)" } ?? ""
+      let amount = loss.memory.map { " of \($0.limit >> 20) MiB with \($0.held >> 20) MiB" } ?? ""
+      self.init(
+        .memoryLimitExceeded, "the task exceeded its worker's memory limit\(amount)\(function)\(note)",
+        task: task)
     case nil:
       let function = loss.code.name.map { " in \($0)" } ?? ""
       let why =
         loss.corruption.map { "was killed, because it broke the protocol (\($0))" }
         ?? "died\(function): \(loss.status)"
-      self.init(.workerDied, "its worker, process \(loss.process)\(place), \(why)", task: task)
+      let name = loss.pool == "pool" ? "" : "\(loss.pool)/\(loss.worker), "
+      self.init(.workerDied, "its worker, \(name)process \(loss.process)\(place), \(why)", task: task)
     }
     process = loss.process
     status = loss.status
@@ -132,6 +149,10 @@ extension TaskError {
   init(_ ending: Ending, task: Int?, note: String = "") {
     switch ending {
     case .stopped(.cancelled, _): self.init(.cancelled, "the task was cancelled\(note)", task: task)
+    case .stopped(.memoryLimit, _):
+      self.init(.memoryLimitExceeded, "the task exceeded its worker's memory limit\(note)", task: task)
+    case .stopped(.deadline, _):
+      self.init(.deadlineExceeded, "the task was not done by the call's deadline\(note)", task: task)
     case .stopped(.timeLimit, let limit):
       let length = limit.map { " of \($0)" } ?? ""
       self.init(.timeLimitExceeded, "the task exceeded its time limit\(length)\(note)", task: task)
@@ -160,7 +181,7 @@ extension TaskError {
     case .spawnFailed(let error):
       self.init(.noResources, "no worker could be started: \(error)", task: task, underlying: error)
     case .startUpFailed(let attempts, let loss):
-      let why = loss.corruption ?? "\(loss.status)"
+      let why = loss.hookFailure ?? (loss.hook != nil ? loss.story : loss.corruption ?? "\(loss.status)")
       self.init(
         .startUpFailed,
         "workers ended before they were ready, \(attempts) times in a row; the last one: \(why)",

@@ -1,4 +1,5 @@
 import ApusEngine
+import CApus
 import ApusSystem
 import Synchronization
 
@@ -85,6 +86,38 @@ public final class TaskHandle<Output: Sendable>: Sendable {
     return try finishedValue()
   }
 
+  /// The task's value, if it is there within `limit`.
+  ///
+  /// Throws `TaskError`: `waitTimedOut` if it is not, and the task goes on; else as `value` does.
+  public func value(within limit: Duration) async throws -> Output {
+    if !completion.isOver {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { [completion] in await completion.suspendUnlessCancelled() }
+        group.addTask { try await Task.sleep(for: limit) }
+        defer { group.cancelAll() }
+        try await group.next()
+      }
+      guard completion.isOver else { throw Self.timedOut(limit) }
+    }
+    return try await value
+  }
+
+  /// Blocks until the task's value is there, but not for longer than `limit`: for callers that have other things to look at,
+  /// such as the signals of another language's runtime.
+  ///
+  /// Throws `TaskError`: `waitTimedOut` if it is not there by then, and the task goes on; else as `wait` does.
+  @available(*, noasync, message: "await `value(within:)`")
+  public func wait(within limit: Duration) throws -> Output {
+    guard completion.isOver || completion.wait(atMost: limit.inNanoseconds) else {
+      throw Self.timedOut(limit)
+    }
+    return try wait()
+  }
+
+  private static func timedOut(_ limit: Duration) -> TaskError {
+    TaskError(.waitTimedOut, "the task was not done after \(limit), and goes on")
+  }
+
   private func waitUntilOver() {
     if completion.isOver { return }
     if case .begun(let engine, _, _) = source, engine.tellForks() { return }
@@ -157,8 +190,39 @@ private final class Completion: Sendable {
     }
   }
 
+  /// The same, but a cancelled caller waits no longer.
+  func suspendUnlessCancelled() async {
+    let waiter = Locked<UnsafeContinuation<Void, Never>?>(nil)
+    @Sendable func resume() {
+      let continuation = waiter.withLock { waiter in
+        defer { waiter = nil }
+        return waiter
+      }
+      continuation?.resume()
+    }
+    await withTaskCancellationHandler {
+      await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+        waiter.withLock { $0 = continuation }
+        Task {
+          await suspend()
+          resume()
+        }
+        if Task.isCancelled { resume() }
+      }
+    } onCancel: {
+      resume()
+    }
+  }
+
   func wait() {
     done.wait()
     done.signal()  // for the next one that waits
+  }
+
+  /// False if it is not over in time.
+  func wait(atMost limit: UInt64) -> Bool {
+    guard done.wait(until: apus_now() &+ min(limit, UInt64(Int64.max) / 2)) else { return false }
+    done.signal()
+    return true
   }
 }

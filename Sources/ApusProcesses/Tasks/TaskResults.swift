@@ -41,6 +41,8 @@ public final class TaskResults<Output: Codable & Sendable>: AsyncSequence {
       source = Self.inline(pool, function, options, draw: { draw() }, blockingDraw: draw)
       return
     }
+    var options = options
+    options.total = Drawing.knownCount(inputs)
     source = Self.begin(pool, engine, function, options, draw: Drawing.draw(inputs))
   }
 

@@ -23,7 +23,9 @@ extension CallOptions {
       throw TaskError(.invalidArgument, "retries can't be negative (\(settings.retries))")
     }
     settings.grace = defaults.gracePeriod.inNanoseconds
-    settings.isEager = isEager
+    if let deadline = defaults.deadline { settings.deadline = deadline.inNanoseconds }
+    settings.place = defaults.place
+    settings.isEager = isEager || defaults.progress != nil
     return settings
   }
 }
@@ -48,6 +50,8 @@ struct CallOptions: Sendable {
   /// Inputs drawn and not handed out yet, at most; nil: no bound but what keeps the workers busy.
   var window: Int?
   var isEager = false
+  /// How many tasks the call has, if that is known.
+  var total: Int?
   /// Whether the caller may have to know which values of plain memory are there.
   var keepsPlaces = false
 }
@@ -72,6 +76,7 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   private var plainBatch = 16
   private var inbox = EngineJob.Inbox()
   private let window: Int?
+  private let progress: CallProgress.Reporter?
   private let keepsPlaces: Bool
   /// The last draw found no input there yet.
   private var isHeldUp = false
@@ -79,6 +84,8 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   private(set) var drawn = 0
   /// Outcomes given to the sink so far.
   private(set) var settled = 0
+  /// How many of them failed, if anybody wants to know.
+  private var failed = 0
   /// The tasks whose values were placed in the plain results, as far as the caller may ask.
   private(set) var placed: [Range<Int>] = []
   /// How many of those the sink has kept back: they count for the window.
@@ -93,6 +100,7 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
     draw: InputDraw<Input>? = nil, drawPlain: PlainDraw<Input>? = nil
   ) throws {
     limit = options.timeLimit ?? defaults.timeLimit
+    progress = defaults.progress.map { CallProgress.Reporter($0, total: options.total) }
     job = try EngineJob(
       TaskError.naming { try function.source.definition() }, options: options.forEngine(defaults),
       destination: plainResults?.base, destinationOwner: plainResults)
@@ -205,6 +213,7 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
     if var failure {
       failure.task = drawn - 1
       settled += 1
+      self.failed += 1
       try failed(drawn - 1, failure)
     }
   }
@@ -239,6 +248,7 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
   func collect(_ sink: (Int, Outcome) throws -> Void) rethrows {
     engine.collect(job, into: &inbox)
     for delivery in inbox.deliveries where isNext(delivery) { try sink(delivery.index, outcome(delivery)) }
+    progress?.report(done: settled, failed: failed)
   }
 
   /// Decodes values that have come back to their places, and tells `failed` of the others.
@@ -252,11 +262,13 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
         slots.settle(index, nil)
       } catch { try failed(index, error) }
     }
+    progress?.report(done: settled, failed: self.failed)
   }
 
   /// Counts a delivery; false for values that the engine has put to their places.
   private func isNext(_ delivery: Delivery) -> Bool {
     settled += delivery.count
+    if progress != nil, delivery.isFailure { failed += delivery.count }
     guard case .placed = delivery.content else { return true }
     if keepsPlaces { note(placed: delivery.index..<delivery.index + delivery.count) }
     return false
@@ -300,6 +312,13 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
 }
 
 extension Delivery {
+  var isFailure: Bool {
+    switch content {
+    case .placed, .value, .large: false
+    case .failure, .lost, .stopped, .unserved: true
+    }
+  }
+
   /// The bytes of the value. Throws what became of the task instead.
   func value(in inbox: EngineJob.Inbox, limit: Duration?) throws(TaskError) -> UnsafeRawBufferPointer {
     switch content {

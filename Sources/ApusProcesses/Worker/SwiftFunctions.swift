@@ -81,6 +81,20 @@ package enum SwiftFunctions {
             try await body.call(context, input)
             return Nothing()
           }, FunctionCode(in: body))
+      case .action:
+        let body = ActionFunction(call: cast(ActionBody.self).make())
+        return plainRunner(
+          { (_: I) throws -> Nothing in
+            try body.call()
+            return Nothing()
+          }, FunctionCode(in: body))
+      case .asyncAction:
+        let body = AsyncActionFunction(call: cast(AsyncActionBody.self).make())
+        return asyncRunner(
+          { (_: I) async throws -> Nothing in
+            try await body.call()
+            return Nothing()
+          }, FunctionCode(in: body))
       }
     }
 
@@ -173,6 +187,8 @@ private final class LazyContext<Context: Codable> {
 
 // Functions that return nothing, as they are: elsewhere the compiler adapts them to generic callers.
 
+private struct ActionFunction { let call: () throws -> Void }
+private struct AsyncActionFunction { let call: () async throws -> Void }
 private struct VoidFunction<Input> { let call: (Input) throws -> Void }
 private struct AsyncVoidFunction<Input> { let call: (Input) async throws -> Void }
 private struct ContextVoidFunction<Context, Input> { let call: (Context, Input) throws -> Void }

@@ -17,9 +17,18 @@ extension Event {
     /// Another is started in its place: `worker`, and the `process` that has ended.
     public static let workerReplaced = Kind(rawValue: "workerReplaced")
 
-    /// A task failed because its worker ended: `task`, `process`, `status`.
+    /// Tasks wait for a worker: `call`, the first `task`, `count`.
+    public static let taskQueued = Kind(rawValue: "taskQueued")
+    /// Tasks were handed to a worker, which does them one after the other: `call`, the first `task`, `count`, `worker`,
+    /// `process`. Those that it has not begun may come back to the queue, and are handed out again.
+    public static let taskStarted = Kind(rawValue: "taskStarted")
+    /// Tasks have their values: `call`, the first `task`, `count`, `worker`, `process`.
+    public static let taskFinished = Kind(rawValue: "taskFinished")
+    /// A task failed: `call`, `task`, `worker`, `process`; `status` if its worker ended.
     public static let taskFailed = Kind(rawValue: "taskFailed")
-    /// A task is tried again after its worker ended: `task`, `process`.
+    /// Tasks were cancelled: `call`, the first `task`, `count`.
+    public static let taskCancelled = Kind(rawValue: "taskCancelled")
+    /// A task is tried again after its worker ended: `call`, `task`, `worker`, `process`.
     public static let taskRetried = Kind(rawValue: "taskRetried")
 
     /// Something that a person should know: `text`.

@@ -46,6 +46,12 @@ public final class EventStream: Sendable {
     for observer in observers { observer.receive(event) }
   }
 
+  /// Hands events to all observers, one after the other, on this thread.
+  package func publish(_ events: [Event]) {
+    let observers = state.withLock { $0.observers }
+    for observer in observers { for event in events { observer.receive(event) } }
+  }
+
   /// Calls `observer` for each event from now on, until the subscription is cancelled or released.
   ///
   /// It runs on whichever thread publishes, on several at a time, in the middle of their work: be quick and do

@@ -14,6 +14,18 @@ public final class Lock: @unchecked Sendable {
   /// A lock that nobody holds.
   public init() { pthread_mutex_init(mutex, nil) }
 
+  /// One that its holder may take again.
+  package static func recursive() -> Lock {
+    let lock = Lock()
+    pthread_mutex_destroy(lock.mutex)
+    var attributes = pthread_mutexattr_t()
+    pthread_mutexattr_init(&attributes)
+    pthread_mutexattr_settype(&attributes, Int32(PTHREAD_MUTEX_RECURSIVE))
+    pthread_mutex_init(lock.mutex, &attributes)
+    pthread_mutexattr_destroy(&attributes)
+    return lock
+  }
+
   deinit {
     pthread_mutex_destroy(mutex)
     mutex.deallocate()

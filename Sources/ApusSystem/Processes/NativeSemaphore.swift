@@ -31,7 +31,7 @@ package final class NativeSemaphore: @unchecked Sendable {
     wait(until: apus_now() &+ UInt64(max(0, milliseconds)) &* 1_000_000)
   }
 
-  private func wait(until end: UInt64?) -> Bool {
+  package func wait(until end: UInt64?) -> Bool {
     while !pass() {
       let now = apus_now()
       if let end, now >= end { return false }

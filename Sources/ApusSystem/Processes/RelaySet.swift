@@ -29,7 +29,9 @@ package struct RelaySet {
   package var isHolding: Bool { held > 0 }
 
   /// Whether the poller still waits on all of them: not if another part of the program has closed one.
-  package var isIntact: Bool { entries.allSatisfy { $0.isHeld || poller.has($0.relay.descriptor, tag: $0.tag) } }
+  package var isIntact: Bool {
+    entries.allSatisfy { $0.isHeld || poller.has($0.relay.descriptor, tag: $0.tag) }
+  }
 
   /// The poller has this tag: forwards what there is to read, unless the target is congested.
   package mutating func forward(_ tag: UInt64) {
@@ -47,7 +49,9 @@ package struct RelaySet {
   /// Takes up again what was held, as far as the targets can take more.
   package mutating func resume() {
     for index in entries.indices where entries[index].isHeld && !entries[index].relay.isCongested {
-      guard (try? poller.add(entries[index].relay.descriptor, tag: entries[index].tag)) != nil else { continue }
+      guard (try? poller.add(entries[index].relay.descriptor, tag: entries[index].tag)) != nil else {
+        continue
+      }
       entries[index].isHeld = false
       held -= 1
     }

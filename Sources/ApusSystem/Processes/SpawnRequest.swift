@@ -22,6 +22,10 @@ package struct SpawnRequest: Sendable {
   /// `newProcessGroup`.
   package var groupEndsWithChild: Bool
   package var workingDirectory: String?
+  /// Signals that the child begins with ignored, and with their default action, whatever was at the program's start: bit
+  /// `n - 1` is signal `n`.
+  package var ignoredSignals: UInt64 = 0
+  package var defaultSignals: UInt64 = 0
   /// Where the child starts if nothing else is said. Nil: in what is the current folder then.
   package var folder: WorkingFolder?
   /// Where the child writes the number of its group before it runs anything, if it has one of its own: in memory that

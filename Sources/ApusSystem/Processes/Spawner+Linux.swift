@@ -126,6 +126,8 @@ private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, Proce
         folder: request.folder?.number ?? -1,
         is_in_folder: request.folder?.isCurrent ?? false,
         flags: flags,
+        ignored_signals: request.ignoredSignals,
+        default_signals: request.defaultSignals,
         group_note: request.groupNote,
         failed_step: step
       )

@@ -99,6 +99,14 @@ package final class StandardStreams: Sendable {
   }
 }
 
+extension StandardStreams {
+  /// Something that a person should know, on standard error.
+  package static func warn(_ text: String) {
+    var line = "apus: warning: \(text)\n"
+    line.withUTF8 { LineTarget.standardError.write(UnsafeRawBufferPointer($0)) }
+  }
+}
+
 extension LineTarget {
   package static var standardOutput: LineTarget { StandardStreams.withCurrent { $0.output } }
   package static var standardError: LineTarget { StandardStreams.withCurrent { $0.errors } }

@@ -58,6 +58,15 @@ package struct FailureReport: Error, Sendable {
     try BinaryEncoder.encode(error, into: buffer)
   }
 
+  /// What is reported, without the error value: runs no code of the user's.
+  package static func summary(of bytes: UnsafeRawBufferPointer) -> String {
+    var reader = ByteReader(bytes)
+    guard let phase = (try? reader.value(UInt8.self)).flatMap(Phase.init), let type = try? reader.string(),
+      let text = try? reader.string()
+    else { return "its report is garbled" }
+    return phase == .call ? "it threw \(type): \(text)" : text
+  }
+
   /// Decodes the error value too, with the user's `init(from:)`: for the consumer's thread.
   package init(decoding bytes: UnsafeRawBufferPointer) throws(WorkerProtocolError) {
     var reader = ByteReader(bytes)

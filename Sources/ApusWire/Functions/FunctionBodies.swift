@@ -70,6 +70,16 @@ package struct AsyncContextVoidBody<Context, Input>: Sendable {
   }
 }
 
+@usableFromInline
+package struct ActionBody: Sendable {
+  package let make: @Sendable () -> @Sendable () throws -> Void
+}
+
+@usableFromInline
+package struct AsyncActionBody: Sendable {
+  package let make: @Sendable () -> @Sendable () async throws -> Void
+}
+
 /// The innermost loop over a plain body, where the compiler could specialise it for the types of the call.
 @usableFromInline
 package struct RawLoop: Sendable {
@@ -91,12 +101,14 @@ package enum BodyShape: UInt8, Sendable {
   case plain, async, context, asyncContext
   /// The same without a result.
   case void, asyncVoid, contextVoid, asyncContextVoid
+  /// Without an argument either.
+  case action, asyncAction
 
   /// Whether a call may suspend: such calls are made one by one.
   var isAsync: Bool {
     switch self {
-    case .plain, .context, .void, .contextVoid: false
-    case .async, .asyncContext, .asyncVoid, .asyncContextVoid: true
+    case .plain, .context, .void, .contextVoid, .action: false
+    case .async, .asyncContext, .asyncVoid, .asyncContextVoid, .asyncAction: true
     }
   }
 }

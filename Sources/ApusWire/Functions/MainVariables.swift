@@ -33,11 +33,10 @@ package enum MainVariables {
       apus_main_variables(names.baseAddress!, names.count) > 0 ? String(cString: names.baseAddress!) : nil
     }
     guard let names else { return }
-    let text = """
-      apus: warning: main.swift has variables at its top level (\(names)). Workers do not run main, so these are \
-      zero in the body of a task. Move them into a type as `static let`, pass them with `with:`, or use @main.\n
+    StandardStreams.warn(
       """
-    var line = text
-    line.withUTF8 { LineTarget.standardError.write(UnsafeRawBufferPointer($0)) }
+      main.swift has variables at its top level (\(names)). Workers do not run main, so these are zero in the body of \
+      a task. Move them into a type as `static let`, pass them with `with:`, or use @main.
+      """)
   }
 }

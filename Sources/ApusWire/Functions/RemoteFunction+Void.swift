@@ -34,6 +34,37 @@ extension RemoteFunction where Output == Void {
   }
 }
 
+/// Functions that take nothing and return nothing.
+extension RemoteFunction where Input == Nothing, Output == Nothing {
+  package init(action body: @escaping @Sendable () -> @Sendable () throws -> Void, at place: CallPlace) {
+    source = .of(
+      .action, unsafeBitCast(ActionBody(make: body), to: ClosureWords.self), loop: .init(code: 0, context: 0),
+      at: place, NoContext.self, Nothing.self, Nothing.self)
+    local = .plain {
+      let function = body()
+      return { _ in
+        try function()
+        return Nothing()
+      }
+    }
+  }
+
+  package init(
+    action body: @escaping @Sendable () -> @Sendable () async throws -> Void, at place: CallPlace
+  ) {
+    source = .of(
+      .asyncAction, unsafeBitCast(AsyncActionBody(make: body), to: ClosureWords.self),
+      loop: .init(code: 0, context: 0), at: place, NoContext.self, Nothing.self, Nothing.self)
+    local = .async {
+      let function = body()
+      return { _ in
+        try await function()
+        return Nothing()
+      }
+    }
+  }
+}
+
 /// Functions that return nothing. Their bodies have shapes of their own: where a generic result stands for `Void`, the
 /// compiler puts a closure of its own around the body, which has no place in the program that names it.
 extension RemoteFunction where Output == Void {

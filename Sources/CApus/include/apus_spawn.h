@@ -49,6 +49,10 @@ struct apus_spawn_request {
   /// Whether this process is there already, so that it does not matter if it may not enter it any more.
   bool is_in_folder;
   unsigned flags;
+  /// Signals that the child begins with ignored, and with their default action, whatever was at the program's start: bit
+  /// `n - 1` is signal `n`.
+  uint64_t ignored_signals;
+  uint64_t default_signals;
   /// May be null; otherwise a child with a group of its own writes its number there before it runs anything, whatever
   /// becomes of this process meanwhile.
   int32_t *group_note;
@@ -59,7 +63,7 @@ struct apus_spawn_request {
 /// Starts a program. Returns 0, or the errno of what failed, in this process or in the child.
 ///
 /// The child has the empty signal mask, no handler, and those signals ignored that were when this program was started, but
-/// for SIGPIPE and SIGCHLD. It has descriptors 0 to 2 as they are here, the targets of `descriptors`, and no other descriptor.
+/// for SIGPIPE and SIGCHLD, unless the request says otherwise. It has descriptors 0 to 2 as they are here, the targets of `descriptors`, and no other descriptor.
 /// `*pidfd` is close-on-exec, or -1 where the kernel has no pidfds.
 int apus_spawn(const struct apus_spawn_request *request, pid_t *pid, int *pidfd);
 

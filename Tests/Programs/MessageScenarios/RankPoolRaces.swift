@@ -40,7 +40,9 @@ enum RankPoolRaces {
         let outcomes = await pool.outcomes(
           of: tasks, chunking: .fixed(4), timeLimit: .microseconds(limit), note)
         for (task, outcome) in zip(tasks, outcomes) {
-          if case .success(let value) = outcome { demand(value == task, "task \(task) gave \(value): \(outcomes)") }
+          if case .success(let value) = outcome {
+            demand(value == task, "task \(task) gave \(value): \(outcomes)")
+          }
         }
       }
     }

@@ -1,0 +1,98 @@
+import ApusSystem
+import ApusWire
+import CApus
+
+// A limit on the memory of each worker.
+extension PoolEngine {
+  /// How often workers that are at a task are looked at: a task can fill some 50 MB meanwhile.
+  private static let memoryInterval: UInt64 = 20_000_000  // ns
+
+  /// When to look next; nil if there is nothing to look at.
+  var nextMemoryLook: UInt64? {
+    guard configuration.memoryLimit != nil, workers.contains(where: { $0.map(isAtTask) ?? false }) else {
+      return nil
+    }
+    return lastMemoryLook &+ Self.memoryInterval
+  }
+
+  private func isAtTask(_ worker: EngineWorker) -> Bool {
+    !worker.isKilled && worker.child != nil && worker.inFlight > 0
+  }
+
+  /// Ends workers whose task has taken more than it may.
+  func enforceMemoryLimit(now: UInt64) {
+    guard let limit = configuration.memoryLimit, now >= lastMemoryLook &+ Self.memoryInterval else { return }
+    lastMemoryLook = now
+    for case let worker? in workers where isAtTask(worker) {
+      // Alone it may have what all have.
+      let its = worker === runningAlone ? limit * UInt64(configuration.workers) : limit
+      guard let held = ProcessMemory.held(by: worker.process.pid, limit: its), held > its else { continue }
+      worker.memory = (held, its)
+      if worker.hook != nil {
+        worker.hookFailure =
+          "its \(worker.hook!.hook.name) hook exceeded the memory limit of \(its >> 20) MiB with \(held >> 20) MiB"
+        worker.kill(nil)
+        continue
+      }
+      // Its result may be there, and what waits behind it is not to be blamed.
+      do {
+        let head = worker.expected
+        _ = worker.revoke()
+        let finished = try worker.receive(now: now)
+        if worker.expected == head, worker.inFlight > 0 { worker.kill(.memoryLimit) }
+        settle(finished)
+      } catch { condemn(worker, error) }
+    }
+  }
+
+  // MARK: Once more, alone
+
+  /// Has a task tried again when nothing else runs. False if it was not asked for, or it has been tried so.
+  func triesAlone(_ chunk: EngineWorker.Chunk, _ local: Int) -> Bool {
+    let (job, index) = (chunk.job, chunk.span.base + local)
+    guard configuration.retriesAlone, !job.isUnwanted, job.triedAlone.insert(index).inserted else {
+      return false
+    }
+    job.alone += 1
+    ledger.queued += 1
+    ledger.counts.retried += 1
+    job.attempts[index, default: 0] += 1
+    alone.append((job, InputSpan(batch: chunk.span.batch, range: local..<local + 1, base: chunk.span.base)))
+    return true
+  }
+
+  /// Whether a task is to run alone, or does: others wait then.
+  func servesAlone() -> Bool {
+    if let worker = runningAlone {
+      if !worker.isDead, worker.inFlight > 0 { return true }
+      runningAlone = nil
+    }
+    while let (job, span) = alone.first {
+      if job.isUnwanted || problem != nil {
+        alone.removeFirst()
+        job.alone -= 1
+        ledger.queued -= 1
+        let reason: StopReason = job.isCancelled ? .cancelled : .deadline
+        job.deliver(problem.map { .unserved($0) } ?? .stopped(reason), index: span.firstIndex)
+        touched.add(job)
+        continue
+      }
+      let isQuiet = workers.allSatisfy { $0.map { $0.inFlight == 0 || $0.hook != nil } ?? true }
+      guard isQuiet, let worker = workers.lazy.compactMap({ $0 }).first(where: \.isIdle) else { return true }
+      do {
+        guard try worker.send(span, count: 1, messages: 1, job: job) == 1 else { return true }
+      } catch {
+        condemn(worker, error)
+        return true
+      }
+      alone.removeFirst()
+      job.alone -= 1
+      ledger.queued -= 1
+      job.inFlight += 1
+      ledger.note(.taskStarted, of: job, span.firstIndex, 1, by: worker)
+      runningAlone = worker
+      return true
+    }
+    return false
+  }
+}

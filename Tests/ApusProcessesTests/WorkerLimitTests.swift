@@ -1,0 +1,180 @@
+import Apus
+import Glibc
+import TestSupport
+import Testing
+
+/// Takes memory and writes to it, 1 MiB at a time.
+private func take(_ mebibytes: Int, at pace: UInt32 = 0) -> UnsafeMutableRawPointer {
+  let memory = mmap(nil, mebibytes << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)!
+  for piece in 0..<mebibytes {
+    memset(memory + piece << 20, 1, 1 << 20)
+    if pace > 0 { usleep(pace) }
+  }
+  return memory
+}
+
+extension ProcessPoolTests {
+  /// Workers that are replaced after so many tasks, and those that may hold only so much memory.
+  @Suite(.serialized) struct WorkerLimitTests {
+    @Test(arguments: [1, 2, 7, 1000]) func workersAreReplacedAfterSoManyTasks(limit: Int) async throws {
+      var configuration = ProcessPool.Configuration()
+      configuration.tasksPerWorker = limit
+      try await withProcessPool(workers: 2, configuration: configuration) { (pool) async throws in
+        let count = min(300, 40 * limit)
+        let processes = try await pool.map(0..<count, chunking: .fixed(3)) { _ in getpid() }
+        var tasks: [Int32: Int] = [:]
+        for process in processes { tasks[process, default: 0] += 1 }
+        #expect(tasks.values.allSatisfy { $0 <= limit })
+        let words = try await pool.map((0..<count).map(String.init)) { "\($0) of \(getpid())" }
+        #expect(words.enumerated().allSatisfy { $1.hasPrefix("\($0) of ") })
+        for number in 0..<min(50, 3 * limit) { #expect(try await pool.run(number, double) == 2 * number) }
+        #expect(pool.statistics.restarts == 0)
+      }
+    }
+
+    @Test func aReplacedWorkerCallsItsHooksAndKeepsItsNumber() async throws {
+      let folder = TemporaryFolder()
+      var configuration = ProcessPool.Configuration()
+      configuration.tasksPerWorker = 5
+      configuration.onWorkerStart(with: folder.marks) { marks in
+        marks.set("started", "\(PoolTask.worker ?? -1)")
+        Paths.folder.set(marks)
+      }
+      configuration.onWorkerExit { try Paths.folder.withValue { $0.set("ended", "\(getpid())") } }
+      try await withProcessPool(workers: 2, configuration: configuration) { (pool) async throws in
+        let numbers = try await pool.map(0..<100, chunking: .fixed(1)) { _ in PoolTask.worker ?? -1 }
+        #expect(Set(numbers) == [0, 1])
+      }
+      #expect(Set(folder.marks.lines("started")) == ["0", "1"])
+      #expect(Set(folder.marks.lines("ended")).count >= 19)
+    }
+
+    /// Crashes in between: what a worker had not begun goes to others, and the numbers stay right.
+    @Test func crashesAndReplacementsTogether() async throws {
+      var configuration = ProcessPool.Configuration()
+      (configuration.tasksPerWorker, configuration.backtraces) = (7, .off)
+      try await withProcessPool(workers: 2, configuration: configuration) { (pool) async throws in
+        let outcomes = await pool.outcomes(of: 0..<400, chunking: .fixed(4)) { n in n % 20 == 7 ? leave(3) : n
+        }
+        for (index, outcome) in outcomes.enumerated() {
+          if index % 20 == 7 {
+            #expect(throws: TaskError.self) { try outcome.get() }
+          } else {
+            #expect(try outcome.get() == index)
+          }
+        }
+        let statistics = pool.statistics
+        #expect(statistics.submitted == 400 && statistics.succeeded == 380 && statistics.failed == 20)
+        #expect(statistics.queued == 0 && statistics.running == 0)
+      }
+    }
+
+    @Test(arguments: ["at once", "in small steps", "in a child", "in shared memory"])
+    func aTaskThatTakesTooMuchIsItsError(way: String) async throws {
+      var configuration = ProcessPool.Configuration()
+      configuration.memoryLimit = 200 << 20
+      try await withProcessPool(workers: 2, configuration: configuration) { (pool) async throws in
+        let neighbours = (0..<4).map { number in
+          pool.submit(number) { n in
+            usleep(300_000)
+            return n
+          }
+        }
+        let greedy = pool.submit(way) { way -> Int in
+          switch way {
+          case "at once": _ = take(2048)
+          case "in small steps": _ = take(2048, at: 300)
+          case "in shared memory":
+            let memory = mmap(nil, 2048 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)!
+            for piece in 0..<2048 { memset(memory + piece << 20, 1, 1 << 20) }
+          default: try holdInChild(2048)
+          }
+          return 1
+        }
+        let error = try await #require(throws: TaskError.self) { try await greedy.value }
+        #expect(error.code == .memoryLimitExceeded, "\(error)")
+        #expect(error.message.contains("memory limit of 200 MiB"))
+        for (number, neighbour) in neighbours.enumerated() { #expect(try await neighbour.value == number) }
+      }
+    }
+
+    /// What a task leaves behind is not the next one's fault.
+    @Test func aLeakIsNobodysError() async throws {
+      var configuration = ProcessPool.Configuration()
+      configuration.memoryLimit = 200 << 20
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
+        for chunking in [Chunking.fixed(1), .fixed(4)] {
+          let plain = try await pool.map(0..<12, chunking: chunking) { n in
+            _ = take(120)
+            return n
+          }
+          #expect(plain == Array(0..<12))
+          let coded = try await pool.map((0..<12).map(String.init), chunking: chunking) { text in
+            _ = take(120)
+            return text
+          }
+          #expect(coded == (0..<12).map(String.init))
+        }
+        let statistics = pool.statistics
+        #expect(statistics.recycled >= 40 && statistics.restarts == 0 && statistics.failed == 0)
+      }
+    }
+
+    /// What the start hook has made is the worker's own.
+    @Test func whatAHookHoldsIsKept() async throws {
+      var configuration = ProcessPool.Configuration()
+      configuration.memoryLimit = 300 << 20
+      configuration.onWorkerStart { Paths.model.set(take(200)) }
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
+        let processes = try await pool.map(0..<20, chunking: .fixed(1)) { _ -> Int32 in
+          usleep(2000)
+          return getpid()
+        }
+        #expect(Set(processes).count == 1)
+      }
+    }
+
+    @Test func onceMoreAlone() async throws {
+      var configuration = ProcessPool.Configuration()
+      configuration.memoryLimit = 150 << 20
+      configuration.retriesAlone = true
+      try await withProcessPool(workers: 2, configuration: configuration) { (pool) async throws in
+        let others = Task {
+          try await pool.map(0..<200, chunking: .fixed(1)) { n in
+            usleep(5000)
+            return n
+          }
+        }
+        let big = pool.submit(220) { mebibytes -> Int in
+          munmap(take(mebibytes), mebibytes << 20)
+          return PoolTask.attempt
+        }
+        #expect(try await big.value == 2)
+        let tooBig = pool.submit(2000) { mebibytes -> Int in
+          _ = take(mebibytes)
+          return 1
+        }
+        let error = try await #require(throws: TaskError.self) { try await tooBig.value }
+        #expect(error.code == .memoryLimitExceeded && error.message.contains("300 MiB"))
+        #expect(try await others.value == Array(0..<200))
+        let statistics = pool.statistics
+        #expect(statistics.submitted == statistics.succeeded + statistics.failed && statistics.failed == 1)
+      }
+    }
+  }
+}
+
+private enum Paths {
+  static let folder = WorkerLocal<Marks>()
+  static let model = WorkerLocal<UnsafeMutableRawPointer>()
+}
+
+/// A shell of its own that holds memory.
+private func holdInChild(_ mebibytes: Int) throws {
+  var child: pid_t = 0
+  let script = "import time; x = bytearray(\(mebibytes) << 20); time.sleep(1000)"
+  let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("python3"), strdup("-c"), strdup(script), nil]
+  guard posix_spawnp(&child, "python3", nil, nil, arguments, environ) == 0 else { throw OddNumber(number: 0) }
+  var status: Int32 = 0
+  waitpid(child, &status, 0)
+}
