@@ -10,6 +10,7 @@ struct Articles {
     try await crossToWorkers()
     try await chooseChunksAndLimits()
     try await surviveCrashes()
+    try await prepareAndBoundWorkers()
     try await comeFromTaskGroup()
     try await comeFromMultiprocessing()
     try await comeFromMPI()

@@ -73,7 +73,8 @@ final class FakeWorker {
       slot: 0,
       process: ChildWorker(
         child, parts.ours, control: parts.control.0, output: parts.output, errors: parts.errors),
-      channel: parts.ours, touched: TouchedJobs(), now: apus_now())
+      channel: parts.ours, touched: TouchedJobs(), ledger: TaskLedger(EventStream(), Event.Source("test")),
+      now: apus_now())
     worker.state = .ready
     tasks = theirs.taskReader
     results = theirs.resultWriter

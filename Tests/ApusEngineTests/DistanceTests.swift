@@ -26,7 +26,8 @@ import Testing
       let sent = Box()
       let distant = try worker(sent)
       let engine = EngineWorker(
-        slot: 0, process: distant, channel: distant.channel, touched: TouchedJobs(), now: apus_now())
+        slot: 0, process: distant, channel: distant.channel, touched: TouchedJobs(),
+        ledger: TaskLedger(EventStream(), Event.Source("test")), now: apus_now())
       engine.state = .ready
       let job = job(&dice)
       let bytes = ByteBuffer()

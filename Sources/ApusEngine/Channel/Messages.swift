@@ -18,9 +18,15 @@ package struct TaskHeader: BitwiseCopyable {
     package static let stop: UInt16 = 6
   }
 
+  package enum Flag {
+    /// Note when each element is begun, for its time limit.
+    package static let timed: UInt8 = 1
+    /// Look between elements at how much memory is kept.
+    package static let memory: UInt8 = 2
+  }
+
   package var kind: UInt16
-  /// 1: note when each element is begun, for its time limit.
-  package var isTimed: UInt8 = 0
+  package var flags: UInt8 = 0
   /// How often the element was tried before, in a worker that died.
   package var tries: UInt8 = 0
   package var count: UInt32 = 0

@@ -13,11 +13,12 @@ package struct Delivery {
     /// A `FailureReport`'s bytes, in the inbox's buffer.
     case failure(Range<Int>)
     /// The worker died over the task, or had to be killed because of it.
-    case lost(WorkerLoss)
+    // Indirect, or each delivery would be as large as these.
+    indirect case lost(WorkerLoss)
     /// Asked to stop, and stopped.
     case stopped(StopReason)
     /// No worker could be had for it.
-    case unserved(PoolProblem)
+    indirect case unserved(PoolProblem)
   }
 
   package let index: Int

@@ -61,7 +61,7 @@ package final class EngineJob: @unchecked Sendable {
   @exclusivity(unchecked) var alone = 0
   var triedAlone: Set<Int> = []
   /// Tries of tasks whose workers died, by index.
-  var attempts: [Int: Int] = [:]
+  @exclusivity(unchecked) var attempts: [Int: Int] = [:]
 
   /// Nanoseconds that a task takes, as far as is known.
   @exclusivity(unchecked) var taskTime: Double?
@@ -163,7 +163,10 @@ package final class EngineJob: @unchecked Sendable {
   // MARK: Delivering
 
   func deliver(_ content: Delivery.Content, index: Int, count: Int = 1, by worker: EngineWorker? = nil) {
-    ledger?.settle(content, of: self, index: index, count: count, by: worker)
+    // Values are counted by `EngineWorker.finish`, where it costs least.
+    if isCancelled || !content.isValue {
+      ledger?.settle(content, of: self, index: index, count: count, by: worker)
+    }
     guard !isCancelled else { return }
     inbox.add(content, index: index, count: count)
     switch content {

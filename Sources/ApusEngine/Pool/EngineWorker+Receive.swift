@@ -185,7 +185,9 @@ extension EngineWorker {
       self.stop = nil
       channel.cancelled.pointee.store(0, ordering: .relaxed)
     } else {
-      job.deliver(content(), index: index, count: count, by: self)
+      let content = content()
+      if content.isValue, !job.isCancelled, job.ledger != nil { ledger.succeed(job, index, count, by: self) }
+      job.deliver(content, index: index, count: count, by: self)
     }
     touched.add(job)
     finished += count

@@ -56,7 +56,7 @@ extension EngineWorker {
     let range = span.range.lowerBound..<span.range.lowerBound + sent
     let bytes = batch.bytes(range)
     var header = TaskHeader(
-      kind: TaskHeader.Kind.chunk, isTimed: job.options.timeLimit == nil ? 0 : 1,
+      kind: TaskHeader.Kind.chunk, flags: flags | (job.options.timeLimit == nil ? 0 : TaskHeader.Flag.timed),
       tries: job.attempts.isEmpty ? 0 : job.tries(of: span.firstIndex), count: UInt32(sent),
       function: job.function.id,
       first: written, length: UInt64(bytes.count))

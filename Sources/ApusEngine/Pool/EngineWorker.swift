@@ -74,12 +74,15 @@ final class EngineWorker {
   let channel: Channel
   let startedAt: UInt64
   let touched: TouchedJobs
+  let ledger: TaskLedger
   @exclusivity(unchecked) var state = State.starting { didSet { stateSince = apus_now() } }
   private(set) var stateSince: UInt64
   /// The call of a hook that it is at.
   var hook: HookCall?
   /// What its start hook said as it failed.
   var hookFailure: String?
+  /// What the headers of all its tasks say.
+  @exclusivity(unchecked) var flags: UInt8 = 0
   /// How many more tasks it may be sent.
   @exclusivity(unchecked) var tasksLeft: Int
   /// It has done its number of tasks, and another one is there in its place, or will be.
@@ -150,12 +153,12 @@ final class EngineWorker {
 
   init(
     slot: Int, place: Int? = nil, process: any WorkerProcess, channel: Channel, touched: TouchedJobs,
-    unused: UnusedNotice? = nil, tasks limit: Int? = nil, now: UInt64
+    ledger: TaskLedger, unused: UnusedNotice? = nil, tasks limit: Int? = nil, now: UInt64
   ) {
     (self.slot, self.place, self.process, self.channel) = (slot, place ?? slot, process, channel)
     (child, distant) = (process as? ChildWorker, process as? any DistantProcess)
     (startedAt, mark, self.touched, self.unused) = (now, now, touched, unused)
-    (stateSince, tasksLeft) = (now, limit ?? Int.max / 2)
+    (self.ledger, stateSince, tasksLeft) = (ledger, now, limit ?? Int.max / 2)
     tasks = channel.taskWriter
     results = channel.resultReader
   }

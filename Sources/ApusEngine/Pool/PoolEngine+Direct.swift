@@ -21,7 +21,8 @@ extension PoolEngine {
         if receiveDirectly(from: worker, function, bytes) {
           ledger.counts.submitted += 1
           ledger.counts.succeeded += 1
-          if configuration.events.isObserved { noteDirect(worker) }
+          ledger.lookForListeners()
+          if ledger.isObserved { noteDirect(worker) }
           if configuration.tasksPerWorker != nil { recycle(worker, now: apus_now()) }
           // What the task printed goes out before its result.
           look(at: quiet, timeout: 0)
@@ -38,6 +39,7 @@ extension PoolEngine {
       job.isInputClosed = true
       job.inFlight = 1
       ledger.counts.submitted += 1
+      ledger.lookForListeners()
       ledger.note(.taskQueued, of: job, 0, 1)
       ledger.note(.taskStarted, of: job, 0, 1, by: sender)
       sender.adopt(InputSpan(batch: batch, range: 0..<1, base: 0), job)
@@ -103,7 +105,8 @@ extension EngineWorker {
     place.copyMemory(from: argument.baseAddress!, byteCount: argument.count)
     tasks.place().storeBytes(
       of: TaskHeader(
-        kind: isRaw ? TaskHeader.Kind.rawChunk : TaskHeader.Kind.chunk, count: 1, function: function.id,
+        kind: isRaw ? TaskHeader.Kind.rawChunk : TaskHeader.Kind.chunk, flags: flags, count: 1,
+        function: function.id,
         first: written, length: UInt64(length)), as: TaskHeader.self)
     tasks.publish(size)
     channel.wakeWorker()

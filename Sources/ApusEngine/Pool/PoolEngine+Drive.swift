@@ -154,6 +154,7 @@ extension PoolEngine {
   ///
   /// - Parameter isLast: Whether the caller sleeps if nothing has.
   func pump(isLast: Bool = false) -> Bool {
+    ledger.lookForListeners()
     var finished = 0
     var isNews = false
     var now: UInt64 = 0

@@ -86,6 +86,7 @@ extension PoolEngine {
   {
     let worker = EngineWorker(
       slot: slot, place: slot % configuration.workers, process: process, channel: channel, touched: touched,
+      ledger: ledger,
       unused: unused, tasks: configuration.tasksPerWorker, now: now)
     channel.place.pointee.store(UInt64(worker.place), ordering: .relaxed)
     channel.seed.pointee.store(nextSeed(of: worker.place), ordering: .relaxed)
@@ -147,7 +148,10 @@ extension PoolEngine {
     worker.wasReady = true
     worker.mark = now
     // Not before: what the start hook holds is the worker's own.
-    worker.channel.memoryLimit.pointee.store(configuration.memoryLimit ?? 0, ordering: .relaxed)
+    if let limit = configuration.memoryLimit {
+      worker.channel.memoryLimit.pointee.store(limit, ordering: .relaxed)
+      worker.flags = TaskHeader.Flag.memory
+    }
     failedStarts = 0
     note(Event(.workerReady, from: eventSource, worker: worker.place, process: worker.process.pid))
   }

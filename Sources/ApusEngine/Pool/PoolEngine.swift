@@ -200,6 +200,7 @@ package final class PoolEngine: @unchecked Sendable {
 
   func receive(_ batch: InputBatch, base: Int, _ job: EngineJob, isLast: Bool) {
     if isLast { job.isInputClosed = true }
+    ledger.lookForListeners()
     ledger.counts.submitted += batch.count
     if isClosed || problem != nil || job.isLate {
       for local in 0..<batch.count { job.deliver(.unserved(problem ?? .closed), index: base + local) }

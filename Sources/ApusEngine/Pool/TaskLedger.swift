@@ -29,36 +29,42 @@ final class TaskLedger {
     if stream.isObserved { news.append(event()) }
   }
 
+  @inline(__always)
   func note(
     _ kind: @autoclosure () -> Event.Kind, of job: EngineJob, _ first: Int, _ count: Int,
     by worker: EngineWorker? = nil
   ) {
-    guard stream.isObserved else { return }
+    if isObserved { tell(kind(), of: job, first, count, by: worker) }
+  }
+
+  @inline(never)
+  private func tell(
+    _ kind: Event.Kind, of job: EngineJob, _ first: Int, _ count: Int, by worker: EngineWorker?
+  ) {
     news.append(
       Event(
-        kind(), from: source, worker: worker?.place, process: worker?.process.pid, call: job.number,
+        kind, from: source, worker: worker?.place, process: worker?.process.pid, call: job.number,
         task: first,
         count: count))
   }
 
-  /// Tasks of a job are over.
+  /// Whether anybody listened when the engine last looked.
+  @exclusivity(unchecked) private(set) var isObserved = false
+
+  /// Before each look at the workers, and each call: cheaper than to ask for each task.
   @inline(__always)
-  func settle(
-    _ content: Delivery.Content, of job: EngineJob, index: Int, count: Int, by worker: EngineWorker?
-  ) {
-    if !job.isCancelled {
-      switch content {
-      case .placed, .value, .large:
-        counts.succeeded += count
-        return note(.taskFinished, of: job, index, count, by: worker)
-      default: break
-      }
-    }
-    settleOther(content, of: job, index: index, count: count, by: worker)
+  func lookForListeners() { isObserved = stream.isObserved }
+
+  /// Tasks of a job have their values.
+  @inline(__always)
+  func succeed(_ job: EngineJob, _ index: Int, _ count: Int, by worker: EngineWorker?) {
+    counts.succeeded += count
+    note(.taskFinished, of: job, index, count, by: worker)
   }
 
+  /// Tasks of a job are over in another way.
   @inline(never)
-  private func settleOther(
+  func settle(
     _ content: Delivery.Content, of job: EngineJob, index: Int, count: Int, by worker: EngineWorker?
   ) {
     if job.isCancelled || content.isCancelled {
@@ -79,6 +85,14 @@ final class TaskLedger {
 }
 
 extension Delivery.Content {
+  @inline(__always)
+  var isValue: Bool {
+    switch self {
+    case .placed, .value, .large: true
+    case .failure, .lost, .stopped, .unserved: false
+    }
+  }
+
   var isCancelled: Bool {
     switch self {
     case .stopped(.cancelled): true

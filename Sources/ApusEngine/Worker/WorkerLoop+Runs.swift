@@ -11,8 +11,10 @@ extension WorkerLoop {
     var next = max(header.first, skipTo)
     while next < end {
       // With a time limit, each element's beginning must be noted: one at a time. With one on memory, a look is due between.
-      var most = header.isTimed != 0 ? 1 : end - next
-      if let memory { most = min(most, try memory.checkBeforeRun(most)) }
+      var most = header.flags & TaskHeader.Flag.timed != 0 ? 1 : end - next
+      if header.flags & TaskHeader.Flag.memory != 0, let memory {
+        most = min(most, try memory.checkBeforeRun(most))
+      }
       next = try runRaw(header, from: next, to: next + min(most, end - next))
     }
     tasks.consume(size)
@@ -43,7 +45,9 @@ extension WorkerLoop {
       inputs: tasks.place(TaskHeader.size + Int(first - header.first) * strides.input),
       outputs: record + ResultHeader.size, count: Int(end - first), first: first,
       progress: channel.progress, gate: channel.gate, gatekeeper: self)
-    if header.isTimed != 0 { channel.begun.pointee.store(apus_now(), ordering: .relaxed) }
+    if header.flags & TaskHeader.Flag.timed != 0 {
+      channel.begun.pointee.store(apus_now(), ordering: .relaxed)
+    }
     stoppedBefore = nil
     var failure: FailureReport?
     do { try runner.run(run) } catch { failure = error as? FailureReport ?? FailureReport(.call, error) }

@@ -43,14 +43,14 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   /// Elements before this one were taken back by the parent.
   @exclusivity(unchecked) var skipTo: UInt64 = 0
   /// The element that the run in hand stopped before because it was taken back.
-  var stoppedBefore: UInt64?
+  @exclusivity(unchecked) var stoppedBefore: UInt64?
   /// Bytes of a streamed argument that are not read yet.
   var streaming = 0
   let scratch = ByteBuffer(capacity: 4096)
   /// Of a worker process with a limit.
-  var memory: MemoryWatch?
+  @exclusivity(unchecked) var memory: MemoryWatch?
   /// How often the element in hand was tried before, in a worker that died.
-  package private(set) var tries = 0
+  @exclusivity(unchecked) package private(set) var tries = 0
   /// The Swift task that runs an asynchronous body, and its element's number.
   private let asyncTask = Locked<(sequence: UInt64, cancel: @Sendable () -> Void)?>(nil)
 
@@ -70,8 +70,8 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   package func run(until interrupted: () -> Bool) throws {
     while !interrupted() {
       try waitForTasks(TaskHeader.size)
-      if let memory { try memory.check() }
       let header = tasks.place().load(as: TaskHeader.self)
+      if header.flags & TaskHeader.Flag.memory != 0 { try memory?.check() }
       tries = Int(header.tries)
       switch header.kind {
       case TaskHeader.Kind.define: try define(header)
@@ -149,9 +149,11 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   }
 
   private func runElement(_ header: TaskHeader, _ sequence: UInt64, input: () -> ElementInput) throws {
-    if let memory, memory.isDue { try memory.check() }
+    if header.flags & TaskHeader.Flag.memory != 0 { try memory?.check() }
     guard claim(sequence) else { return }
-    if header.isTimed != 0 { channel.begun.pointee.store(apus_now(), ordering: .relaxed) }
+    if header.flags & TaskHeader.Flag.timed != 0 {
+      channel.begun.pointee.store(apus_now(), ordering: .relaxed)
+    }
     do {
       try runner(header).run(input(), output: self)
     } catch let report as FailureReport {

@@ -76,6 +76,7 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
   }
 
   /// Whether the shortest way is open: it looks at no bound.
+  @inline(__always)
   private var isDirect: Bool { pool.configuration.queueLimit == nil }
 
   private func begun(_ engine: PoolEngine, _ job: EngineJob) -> Begun {

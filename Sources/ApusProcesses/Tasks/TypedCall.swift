@@ -3,6 +3,7 @@ import ApusWire
 
 extension CallOptions {
   /// What the engine is told. Throws `TaskError` if an option is out of range.
+  @inline(__always)
   func forEngine(_ defaults: ProcessPool.Configuration) throws -> EngineJob.Options {
     var settings = EngineJob.Options()
     if case .fixed(let count) = chunking.value {
