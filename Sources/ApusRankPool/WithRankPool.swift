@@ -127,11 +127,11 @@ private struct RankPool: Sendable {
       return RankPool(pool: ProcessPool(nil, configuration), workers: nil)
     }
     let workers = communicator.size > 1 ? try RankWorkers(own, processes: processes) : nil
-    var settings = try EngineConfiguration(
-      workers: workersPerRank + (workers?.count ?? 0),
-      command: command ?? SpawnRequest(path: ByteString(""), arguments: [], environment: []), configuration)
-    settings.distant = workers
     do {
+      var settings = try EngineConfiguration(
+        workers: workersPerRank + (workers?.count ?? 0),
+        command: command ?? SpawnRequest(path: ByteString(""), arguments: [], environment: []), configuration)
+      settings.distant = workers
       let engine = try TaskError.starting { try PoolEngine(settings) }
       return RankPool(pool: ProcessPool(engine, configuration), workers: workers)
     } catch {

@@ -154,6 +154,54 @@ extension ProcessPoolTests {
       }
     }
 
+    /// Calls over many inputs do not fill the queue, and who waits for room is told although nobody drives the pool.
+    @Test func roomIsForCallsOfOneTask() async throws {
+      var configuration = ProcessPool.Configuration()
+      (configuration.queueLimit, configuration.whenQueueIsFull) = (1, .fail)
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
+        let map = Task {
+          try await pool.map(Array(0..<200), chunking: .fixed(1)) { n in
+            usleep(1000); return n
+          }
+        }
+        #expect(await eventually { pool.statistics.queued > 10 })
+        #expect(try await pool.run(1, double) == 2)
+        #expect(try await map.value.count == 200)
+      }
+      configuration.whenQueueIsFull = .wait
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
+        var sum = 0
+        for try await result in pool.results(of: 0..<50, double) { sum += try await pool.run(result, double) }
+        #expect(sum == 4 * 1225)
+        let held = pool.submit(300_000, Self.rest)
+        let waiting = pool.submit(0, Self.rest)
+        let error = try await #require(throws: TaskError.self) {
+          try await pool.withDeadline(.milliseconds(50)).run(0, Self.rest)
+        }
+        #expect(error.code == .deadlineExceeded)
+        #expect(try await held.value == 300_000)
+        #expect(try await waiting.value == 0)
+        let refused = try await #require(throws: TaskError.self) {
+          try await pool.withDeadline(.zero).run(0, double)
+        }
+        #expect(refused.code == .invalidArgument)
+      }
+    }
+
+    /// Many tasks for a busy worker do not hide those that any worker may do.
+    @Test func tasksWithAKeyHoldUpNoOthers() async throws {
+      let folder = TemporaryFolder()
+      try await withProcessPool(workers: 2) { (pool) async throws in
+        let busy = pool.withKey(1)
+        let held = busy.submit(0, with: folder.marks) { marks, n in marks.wait(for: "go") ? n : -1 }
+        let behind = (0..<2000).map { busy.submit($0, double) }
+        #expect(try await pool.run(4, double) == 8)
+        folder.marks.set("go")
+        #expect(try await held.value == 0)
+        for (number, handle) in behind.enumerated() { #expect(try await handle.value == 2 * number) }
+      }
+    }
+
     @Test func waitsThatAreBounded() async throws {
       let folder = TemporaryFolder()
       try await withProcessPool(workers: 1) { (pool) async throws in

@@ -49,6 +49,36 @@ extension ProcessPoolTests {
       #expect(Set(folder.marks.lines("ended")).count >= 19)
     }
 
+    /// A hook is no task.
+    @Test func aHookDoesNotCountAsATask() async throws {
+      var configuration = ProcessPool.Configuration()
+      configuration.tasksPerWorker = 1
+      configuration.onWorkerStart { Paths.folder.set(Marks(path: "/")) }
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
+        #expect(Set(try await pool.map(0..<6, chunking: .fixed(1)) { _ in getpid() }).count == 6)
+        for number in 0..<6 { #expect(try await pool.run(number, double) == 2 * number) }
+      }
+    }
+
+    /// The successor that is ready takes the place of one that dies, also when there may be no more restarts, or as the pool
+    /// ends.
+    @Test func aSuccessorTakesThePlaceOfADeadWorker() async throws {
+      var configuration = ProcessPool.Configuration()
+      (configuration.tasksPerWorker, configuration.maximumRestarts, configuration.backtraces) = (10, 0, .off)
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
+        for number in 0..<9 { #expect(try await pool.run(number, double) == 2 * number) }
+        #expect(await eventually { pool.processIdentifiers.count == 2 })
+        usleep(50_000)  // it gets ready
+        await #expect(throws: TaskError.self) { try await pool.run(3, leave) }
+        for number in 0..<25 { #expect(try await pool.run(number, double) == 2 * number) }
+      }
+      configuration.tasksPerWorker = 1
+      let pool = try ProcessPool(workers: 2, configuration: configuration)
+      let handles = (0..<30).map { pool.submit($0, double) }
+      await pool.shutdown(gracePeriod: .seconds(hung))
+      for (number, handle) in handles.enumerated() { #expect(try await handle.value == 2 * number) }
+    }
+
     /// Crashes in between: what a worker had not begun goes to others, and the numbers stay right.
     @Test func crashesAndReplacementsTogether() async throws {
       var configuration = ProcessPool.Configuration()

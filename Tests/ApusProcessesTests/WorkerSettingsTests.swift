@@ -39,7 +39,14 @@ extension ProcessPoolTests {
       let subscription = events.subscribe { sources.add("\($0.source.name) \($0.worker ?? -1)") }
       configuration.events = events
       try await withProcessPool(workers: 2, configuration: configuration) { (pool) async throws in
-        _ = try await pool.map(0..<50, chunking: .fixed(1), double)
+        var seen: Set<Int32> = []
+        while seen.count < 2 {
+          seen.formUnion(
+            try await pool.map(0..<4, chunking: .fixed(1)) { _ in
+              usleep(2000)
+              return getpid()
+            })
+        }
         var names: Set<String> = []
         for process in pool.processIdentifiers {
           let file = fopen("/proc/\(process)/comm", "re")!

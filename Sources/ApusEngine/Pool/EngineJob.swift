@@ -22,8 +22,8 @@ package final class EngineJob: @unchecked Sendable {
     package var grace: UInt64 = 100_000_000
     /// How often a task is tried again after its worker died.
     package var retries = 0
-    /// Nanoseconds that the whole job may take, the time in the queue included.
-    package var deadline: UInt64?
+    /// When the whole job must be done, by the monotonic clock.
+    package var endsAt: UInt64?
     /// Which worker's tasks these are, from 0 on; nil: any worker's.
     package var place: Int?
     /// Whether the caller wants to know of every result at once, not only when there is much to do.
@@ -41,7 +41,14 @@ package final class EngineJob: @unchecked Sendable {
   // MARK: Tasks
 
   let queue = Queue<InputSpan>()
-  @exclusivity(unchecked) var queued = 0 { didSet { ledger?.queued += queued - oldValue } }
+  @exclusivity(unchecked) var queued = 0 {
+    didSet {
+      ledger?.queued += queued - oldValue
+      if isSingle { ledger?.singles += queued - oldValue }
+    }
+  }
+  /// Whether it is a call of one task, for which there must be room in the queue.
+  @exclusivity(unchecked) var isSingle = false
   @exclusivity(unchecked) var inFlight = 0
   /// No more arguments will come.
   @exclusivity(unchecked) var isInputClosed = false
@@ -52,9 +59,10 @@ package final class EngineJob: @unchecked Sendable {
   @exclusivity(unchecked) var number: UInt64 = 0
   /// It came when the pool was being shut down.
   var isLate = false
-  /// When its deadline is; and whether that has passed.
-  @exclusivity(unchecked) var endsAt: UInt64?
+  /// Whether its deadline has passed.
   @exclusivity(unchecked) var isExpired = false
+  /// When that is, if it is still to come and matters.
+  var expiry: UInt64? { isUnwanted || isComplete ? nil : options.endsAt }
   /// Whether the engine has it in its list of jobs with queued tasks.
   @exclusivity(unchecked) var isListed = false
   /// How many of its tasks are to be tried alone, and which were.

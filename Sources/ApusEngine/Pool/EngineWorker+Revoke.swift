@@ -38,6 +38,7 @@ extension EngineWorker {
       count += back.range.count
       chunk.job.inFlight -= back.range.count
       chunk.job.requeue(back)
+      touched.add(chunk.job)
       guard kept == 0 else {
         var left = chunk
         left.span.range = chunk.span.range.lowerBound..<back.range.lowerBound

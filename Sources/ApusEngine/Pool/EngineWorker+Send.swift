@@ -36,7 +36,7 @@ extension EngineWorker {
   private func note(_ span: InputSpan, _ job: EngineJob) {
     if inFlight == 0 {
       mark = apus_now()
-      busySince = mark
+      if job.ledger != nil { busySince = mark }
       expected = nextSequence
     }
     if chunks.isEmpty || !chunks[chunks.count - 1].append(span, of: job, from: nextSequence) {
@@ -44,7 +44,7 @@ extension EngineWorker {
     }
     nextSequence += UInt64(span.range.count)
     inFlight += span.range.count
-    tasksLeft -= span.range.count
+    if job.ledger != nil { tasksLeft -= span.range.count }
   }
 
   /// Writes one record of the first `count` tasks of a span, or of as many as fit. Returns how many.
@@ -56,7 +56,8 @@ extension EngineWorker {
     let range = span.range.lowerBound..<span.range.lowerBound + sent
     let bytes = batch.bytes(range)
     var header = TaskHeader(
-      kind: TaskHeader.Kind.chunk, flags: flags | (job.options.timeLimit == nil ? 0 : TaskHeader.Flag.timed),
+      kind: TaskHeader.Kind.chunk,
+      flags: (job.ledger == nil ? 0 : flags) | (job.options.timeLimit == nil ? 0 : TaskHeader.Flag.timed),
       tries: job.attempts.isEmpty ? 0 : job.tries(of: span.firstIndex), count: UInt32(sent),
       function: job.function.id,
       first: written, length: UInt64(bytes.count))

@@ -32,7 +32,8 @@ final class EngineWorker {
     /// Takes in the tasks that were sent next, if they continue these.
     @inline(__always)
     mutating func append(_ next: InputSpan, of job: EngineJob, from sequence: UInt64) -> Bool {
-      guard self.job === job, span.batch === next.batch, span.range.upperBound == next.range.lowerBound,
+      guard self.job === job, job.attempts.isEmpty, span.batch === next.batch,
+        span.range.upperBound == next.range.lowerBound,
         first + UInt64(span.range.count) == sequence
       else { return false }
       span.range = span.range.lowerBound..<next.range.upperBound
@@ -83,6 +84,8 @@ final class EngineWorker {
   var hookFailure: String?
   /// What the headers of all its tasks say.
   @exclusivity(unchecked) var flags: UInt8 = 0
+  /// Whether the last task it was sent was one that only it may do.
+  @exclusivity(unchecked) var hadKeyed = false
   /// How many more tasks it may be sent.
   @exclusivity(unchecked) var tasksLeft: Int
   /// It has done its number of tasks, and another one is there in its place, or will be.
@@ -164,7 +167,13 @@ final class EngineWorker {
   }
 
   /// Whether it could begin a task at once: nothing else is on its way to it either.
-  var isIdle: Bool { state == .ready && inFlight == 0 && outgoing == nil && !isRevoking }
+  var isIdle: Bool { hasNothing && tasksLeft > 0 }
+
+  /// Whether it has nothing in hand, and nothing is on its way to it.
+  var hasNothing: Bool { state == .ready && inFlight == 0 && outgoing == nil && !isRevoking }
+
+  /// Whether it says that it has kept too much memory, and ends.
+  var isFull: Bool { channel.isFull.pointee.load(ordering: .relaxed) != 0 }
 
   /// Since when it is waited for: to become ready, or to end in its own time.
   var waitedForSince: UInt64? {
@@ -173,7 +182,8 @@ final class EngineWorker {
     case .preparing: startedAt
     case .finishing: stateSince
     case .leaving: isRetired && !isKilled ? stateSince : nil
-    case .standby, .ready: nil
+    case .ready: isFull ? mark : nil
+    case .standby: nil
     }
   }
 

@@ -14,7 +14,7 @@ extension PoolEngine {
   ) -> EngineJob? {
     enter()
     var sender: EngineWorker?
-    if options.timeLimit == nil, options.deadline == nil, options.place == nil,
+    if options.timeLimit == nil, options.endsAt == nil, options.place == nil,
       let worker = directWorker(for: function)
     {
       if let sent = try? worker.sendDirectly(function, bytes.bytes), sent {

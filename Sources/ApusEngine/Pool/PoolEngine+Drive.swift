@@ -117,7 +117,7 @@ extension PoolEngine {
   /// The driver leaves: the next one to drive is a follower, or else the engine thread.
   private func handOver() {
     if let next = followers.first { return wakeFollower(next) }
-    if suspended > 0 || needsSupervision { callEngineThread() }
+    if needsDriver || needsSupervision { callEngineThread() }
   }
 
   /// Whether something must happen in time although nobody waits: a grace ends, a worker is to be started.
@@ -125,7 +125,7 @@ extension PoolEngine {
 
   /// Tells callers what has happened to their jobs.
   func announce() {
-    if !waitingForRoom.isEmpty { giveRoom() }
+    if !waitingForRoom.isEmpty { giveRoom(now: 0) }
     touched.takeAll { job in
       guard job.isSignalled else { return }
       switch job.waiter {
@@ -270,9 +270,11 @@ extension PoolEngine {
     poke.silence()
   }
 
-  /// Whether there is something to do for the engine thread: callers that have suspended, or workers that are
-  /// on their way, which tell it by the doorbell when they are ready.
-  private var needsDriver: Bool { suspended > 0 || workers.contains { $0?.state == .starting } }
+  /// Whether there is something to do for the engine thread: callers that have suspended or wait for room, or workers that
+  /// are on their way or at a hook, which tell it by the doorbell.
+  private var needsDriver: Bool {
+    suspended > 0 || !waitingForRoom.isEmpty || workers.contains { $0?.state == .starting || $0?.hook != nil }
+  }
 
   /// Drives for callers that suspend, and watches over an idle pool.
   func serve() {

@@ -6,7 +6,7 @@ extension PoolEngine {
   /// A worker that is there, and of the right build: it takes tasks once its start hook has returned.
   func prepare(_ worker: EngineWorker, now: UInt64) throws(ChannelCorruption) {
     guard let hook = configuration.startHook else { return open(worker, now: now) }
-    if isClosing { return worker.kill(nil) }
+    if isEnding { return worker.kill(nil) }
     worker.state = .preparing
     try worker.call(hook)
   }
@@ -42,6 +42,8 @@ extension PoolEngine {
   func giveUp(_ worker: EngineWorker, after limit: UInt64) {
     let time = Duration.nanoseconds(limit)
     switch worker.state {
+    // It was to end, and hangs in what it has registered with `atexit`.
+    case .leaving, .ready: break
     case .preparing: worker.hookFailure = "its start hook had not returned after \(time)"
     case .finishing: worker.hookFailure = "its exit hook had not returned after \(time)"
     default: worker.corruption = "it was not ready after \(time)"

@@ -26,8 +26,9 @@ extension PoolEngine {
     }
     if let look = nextMemoryLook { next = min(next, look) }
     if deadlines > 0 {
-      for job in active where !job.isExpired { next = min(next, job.endsAt ?? .max) }
+      for job in active { next = min(next, job.expiry ?? .max) }
     }
+    for waiter in waitingForRoom { next = min(next, waiter.until) }
     if relays.isHolding { next = min(next, now &+ RelaySet.patience) }
     if unused.isPending { next = min(next, now &+ 10_000_000) }
     guard next != .max else { return nil }
@@ -55,8 +56,9 @@ extension PoolEngine {
     }
     enforceMemoryLimit(now: now)
     if deadlines > 0 {
-      for job in active where !job.isExpired && now >= job.endsAt ?? .max { expire(job, now: now) }
+      for job in active where now >= job.expiry ?? .max { expire(job, now: now) }
     }
+    if !waitingForRoom.isEmpty { giveRoom(now: now) }
     if relays.isHolding { relays.resume() }
     adoptStarted(now: now)
     let due = vacancies.filter { $0.at <= now }.map(\.slot)
@@ -67,9 +69,9 @@ extension PoolEngine {
 
   /// A job's deadline has passed: what waits fails, and what runs is asked to stop.
   private func expire(_ job: EngineJob, now: UInt64) {
-    guard !job.isCancelled, !job.isComplete else { return }
     // What is done counts, whether or not anybody has looked.
     _ = pump(isLast: true)
+    guard job.expiry != nil else { return }
     job.isExpired = true
     var finished = 0
     for span in job.dropQueue() {
@@ -77,7 +79,7 @@ extension PoolEngine {
     }
     for case let worker? in workers
     where worker.state != .leaving && worker.chunks.contains(where: { $0.job === job }) {
-      _ = worker.revoke()
+      _ = takeBackWaiting(of: worker)
       do { finished += try stopUnwanted(worker, now: now) } catch { condemn(worker, error) }
     }
     touched.add(job)
@@ -147,7 +149,7 @@ extension PoolEngine {
     return finished
   }
 
-  private func takeBackWaiting(of worker: EngineWorker) -> Int {
+  func takeBackWaiting(of worker: EngineWorker) -> Int {
     let count = worker.revoke()
     if count > 0 { for job in active { list(job) } }
     return count
@@ -209,6 +211,7 @@ extension PoolEngine {
       driveBounded(until: { closesAt! }) { active.allSatisfy { $0.isComplete || $0.isCancelled } }
       endInGoodOrder()
     }
+    isEnding = true
     for case let worker? in workers where worker.state != .leaving { worker.kill(nil) }
     problem = problem ?? .closed
     failEverything(.closed)
@@ -229,10 +232,11 @@ extension PoolEngine {
   /// may end that first.
   private func endInGoodOrder() {
     let least = apus_now() &+ 250_000_000
+    isEnding = true
     if configuration.exitHook != nil {
       driveBounded(until: { max(closesAt!, least) }) { workers.allSatisfy { $0?.state != .preparing } }
     }
-    for case let worker? in workers where worker.isIdle || worker.state == .standby { dismiss(worker) }
+    for case let worker? in workers where worker.hasNothing || worker.state == .standby { dismiss(worker) }
     guard configuration.exitHook != nil else { return }
     driveBounded(until: { max(closesAt!, least) }) { workers.allSatisfy { $0?.state != .finishing } }
     for case let worker? in workers where worker.state == .finishing {

@@ -17,10 +17,11 @@ extension PoolEngine {
       if case .callback = job.waiter { suspended += 1 } else { job.waiter = .none }
     }
     // `ended` stays: it holds what handles of this process wait for as well.
-    (vacancies, ledger.news, resumable) = ([], [], [])
+    (vacancies, ledger.news, resumable, waitingForRoom) = ([], [], [], [])
     relays.removeAll()
     problem = .forked
     failEverything(.forked)
+    ledger.news = []  // nor has anybody here asked to be told
     workers = Array(repeating: nil, count: workers.count)
   }
 

@@ -16,7 +16,8 @@ extension PoolEngine {
   }
 
   private func isAtTask(_ worker: EngineWorker) -> Bool {
-    !worker.isKilled && worker.child != nil && worker.inFlight > 0
+    // What makes the backtrace of a crash takes memory, too.
+    !worker.isKilled && worker.child != nil && worker.inFlight > 0 && !worker.hasCrashed
   }
 
   /// Ends workers whose task has taken more than it may.
@@ -37,7 +38,7 @@ extension PoolEngine {
       // Its result may be there, and what waits behind it is not to be blamed.
       do {
         let head = worker.expected
-        _ = worker.revoke()
+        _ = takeBackWaiting(of: worker)
         let finished = try worker.receive(now: now)
         if worker.expected == head, worker.inFlight > 0 { worker.kill(.memoryLimit) }
         settle(finished)
@@ -63,36 +64,47 @@ extension PoolEngine {
 
   /// Whether a task is to run alone, or does: others wait then.
   func servesAlone() -> Bool {
+    dropUnwantedAlone()
     if let worker = runningAlone {
       if !worker.isDead, worker.inFlight > 0 { return true }
       runningAlone = nil
     }
-    while let (job, span) = alone.first {
-      if job.isUnwanted || problem != nil {
-        alone.removeFirst()
-        job.alone -= 1
-        ledger.queued -= 1
-        let reason: StopReason = job.isCancelled ? .cancelled : .deadline
-        job.deliver(problem.map { .unserved($0) } ?? .stopped(reason), index: span.firstIndex)
-        touched.add(job)
-        continue
-      }
-      let isQuiet = workers.allSatisfy { $0.map { $0.inFlight == 0 || $0.hook != nil } ?? true }
-      guard isQuiet, let worker = workers.lazy.compactMap({ $0 }).first(where: \.isIdle) else { return true }
-      do {
-        guard try worker.send(span, count: 1, messages: 1, job: job) == 1 else { return true }
-      } catch {
-        condemn(worker, error)
-        return true
-      }
-      alone.removeFirst()
-      job.alone -= 1
-      ledger.queued -= 1
-      job.inFlight += 1
-      ledger.note(.taskStarted, of: job, span.firstIndex, 1, by: worker)
-      runningAlone = worker
+    guard let (job, span) = alone.first else { return false }
+    let isQuiet = workers.allSatisfy { $0.map { $0.inFlight == 0 || $0.hook != nil } ?? true }
+    let mayTake = { (worker: EngineWorker) in
+      worker.isIdle && (job.options.place.map { self.serves(worker, $0) } ?? true)
+    }
+    guard isQuiet, let worker = workers.lazy.compactMap({ $0 }).first(where: mayTake) else { return true }
+    do {
+      guard try worker.send(span, count: 1, messages: 1, job: job) == 1 else { return true }
+    } catch {
+      condemn(worker, error)
       return true
     }
-    return false
+    alone.removeFirst()
+    job.alone -= 1
+    ledger.queued -= 1
+    job.inFlight += 1
+    ledger.note(.taskStarted, of: job, span.firstIndex, 1, by: worker)
+    runningAlone = worker
+    return true
+  }
+
+  /// Tells those whose calls have been cancelled, or are past their deadline, or whose pool has ended.
+  private func dropUnwantedAlone() {
+    guard problem != nil || alone.contains(where: \.job.isUnwanted) else { return }
+    let all = alone
+    alone = []
+    for (job, span) in all {
+      guard problem != nil || job.isUnwanted else {
+        alone.append((job, span))
+        continue
+      }
+      job.alone -= 1
+      ledger.queued -= 1
+      let reason: StopReason = job.isCancelled ? .cancelled : .deadline
+      job.deliver(problem.map { .unserved($0) } ?? .stopped(reason), index: span.firstIndex)
+      touched.add(job)
+    }
   }
 }

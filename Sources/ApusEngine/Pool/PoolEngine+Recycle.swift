@@ -9,7 +9,7 @@ extension PoolEngine {
 
   /// After a worker was sent tasks, or has done some.
   func recycle(_ worker: EngineWorker, now: UInt64) {
-    guard let limit = configuration.tasksPerWorker, worker.state == .ready, !isClosing, problem == nil else {
+    guard let limit = configuration.tasksPerWorker, worker.state == .ready, !isEnding, problem == nil else {
       return
     }
     let taskTime = max(1, worker.headJob?.taskTime ?? Self.lead)
@@ -18,12 +18,19 @@ extension PoolEngine {
       // The one before may not be gone yet.
       if workers[slot] == nil { start([slot], now: now) }
     }
-    guard worker.tasksLeft == 0, worker.inFlight == 0, worker.outgoing == nil, !worker.isRevoking else {
+    guard worker.tasksLeft <= 0, worker.inFlight == 0, worker.outgoing == nil, !worker.isRevoking else {
       return
     }
     retire(worker)
     dismiss(worker)
     promoteSuccessor(of: worker)
+  }
+
+  /// Sees to workers whose last result was taken by whoever enforces a limit.
+  func recycleAll() {
+    for case let worker? in workers where worker.tasksLeft <= 0 && worker.inFlight == 0 {
+      recycle(worker, now: apus_now())
+    }
   }
 
   /// It ends in good order, and another one takes its place.

@@ -1,20 +1,29 @@
 import ApusSystem
+import CApus
 import Synchronization
+
+/// A caller that waits until there is room in the queue.
+struct RoomWaiter {
+  let id: UInt64
+  /// When it waits no longer.
+  let until: UInt64
+  let resume: @Sendable () -> Void
+}
 
 // A bound on how many tasks wait.
 extension PoolEngine {
-  /// Whether no more tasks are to wait. A pool that ends takes all, and says so to each.
+  /// Whether no more calls of one task are to wait. A pool that ends takes all, and says so to each.
   var isFull: Bool {
-    guard let limit = configuration.queueLimit, ledger.queued >= limit else { return false }
+    guard let limit = configuration.queueLimit, ledger.singles >= limit else { return false }
     return problem == nil && !isClosing
   }
 
-  /// Blocks until there may be room in the queue.
-  package func waitForRoom() {
+  /// Blocks until there may be room in the queue, or until a moment of the monotonic clock.
+  package func waitForRoom(until end: UInt64?) {
     let isThere = NativeSemaphore()
     enter()
     if isFull {
-      waitingForRoom.append((0, { isThere.signal() }))
+      waitingForRoom.append(RoomWaiter(id: 0, until: end ?? .max) { isThere.signal() })
       callEngineThread()
     } else {
       isThere.signal()
@@ -23,14 +32,15 @@ extension PoolEngine {
     isThere.wait()
   }
 
-  /// Suspends until there may be room in the queue, or the caller's task is cancelled.
-  package func room() async {
+  /// Suspends until there may be room in the queue, or until a moment of the monotonic clock. Throws `CancellationError` if
+  /// the caller's task is cancelled: another one is told instead.
+  package func room(until end: UInt64?) async throws {
     let id = Self.waiters.add(1, ordering: .relaxed).newValue
     await withTaskCancellationHandler {
       await withUnsafeContinuation { continuation in
         enter()
         if isFull, !Task.isCancelled {
-          waitingForRoom.append((id, { continuation.resume() }))
+          waitingForRoom.append(RoomWaiter(id: id, until: end ?? .max) { continuation.resume() })
           callEngineThread()
         } else {
           ended.append { continuation.resume() }
@@ -44,19 +54,29 @@ extension PoolEngine {
       }
       leaveToEngineThread()
     }
+    guard Task.isCancelled else { return }
+    giveRoomToAnother()
+    throw CancellationError()
+  }
+
+  private func giveRoomToAnother() {
+    enter()
+    giveRoom(now: 0)
+    unlockAndTell()
   }
 
   private static let waiters = Atomic<UInt64>(0)
 
-  /// Tells as many of those who wait as there is room for. Each looks again.
-  func giveRoom() {
-    while !waitingForRoom.isEmpty {
-      let room = isFull ? 0 : (configuration.queueLimit ?? .max) - ledger.queued
-      let count = problem != nil || isClosing ? waitingForRoom.count : min(room, waitingForRoom.count)
-      if count == 0 { return }
-      for waiter in waitingForRoom.prefix(count) { ended.append(waiter.resume) }
-      waitingForRoom.removeFirst(count)
-      return
+  /// Tells as many of those who wait as there is room for, and those whose time is over. Each looks again.
+  func giveRoom(now: UInt64) {
+    let late = waitingForRoom.filter { $0.until <= now }
+    if !late.isEmpty {
+      waitingForRoom.removeAll { $0.until <= now }
+      for waiter in late { ended.append(waiter.resume) }
     }
+    let room = isFull ? 0 : (configuration.queueLimit ?? .max) - ledger.singles
+    let count = problem != nil || isClosing ? waitingForRoom.count : min(room, waitingForRoom.count)
+    for waiter in waitingForRoom.prefix(count) { ended.append(waiter.resume) }
+    waitingForRoom.removeFirst(count)
   }
 }

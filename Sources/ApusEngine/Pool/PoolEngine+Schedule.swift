@@ -35,29 +35,65 @@ extension PoolEngine {
   /// Hands queued tasks to workers that can take them, one chunk a worker in turn. True if any was given.
   @discardableResult
   func schedule() -> Bool {
+    if configuration.tasksPerWorker != nil { recycleAll() }
     if runningAlone != nil || !alone.isEmpty, servesAlone() { return false }
     var gaveAny = false
     var gave = true
-    while gave, !queue.isEmpty {
+    while gave, hasQueued {
       gave = false
       for case let worker? in workers where worker.state == .ready && worker.outgoing == nil {
         guard let job = nextJob(for: worker) else { continue }
         do { gave = try give(job, to: worker) || gave } catch { condemn(worker, error) }
-        if queue.isEmpty { return true }
+        if !hasQueued { return true }
       }
       if gave { gaveAny = true }
     }
     return gaveAny
   }
 
-  /// The first job in the queue whose turn it is, if this worker should have a task of it now.
+  /// Whether any job waits.
+  var hasQueued: Bool { !queue.isEmpty || keyedCount > 0 }
+
+  /// The job whose turn it is, if this worker should have a task of it now.
   private func nextJob(for worker: EngineWorker) -> EngineJob? {
     // One that has not yet passed what was taken back from it is stopped, or deep in a long task.
     guard !worker.isRevoking, worker.tasksLeft > 0 else { return nil }
+    guard keyedCount > 0 else { return nextOfAll(for: worker) }
+    // In turn, so that neither kind waits for the other.
+    if worker.hadKeyed, let job = nextOfAll(for: worker) { return job }
+    return nextKeyed(for: worker) ?? nextOfAll(for: worker)
+  }
+
+  /// The first job of those that only this worker may do. One chunk at a time: no other worker could take back what waits
+  /// behind a long task.
+  private func nextKeyed(for worker: EngineWorker) -> EngineJob? {
+    guard worker.inFlight == 0 else { return nil }
+    for place in keyed.indices where !keyed[place].isEmpty && serves(worker, place) {
+      while let job = keyed[place].first {
+        if job.queued > 0 { return job }
+        unlist(job)
+      }
+    }
+    return nil
+  }
+
+  /// Takes the first job out of its queue.
+  private func unlist(_ job: EngineJob) {
+    if let place = job.options.place {
+      _ = keyed[place].popFirst()
+      keyedCount -= 1
+    } else {
+      _ = queue.popFirst()
+    }
+    job.isListed = false
+  }
+
+  /// The first job in the queue of all workers whose turn it is.
+  private func nextOfAll(for worker: EngineWorker) -> EngineJob? {
     var told: (function: UInt64, definers: Int)?
     var looks = min(queue.count, Self.longestLook)
     while looks > 0, let job = queue.first {
-      if job.queued > 0, job.options.place.map({ serves(worker, $0) }) ?? true {
+      if job.queued > 0 {
         let function = job.function.id
         if worker.knows(function) { return canTake(job, worker) ? job : nil }
         if told?.function != function { told = (function, definers(of: function)) }
@@ -79,8 +115,6 @@ extension PoolEngine {
   /// Whether a worker should have a task of a job behind those that it has.
   private func canTake(_ job: EngineJob, _ worker: EngineWorker) -> Bool {
     if worker.inFlight == 0 { return true }
-    // No other worker could take back what waits behind a long one.
-    if job.options.place != nil { return false }
     let size = chunkSize(job, limit: job.queued)
     // A distant worker would be idle until it hears of the next task.
     if worker.distant != nil, worker.stop == nil, worker.inFlight <= size { return true }
@@ -97,7 +131,7 @@ extension PoolEngine {
   }
 
   /// Whether a worker does the tasks that are meant for a place: its own, or one that is given up.
-  private func serves(_ worker: EngineWorker, _ place: Int) -> Bool {
+  func serves(_ worker: EngineWorker, _ place: Int) -> Bool {
     if worker.place == place { return true }
     guard abandoned.contains(place) else { return false }
     var next = place
@@ -142,9 +176,9 @@ extension PoolEngine {
       job.queue[0].range = span.range.lowerBound + sent..<span.range.upperBound
     }
     // The next job's turn.
-    _ = queue.popFirst()
-    job.isListed = false
+    unlist(job)
     list(job)
+    worker.hadKeyed = job.options.place != nil
     return true
   }
 
@@ -154,11 +188,13 @@ extension PoolEngine {
   func rebalance() -> Bool {
     guard hasIdleWorker else { return false }
     // What waited for workers that were being told of its function need not wait any more.
-    if !queue.isEmpty, schedule() { return true }
+    if hasQueued, schedule() { return true }
     let now = apus_now()
     var taken = 0
     for case let worker? in workers
     where worker.inFlight > 1 || worker.hasOnlyWaiting && now >= worker.mark &+ Self.patience {
+      // Nobody else may do those.
+      if worker.chunks.last?.job.options.place != nil { continue }
       taken += worker.revoke()
     }
     guard taken > 0 else { return false }

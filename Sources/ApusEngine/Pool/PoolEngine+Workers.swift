@@ -173,9 +173,7 @@ extension PoolEngine {
     let status = ending.status
     workers[worker.slot] = nil
     worker.isDead = true
-    if worker.channel.isFull.pointee.load(ordering: .relaxed) != 0, worker.corruption == nil {
-      retire(worker)
-    }
+    if worker.isFull, !worker.isRetired, worker.corruption == nil { retire(worker) }
     // What it finished before it died counts.
     let now = apus_now()
     if worker.corruption == nil {
@@ -249,11 +247,12 @@ extension PoolEngine {
   }
 
   private func replace(_ worker: EngineWorker, _ loss: WorkerLoss, now: UInt64) {
-    guard !isClosing, problem == nil else { return }
+    guard !isEnding, problem == nil else { return }
     if worker.isRetired {
-      if !hasSuccessor(worker) { start([worker.slot], now: now) }
+      if hasSuccessor(worker) { promoteSuccessor(of: worker) } else { start([worker.slot], now: now) }
       return
     }
+    guard !isClosing else { return promoteSuccessor(of: worker) }
     var delay: UInt64 = 0
     if !worker.wasReady {
       failedStarts += 1
@@ -267,6 +266,7 @@ extension PoolEngine {
     }
     restarts += 1
     if let limit = configuration.restarts, restarts > limit {
+      if hasSuccessor(worker) { return promoteSuccessor(of: worker) }
       abandoned.insert(worker.place)
       if workers.allSatisfy({ $0 == nil }), vacancies.isEmpty, starting == 0 {
         breakDown(.restartsExhausted(limit, loss))
@@ -310,6 +310,8 @@ extension PoolEngine {
     }
     _ = servesAlone()
     queue.removeAll()
+    for queue in keyed { queue.removeAll() }
+    keyedCount = 0
     for job in active {
       job.isListed = false
       while let span = job.queue.popFirst() {

@@ -45,6 +45,8 @@ package final class PoolEngine: @unchecked Sendable {
   /// When tasks that were given are ended, once the pool is being shut down.
   @exclusivity(unchecked) var closesAt: UInt64?
   var isClosing: Bool { closesAt != nil }
+  /// Tasks that were given have ended, or have no more time: workers end.
+  @exclusivity(unchecked) var isEnding = false
   @exclusivity(unchecked) var isClosed = false
   /// This process is a fork of the one whose pool it is.
   @exclusivity(unchecked) var isStale = false
@@ -57,6 +59,9 @@ package final class PoolEngine: @unchecked Sendable {
 
   /// Jobs with queued tasks, served in turn.
   let queue = Queue<EngineJob>()
+  /// The same for those whose tasks are meant for one worker, by its place.
+  let keyed: [Queue<EngineJob>]
+  @exclusivity(unchecked) var keyedCount = 0
   @exclusivity(unchecked) var active: [EngineJob] = []
   let ledger: TaskLedger
   /// Tasks that exceeded the memory limit and are tried once more when nothing else runs, and the worker of the one that is.
@@ -106,7 +111,7 @@ package final class PoolEngine: @unchecked Sendable {
   @exclusivity(unchecked) var resumable: [UnsafeContinuation<Void, Never>] = []
   @exclusivity(unchecked) var ended: [@Sendable () -> Void] = []
   /// Callers that wait until there is room in the queue.
-  @exclusivity(unchecked) var waitingForRoom: [(id: UInt64, resume: @Sendable () -> Void)] = []
+  @exclusivity(unchecked) var waitingForRoom: [RoomWaiter] = []
 
   enum Tag {
     static let doorbell: UInt64 = 1 << 32
@@ -130,6 +135,7 @@ package final class PoolEngine: @unchecked Sendable {
     eventSource = Event.Source(configuration.name)
     ledger = TaskLedger(configuration.events, eventSource)
     retiredTime = Array(repeating: 0, count: configuration.workers)
+    keyed = (0..<configuration.workers).map { _ in Queue() }
     // With two slots for each, a worker's successor gets ready beside it.
     workers = Array(
       repeating: nil, count: configuration.workers * (configuration.tasksPerWorker == nil ? 1 : 2))
@@ -173,6 +179,7 @@ package final class PoolEngine: @unchecked Sendable {
     enter()
     defer { unlockAndTell() }
     if isFull { return false }
+    job.isSingle = true
     activate(job)
     receive(batch, base: 0, job, isLast: true)
     return true
@@ -185,10 +192,7 @@ package final class PoolEngine: @unchecked Sendable {
     job.ledger = ledger
     ledger.lastCall &+= 1
     job.number = ledger.lastCall
-    if let deadline = job.options.deadline {
-      job.endsAt = apus_now().addingClamped(deadline)
-      deadlines += 1
-    }
+    if job.options.endsAt != nil { deadlines += 1 }
   }
 
   /// Gives a job more tasks: a batch whose first has the index `base`.
@@ -217,7 +221,7 @@ package final class PoolEngine: @unchecked Sendable {
     }
     touched.add(job)
     announce()
-    if job.options.timeLimit != nil || job.endsAt != nil || configuration.memoryLimit != nil {
+    if job.options.timeLimit != nil || job.options.endsAt != nil || configuration.memoryLimit != nil {
       callEngineThread()
     }
   }
@@ -357,7 +361,7 @@ package final class PoolEngine: @unchecked Sendable {
     drop(job)
     if let index = job.activeIndex {
       job.activeIndex = nil
-      if job.endsAt != nil { deadlines -= 1 }
+      if job.options.endsAt != nil { deadlines -= 1 }
       let last = active.removeLast()
       if last !== job {
         active[index] = last
@@ -370,6 +374,8 @@ package final class PoolEngine: @unchecked Sendable {
   func list(_ job: EngineJob) {
     guard !job.isListed, job.queued > 0 else { return }
     job.isListed = true
-    queue.append(job)
+    guard let place = job.options.place else { return queue.append(job) }
+    keyed[place].append(job)
+    keyedCount += 1
   }
 }

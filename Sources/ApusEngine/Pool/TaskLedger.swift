@@ -16,6 +16,8 @@ final class TaskLedger {
   @exclusivity(unchecked) var counts = Counts()
   /// Tasks in the jobs' queues.
   @exclusivity(unchecked) var queued = 0
+  /// Those of them that are calls of one task.
+  @exclusivity(unchecked) var singles = 0
   /// Told to observers once the lock is free.
   @exclusivity(unchecked) var news: [Event] = []
   @exclusivity(unchecked) var lastCall: UInt64 = 0

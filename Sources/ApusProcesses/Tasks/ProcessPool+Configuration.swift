@@ -198,7 +198,12 @@ extension SpawnRequest {
       // Its name, and what it is.
       request.arguments = request.arguments.prefix(2) + arguments.map { ByteString($0) }
     }
-    request.workingDirectory = configuration.workingDirectory
+    // Workers that are replaced later start there too, wherever the program has gone meanwhile.
+    request.workingDirectory = configuration.workingDirectory.map { folder in
+      guard let whole = realpath(folder, nil) else { return folder }
+      defer { free(whole) }
+      return String(cString: whole)
+    }
     for (signal, action) in configuration.signals {
       let bit: UInt64 = 1 << UInt64(signal - 1)
       switch action {

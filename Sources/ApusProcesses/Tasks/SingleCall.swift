@@ -1,5 +1,6 @@
 import ApusEngine
 import ApusWire
+import CApus
 
 /// One task by itself: `run` and `submit`.
 ///
@@ -41,8 +42,8 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
   func begin(_ engine: PoolEngine, _ input: Input) throws -> Begun {
     let (job, batch) = try prepare(input)
     while !engine.add(job, only: batch) {
-      try checkWaits()
-      engine.waitForRoom()
+      try checkWaits(job.options.endsAt)
+      engine.waitForRoom(until: job.options.endsAt)
     }
     return begun(engine, job)
   }
@@ -51,9 +52,8 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
   private func beginSuspending(_ engine: PoolEngine, _ input: Input) async throws -> Begun {
     let (job, batch) = try prepare(input)
     while !engine.add(job, only: batch) {
-      try checkWaits()
-      await engine.room()
-      try Task.checkCancellation()
+      try checkWaits(job.options.endsAt)
+      try await engine.room(until: job.options.endsAt)
     }
     return begun(engine, job)
   }
@@ -67,7 +67,8 @@ struct SingleCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
     return (EngineJob(definition, options: settings), batch)
   }
 
-  private func checkWaits() throws {
+  private func checkWaits(_ end: UInt64?) throws {
+    if let end, apus_now() >= end { throw TaskError(.stopped(.deadline, limit: nil), task: 0) }
     guard case .fail = pool.configuration.whenQueueIsFull else { return }
     throw TaskError(
       .queueFull,

@@ -97,6 +97,7 @@ public final class TaskHandle<Output: Sendable>: Sendable {
         defer { group.cancelAll() }
         try await group.next()
       }
+      try Task.checkCancellation()
       guard completion.isOver else { throw Self.timedOut(limit) }
     }
     return try await value
@@ -108,6 +109,7 @@ public final class TaskHandle<Output: Sendable>: Sendable {
   /// Throws `TaskError`: `waitTimedOut` if it is not there by then, and the task goes on; else as `wait` does.
   @available(*, noasync, message: "await `value(within:)`")
   public func wait(within limit: Duration) throws -> Output {
+    if case .begun(let engine, _, _) = source, engine.tellForks() { return try wait() }
     guard completion.isOver || completion.wait(atMost: limit.inNanoseconds) else {
       throw Self.timedOut(limit)
     }
@@ -163,6 +165,9 @@ public final class TaskHandle<Output: Sendable>: Sendable {
 /// Something that is over once, and whoever waits for it: threads and tasks.
 private final class Completion: Sendable {
   private let suspended = Locked<[UnsafeContinuation<Void, Never>]>([])
+  /// Those who wait for a while only.
+  private let cancellable = Locked<[UInt64: UnsafeContinuation<Void, Never>]>([:])
+  private static let waiters = Atomic<UInt64>(0)
   private let done = NativeSemaphore()
   // Not behind the lock, which a fork may find taken.
   private let isFinished = Atomic<Bool>(false)
@@ -176,6 +181,11 @@ private final class Completion: Sendable {
       return suspended
     }
     for continuation in suspended { continuation.resume() }
+    let cancellable = cancellable.withLock { waiters in
+      defer { waiters = [:] }
+      return waiters
+    }
+    for continuation in cancellable.values { continuation.resume() }
     done.signal()
   }
 
@@ -192,25 +202,18 @@ private final class Completion: Sendable {
 
   /// The same, but a cancelled caller waits no longer.
   func suspendUnlessCancelled() async {
-    let waiter = Locked<UnsafeContinuation<Void, Never>?>(nil)
-    @Sendable func resume() {
-      let continuation = waiter.withLock { waiter in
-        defer { waiter = nil }
-        return waiter
-      }
-      continuation?.resume()
-    }
+    let id = Self.waiters.add(1, ordering: .relaxed).newValue
     await withTaskCancellationHandler {
       await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
-        waiter.withLock { $0 = continuation }
-        Task {
-          await suspend()
-          resume()
+        let mustWait = cancellable.withLock { waiters in
+          if isOver || Task.isCancelled { return false }
+          waiters[id] = continuation
+          return true
         }
-        if Task.isCancelled { resume() }
+        if !mustWait { continuation.resume() }
       }
     } onCancel: {
-      resume()
+      cancellable.withLock { $0.removeValue(forKey: id) }?.resume()
     }
   }
 

@@ -1,5 +1,6 @@
 import ApusEngine
 import ApusWire
+import CApus
 
 extension CallOptions {
   /// What the engine is told. Throws `TaskError` if an option is out of range.
@@ -24,7 +25,12 @@ extension CallOptions {
       throw TaskError(.invalidArgument, "retries can't be negative (\(settings.retries))")
     }
     settings.grace = defaults.gracePeriod.inNanoseconds
-    if let deadline = defaults.deadline { settings.deadline = deadline.inNanoseconds }
+    if let deadline = defaults.deadline {
+      guard deadline > .zero else {
+        throw TaskError(.invalidArgument, "a deadline must be positive, not \(deadline)")
+      }
+      settings.endsAt = apus_now() &+ deadline.inNanoseconds
+    }
     settings.place = defaults.place
     settings.isEager = isEager || defaults.progress != nil
     return settings

@@ -14,11 +14,11 @@ struct PoolStress {
   private static let scenarios: [String: any Scenario.Type] = [
     // The table's cells.
     "task": TaskCell.self, "start-up": StartUpCell.self, "idle": IdleCell.self, "transfer": TransferCell.self,
-    "parent-side": ParentSideCell.self,
+    "parent-side": ParentSideCell.self, "hook": HookCell.self,
     // The other sections.
     "victim": Victim.self, "kills": Kills.self, "laziness": Laziness.self, "memory": FlatMemory.self,
     "descriptors": Descriptors.self, "concurrency": Concurrency.self,
-    "races": Races.self,
+    "races": Races.self, "recycling": Recycling.self, "service": Service.self,
   ]
 
   static func main() async {

@@ -31,6 +31,19 @@ def races(program, seed, long, rounds=None, race=""):
         race=race)
 
 
+def recycling(program, seed, long):
+    return one(
+        program, seed, "workers replaced every seven tasks", 900 if long else 300, scenario="recycling",
+        tasks=10_000 if long else 1000)
+
+
+def service(program, seed, long):
+    seconds = 300 if long else 10
+    return one(
+        program, seed, "fifty callers whose tasks crash, hang and leak", seconds + 300, scenario="service",
+        seconds=seconds)
+
+
 def descriptors(program, seed, long):
     return one(
         program, seed, "pools made and ended", 300, scenario="descriptors", pools=1000 if long else 200)

@@ -13,7 +13,7 @@ FAILURES = {
 }
 COLUMNS = [
     "encode argument", "decode argument", "worker start-up", "call", "encode result", "decode result", "idle",
-    "middle of 20 MB",
+    "middle of 20 MB", "start hook", "exit hook",
 ]
 FORMS = ["async", "blocking"]
 # A hang, not slowness: a cell takes some seconds at most.
@@ -32,6 +32,8 @@ def cell(program, seed, failure, column):
         elif column == "worker start-up":
             plan = {"APUS_STRESS_START": f"{number}:{{folder}}/starts"}
             problems += worker_side(program, seed, plan, scenario="start-up", **common)
+        elif column in ("start hook", "exit hook"):
+            problems += worker_side(program, seed, scenario="hook", hook=column.split()[0], **common)
         elif column == "idle":
             problems += worker_side(program, seed, scenario="idle", **common)
         elif column == "middle of 20 MB":
