@@ -6,7 +6,7 @@ import StressSupport
 /// lost, and the counters add up at every look.
 struct Service: Scenario {
   private let findings: Findings
-  private let seconds = Settings.number("seconds", default: 10)
+  private let seconds = Settings.number("lasting", default: 10)
   private let limit = 300 << 20  // bytes
   private let leak = 120  // MiB
 

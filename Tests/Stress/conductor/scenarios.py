@@ -41,7 +41,7 @@ def service(program, seed, long):
     seconds = 300 if long else 10
     return one(
         program, seed, "fifty callers whose tasks crash, hang and leak", seconds + 300, scenario="service",
-        seconds=seconds)
+        lasting=seconds)
 
 
 def descriptors(program, seed, long):
