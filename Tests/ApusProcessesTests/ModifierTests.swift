@@ -34,7 +34,7 @@ extension ProcessPoolTests {
         #expect(error.code == .deadlineExceeded)
         #expect(try await first.value == 400_000)
         // What runs is stopped; what was done counts.
-        let outcomes = await pool.withDeadline(.milliseconds(300)).outcomes(
+        let outcomes = await pool.withDeadline(.seconds(2)).outcomes(
           of: [0, 0, 1_000_000_000, 0], chunking: .fixed(1), Self.rest)
         #expect(try outcomes[0].get() == 0 && outcomes[1].get() == 0)
         for outcome in outcomes[2...] {
@@ -80,11 +80,11 @@ extension ProcessPoolTests {
         let seen = Locked<[CallProgress]>([])
         let told = pool.onProgress { progress in seen.withLock { $0.append(progress) } }
         _ = try await told.map(0..<40, chunking: .fixed(1)) { n in
-          usleep(1000)
+          usleep(3000)
           return n
         }
         var all = seen.withLock { $0 }
-        #expect(all.count > 3 && all.last == CallProgress(done: 40, failed: 0, total: 40))
+        #expect(all.count > 1 && all.last == CallProgress(done: 40, failed: 0, total: 40))
         #expect(zip(all, all.dropFirst()).allSatisfy { $0.done < $1.done })
         seen.withLock { $0 = [] }
         _ = await told.outcomes(of: (0..<20).map(String.init)) { text in

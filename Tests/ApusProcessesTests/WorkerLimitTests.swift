@@ -176,7 +176,9 @@ extension ProcessPoolTests {
           }
         }
         let big = pool.submit(220) { mebibytes -> Int in
-          munmap(take(mebibytes), mebibytes << 20)
+          let memory = take(mebibytes)
+          usleep(300_000)  // it is seen
+          munmap(memory, mebibytes << 20)
           return PoolTask.attempt
         }
         #expect(try await big.value == 2)

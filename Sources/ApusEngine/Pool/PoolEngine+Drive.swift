@@ -169,7 +169,7 @@ extension PoolEngine {
         finished += try worker.receive(now: now)
         _ = try worker.pushOutgoing()
         if worker.hook != nil { try checkHook(of: worker, now: now) }
-        if worker.tasksLeft == 0 { recycle(worker, now: now) }
+        if configuration.tasksPerWorker != nil { recycle(worker, now: now) }
         if worker.checkRevocation() > 0 { for job in active { list(job) } }
         // A task that could not be taken back in time from a job that was cancelled.
         if worker.headJob?.isUnwanted == true { finished += try stopUnwanted(worker, now: now) }
