@@ -191,7 +191,6 @@ extension EngineWorker {
     }
     touched.add(job)
     finished += count
-    done += count
     job.inFlight -= count
     inFlight -= count
     if chunks[0].dropFirst(count) { _ = chunks.popFirst() }

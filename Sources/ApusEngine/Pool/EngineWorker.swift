@@ -126,8 +126,7 @@ final class EngineWorker {
   /// When the engine last looked at its progress within a run.
   @exclusivity(unchecked) private var lookedInside: UInt64 = 0
 
-  /// How many tasks it has done, and how many nanoseconds it was at them; since when it is at some.
-  @exclusivity(unchecked) var done = 0
+  /// How many nanoseconds it was at tasks; since when it is at some.
   @exclusivity(unchecked) var busyTime: UInt64 = 0
   @exclusivity(unchecked) var busySince: UInt64 = 0
   /// When the direct call that is timed was sent.

@@ -140,7 +140,6 @@ extension EngineWorker {
     result.append(contentsOf: UnsafeRawBufferPointer(start: results.place(ResultHeader.size), count: length))
     results.consume(recordSize(ResultHeader.size + length))
     expected = nextSequence
-    done += 1
     if nextSequence & 15 == 0 { busyTime += 16 * (apus_now() &- directStart) }
     return true
   }

@@ -4,7 +4,7 @@ import CApus
 
 // A limit on the memory of each worker.
 extension PoolEngine {
-  /// How often workers that are at a task are looked at: a task can fill some 50 MB meanwhile.
+  /// How often workers that are at a task are looked at. A task can go past its limit by what it fills meanwhile.
   private static let memoryInterval: UInt64 = 20_000_000  // ns
 
   /// When to look next; nil if there is nothing to look at.

@@ -9,7 +9,7 @@ import Synchronization
 /// it ends in good order before it begins another task, and another worker takes its place. What it held before its first
 /// task is its own: libraries, or what its start hook has made.
 final class MemoryWatch {
-  private static let interval: UInt64 = 1_000_000  // ns; a look takes some 20 µs
+  private static let interval: UInt64 = 1_000_000  // ns
   private let channel: Channel
   private var base: UInt64?
   private var last: UInt64 = 0

@@ -31,7 +31,7 @@ public struct PoolStatistics: Sendable, Hashable {
   public var retried = 0
   /// How many workers were replaced because they had ended.
   public var restarts = 0
-  /// How many workers were replaced because they had done their number of tasks.
+  /// How many workers were replaced because they had done their number of tasks, or kept too much memory.
   public var recycled = 0
   /// The workers, by number.
   public var workers: [Worker] = []
@@ -41,7 +41,7 @@ extension ProcessPool {
   /// The pool's counters, all of the same moment. Can be asked at any time, while the pool ends too. In a pool of 0 workers
   /// all are 0.
   ///
-  /// - Complexity: O(*w*) for *w* workers; the pool stands still for a fraction of a microsecond for each.
+  /// - Complexity: O(*w*) for *w* workers, with the pool's lock held.
   public var statistics: PoolStatistics {
     guard let its = engine?.statistics() else { return PoolStatistics() }
     return PoolStatistics(

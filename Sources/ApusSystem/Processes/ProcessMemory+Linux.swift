@@ -6,7 +6,7 @@ package enum ProcessMemory {
   /// the kernel can take them back. Nil if the process is gone.
   ///
   /// What a fork shares with its parent is in the count of both. So if that exceeds `limit`, pages are counted by their
-  /// share, which takes the kernel a millisecond a gigabyte.
+  /// share, for which the kernel has to go through all of them.
   package static func held(by process: Int32, limit: UInt64 = .max) -> UInt64? {
     let family = family(of: process)
     guard let whole = sum(family, resident) else { return nil }
