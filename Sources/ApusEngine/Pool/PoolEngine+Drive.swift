@@ -5,19 +5,16 @@ import Synchronization
 
 extension PoolEngine {
   /// Blocks until the job's caller has something to do: results, arguments to encode, or the end.
-  ///
-  /// - Parameter limit: Nanoseconds after which it returns in any case: for a caller who has other things to look at.
-  package func wait(for job: EngineJob, atMost limit: UInt64? = nil) {
-    let end = limit.map { apus_now().addingClamped($0) } ?? .max
+  package func wait(for job: EngineJob) {
     enter()
     job.waiter = .blocking
-    while !job.isSignalled, end == .max || apus_now() < end {
+    while !job.isSignalled {
       if driver == nil {
         driver = job
-        drive(end: end) { job.isSignalled || end != .max && apus_now() >= end }
+        drive { job.isSignalled }
         driver = nil
       } else {
-        follow(job, until: end)
+        follow(job)
       }
     }
     job.waiter = .none
@@ -65,7 +62,7 @@ extension PoolEngine {
   /// Looks after the pool until `isDone`. Called with the lock, which is free while nothing happens.
   func drive(
     yieldingFor limit: UInt64 = 50_000, thenSleep: Bool = true, asEngineThread: Bool = false,
-    end: UInt64 = .max, until isDone: () -> Bool
+    until isDone: () -> Bool
   ) {
     var backoff = Backoff()
     while !isDone() {
@@ -86,23 +83,20 @@ extension PoolEngine {
         backoff = Backoff()
         continue
       }
-      if !isDone() { sleepUntilNews(asEngineThread, until: end) }
+      if !isDone() { sleepUntilNews(asEngineThread) }
       backoff = Backoff()
     }
   }
 
   /// Another thread drives: sleeps until this job is told, or the driver leaves.
-  private func follow(_ job: EngineJob, until end: UInt64) {
+  private func follow(_ job: EngineJob) {
     followers.append(job)
     let wake = job.wakeWord()
     wake.pointee.store(0, ordering: .relaxed)
     unlockAndTell()
     var backoff = Backoff()
     while wake.pointee.load(ordering: .acquiring) == 0 {
-      if backoff.pause() { continue }
-      let now = apus_now()
-      if now >= end { break }
-      apus_futex_wait(wake, 0, end == .max ? -1 : Int64(clamping: end &- now))
+      if !backoff.pause() { apus_futex_wait(wake, 0, -1) }
     }
     enter()
     followers.removeAll { $0 === job }
@@ -187,13 +181,12 @@ extension PoolEngine {
 
   // MARK: Sleeping
 
-  private func sleepUntilNews(_ isEngineThread: Bool, until end: UInt64) {
+  private func sleepUntilNews(_ isEngineThread: Bool) {
     let isSure = armWorkers()
     if pump(isLast: true) { return disarmWorkers() }
     sleepers += 1
     let longest = isSure ? longestSleep : Channel.unsureSleep
-    let now = apus_now()
-    let timeout = min(nextDeadline(now: now) ?? .max, longest, end > now ? end &- now : 0)
+    let timeout = min(nextDeadline(now: apus_now()) ?? .max, longest)
     if isEngineThread { isEngineThreadAsleep = true }
     waitUnlocked(on: busy, timeout)
     if isEngineThread { wakeUp() }
