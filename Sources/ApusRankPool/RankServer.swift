@@ -16,6 +16,7 @@ final class RankServer {
   /// The workers' output, in `poller`.
   private var relays: RelaySet
   private let command: SpawnRequest?
+  private let output: OutputRoute
   private var workers: [HostedWorker?]
   /// A worker that is wanted while its predecessor is still there.
   private var successors: [Int: ChannelFrame] = [:]
@@ -30,21 +31,26 @@ final class RankServer {
 
   /// - Parameters:
   ///   - command: Starts a worker process; nil: tasks run in this process.
+  ///   - output: Where what worker processes print goes.
   ///   - processes: How many.
-  init(_ communicator: Communicator, _ command: SpawnRequest?, processes: Int) throws {
+  init(_ communicator: Communicator, _ command: SpawnRequest?, processes: Int, output: WorkerOutput) throws {
     self.command = command
     (arrival, doorbell, poller) = (try Bell(), try Bell(), try Poller())
     relays = RelaySet(poller)
     workers = Array(repeating: nil, count: max(1, processes))
     try poller.add(arrival.descriptor.number, tag: Tag.bell)
     try poller.add(doorbell.descriptor.number, tag: Tag.bell)
+    self.output = try OutputRoute(output, label: String(communicator.rank), workers: processes)
     link = try FrameLink(communicator, peers: [0], bell: arrival)
   }
 
   /// Blocks until rank 0 ends the pool. Throws if it can't be reached any more.
   func serve() throws {
     Communicator.isServing.store(true, ordering: .relaxed)
-    defer { Communicator.isServing.store(false, ordering: .relaxed) }
+    defer {
+      Communicator.isServing.store(false, ordering: .relaxed)
+      output.end()
+    }
     do {
       var backoff = Backoff()
       while !isFinished || workers.contains(where: { $0 != nil }) {
@@ -118,7 +124,8 @@ final class RankServer {
       let process: any WorkerProcess
       let channel: Channel
       if let command {
-        let child = try ChildWorker.start([command], doorbell: doorbell.descriptor.number)[0].get()
+        let child = try ChildWorker.start(
+          [(number, command)], doorbell: doorbell.descriptor.number, output: output)[0].get()
         (process, channel) = (child, child.channel)
         do { try watch(child, number) } catch {
           child.kill()

@@ -32,7 +32,8 @@ import Synchronization
 ///   - communicator: Whose ranks. They send nothing else meanwhile.
 ///   - workersPerRank: How many worker processes this rank has; ranks may differ, and 0 means what it means above. A
 ///     rank without any is one worker, but for rank 0.
-///   - configuration: What else can be set; rank 0's counts.
+///   - configuration: What else can be set; rank 0's counts. But the environment, arguments, folder, signals and output of
+///     worker processes are as the rank says that has them.
 ///   - body: What to do with the pool, on rank 0. When it throws, tasks that are still running are ended.
 /// - Returns: What `body` returns, on rank 0; nil on the others.
 /// - Throws: What `body` throws. On all ranks `MessageError`: `startUpFailed` if they are runs of different builds,
@@ -119,7 +120,7 @@ private struct RankPool: Sendable {
     let (configuration, command) = try valid.get()
     let processes = try check(cards)
     guard communicator.rank == 0 else {
-      try RankServer(own, command, processes: workersPerRank).serve()
+      try RankServer(own, command, processes: workersPerRank, output: configuration.output).serve()
       return nil
     }
     MainVariables.warnOnce()

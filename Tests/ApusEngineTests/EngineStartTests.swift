@@ -57,8 +57,9 @@ import Testing
   /// What is being started when the pool's descriptors are lost is ended too, now or when it is there.
   @Test func aPoolThatLosesItsDescriptorsWhileAWorkerIsStarted() async throws {
     let notice = try Bell()
-    let starter = WorkerStarter(doorbell: try Bell(), notice: notice) { _ in
-      SpawnRequest(path: "/bin/sleep", arguments: ["sleep", "1000"])
+    let output = try OutputRoute(.discarded, label: nil, workers: 1)
+    let starter = WorkerStarter(doorbell: try Bell(), notice: notice, output: output) { slot in
+      (slot, SpawnRequest(path: "/bin/sleep", arguments: ["sleep", "1000"]))
     }
     starter.start(0)
     var ready = pollfd(fd: notice.descriptor.number, events: Int16(POLLIN), revents: 0)

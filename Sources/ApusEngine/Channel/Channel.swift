@@ -62,6 +62,8 @@ package final class Channel: @unchecked Sendable {
   package var seed: SharedWord { word(0, 7) }
   /// How many bytes the worker may hold; 0: as many as there are.
   package var memoryLimit: SharedWord { word(0, 8) }
+  /// What its marks in its output begin with; see `OutputMark`.
+  package var outputToken: SharedWord { word(0, 9) }
   private var taskTail: SharedWord { word(1) }
   private var resultHead: SharedWord { word(2) }
 

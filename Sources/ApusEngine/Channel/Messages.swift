@@ -23,6 +23,8 @@ package struct TaskHeader: BitwiseCopyable {
     package static let timed: UInt8 = 1
     /// Look between elements at how much memory is kept.
     package static let memory: UInt8 = 2
+    /// Mark in the output where each element begins.
+    package static let marked: UInt8 = 4
   }
 
   package var kind: UInt16

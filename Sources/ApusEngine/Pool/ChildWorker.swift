@@ -8,19 +8,22 @@ package final class ChildWorker: WorkerProcess {
   package let channel: Channel
   package let output: LineRelay
   package let errors: LineRelay
+  /// What it prints, if somebody wants to know by which task.
+  let lines: WorkerLines?
   private let control: OwnedDescriptor
 
   package init(
     _ process: ChildProcess, _ channel: Channel, control: OwnedDescriptor, output: LineRelay,
-    errors: LineRelay
+    errors: LineRelay, lines: WorkerLines? = nil
   ) {
     (self.process, self.channel, self.control) = (process, channel, control)
-    (self.output, self.errors) = (output, errors)
+    (self.output, self.errors, self.lines) = (output, errors, lines)
+    lines?.process = process.pid
   }
 
-  /// Starts workers, each of which rings `doorbell`; every one succeeds or fails for itself.
+  /// Starts workers at places of a pool, each of which rings `doorbell`; every one succeeds or fails for itself.
   package static func start(
-    _ commands: [SpawnRequest], doorbell: Int32
+    _ commands: [(place: Int, request: SpawnRequest)], doorbell: Int32, output: OutputRoute
   ) -> [Result<ChildWorker, ProcessError>] {
     guard !commands.isEmpty else { return [] }
     let parts = commands.map { _ in
@@ -28,25 +31,28 @@ package final class ChildWorker: WorkerProcess {
     }
     let requests = zip(parts, commands).compactMap { part, command -> SpawnRequest? in
       guard let part = try? part.get() else { return nil }
-      var request = command
+      var request = command.request
       request.descriptors = part.descriptors(doorbell: doorbell)
       return request
     }
     var spawned = Spawner.spawn(requests).makeIterator()
-    return parts.map { part in
+    return zip(parts, commands).map { part, command in
       Result { () throws(ProcessError) -> ChildWorker in
         let part = try part.get()
-        return try of(spawned.next()!.get(), part)
+        return try of(spawned.next()!.get(), part, command.place, output)
       }
     }
   }
 
-  private static func of(_ process: ChildProcess, _ parts: WorkerParts) throws(ProcessError) -> ChildWorker {
+  private static func of(
+    _ process: ChildProcess, _ parts: WorkerParts, _ place: Int, _ output: OutputRoute
+  ) throws(ProcessError) -> ChildWorker {
     do {
+      let lines = output.lines(of: place)
       return ChildWorker(
         process, parts.channel, control: parts.control.ours,
-        output: try LineRelay(source: parts.output.reading, target: .standardOutput),
-        errors: try LineRelay(source: parts.errors.reading, target: .standardError))
+        output: try output.relay(parts.output.reading, .output, of: place, lines),
+        errors: try output.relay(parts.errors.reading, .errors, of: place, lines), lines: lines)
     } catch {
       process.signalGroup(SIGKILL)
       _ = process.wait()
@@ -67,7 +73,9 @@ package final class ChildWorker: WorkerProcess {
 
   package var pid: Int32 { process.pid }
   package var place: String? { nil }
-  package var standardError: String { errors.tail }
+  package var standardError: String {
+    lines.map { OutputMark.removed(from: errors.tail, $0.token) } ?? errors.tail
+  }
 
   /// Without a pidfd (an old kernel) the end of the control socket is the death notice.
   package var deathNotice: Int32? { process.pidfd >= 0 ? process.pidfd : control.number }

@@ -27,6 +27,8 @@ package struct EngineConfiguration: Sendable {
   package var name = "pool"
   /// Whether worker processes are called by it.
   package var labelsWorkers = false
+  /// Where what workers print goes.
+  package var output = WorkerOutput.relayed
   /// Called in each worker before its first task and after its last.
   package var startHook: WorkerHook?
   package var exitHook: WorkerHook?
@@ -35,12 +37,13 @@ package struct EngineConfiguration: Sendable {
   /// After how many tasks a worker is replaced; nil: never. Not for distant ones.
   package var tasksPerWorker: Int?
 
-  /// How the worker of a slot is started.
-  func command(ofSlot slot: Int) -> SpawnRequest {
-    guard labelsWorkers, command.arguments.count > 1 else { return command }
+  /// The place of a slot, and how its worker is started.
+  func command(ofSlot slot: Int) -> (place: Int, request: SpawnRequest) {
+    let place = slot % workers
+    guard labelsWorkers, command.arguments.count > 1 else { return (place, command) }
     var request = command
-    request.arguments[1] = request.arguments[1] + ByteString("=\(name)/\(slot % workers)")
-    return request
+    request.arguments[1] = request.arguments[1] + ByteString("=\(name)/\(place)")
+    return (place, request)
   }
 
   package init(workers: Int, command: SpawnRequest) {

@@ -42,6 +42,8 @@ extension EngineWorker {
     if chunks.isEmpty || !chunks[chunks.count - 1].append(span, of: job, from: nextSequence) {
       chunks.append(Chunk(job: job, span: span, first: nextSequence))
     }
+    lines?.note(
+      nextSequence, span.range.count, call: job.ledger == nil ? nil : job.number, index: span.firstIndex)
     nextSequence += UInt64(span.range.count)
     inFlight += span.range.count
     if job.ledger != nil { tasksLeft -= span.range.count }
@@ -50,14 +52,16 @@ extension EngineWorker {
   /// Writes one record of the first `count` tasks of a span, or of as many as fit. Returns how many.
   private func write(_ span: InputSpan, count: Int, job: EngineJob) throws(ChannelCorruption) -> Int {
     let batch = span.batch
-    let strides = job.function.strides
+    // A loop over plain memory has no place for marks in the output.
+    let strides = lines == nil ? job.function.strides : nil
     let limit = strides.map { min(count, (ChannelLimit.record - ResultHeader.size) / $0.output) } ?? count
-    let sent = batch.fitting(from: span.range.lowerBound, limit: limit, size: ChannelLimit.record)
+    let sent = batch.fitting(
+      from: span.range.lowerBound, limit: limit, size: ChannelLimit.record, hasLengths: strides == nil)
     let range = span.range.lowerBound..<span.range.lowerBound + sent
     let bytes = batch.bytes(range)
     var header = TaskHeader(
       kind: TaskHeader.Kind.chunk,
-      flags: (job.ledger == nil ? 0 : flags) | (job.options.timeLimit == nil ? 0 : TaskHeader.Flag.timed),
+      flags: (job.ledger == nil ? flags & TaskHeader.Flag.marked : flags) | (job.options.timeLimit == nil ? 0 : TaskHeader.Flag.timed),
       tries: job.attempts.isEmpty ? 0 : job.tries(of: span.firstIndex), count: UInt32(sent),
       function: job.function.id,
       first: written, length: UInt64(bytes.count))

@@ -73,6 +73,8 @@ final class EngineWorker {
   let child: ChildWorker?
   let distant: (any DistantProcess)?
   let channel: Channel
+  /// What it prints, if somebody wants to know by which task.
+  let lines: WorkerLines?
   let startedAt: UInt64
   let touched: TouchedJobs
   let ledger: TaskLedger
@@ -159,6 +161,8 @@ final class EngineWorker {
   ) {
     (self.slot, self.place, self.process, self.channel) = (slot, place ?? slot, process, channel)
     (child, distant) = (process as? ChildWorker, process as? any DistantProcess)
+    lines = child?.lines
+    if lines != nil { flags = TaskHeader.Flag.marked }
     (startedAt, mark, self.touched, self.unused) = (now, now, touched, unused)
     (self.ledger, stateSince, tasksLeft) = (ledger, now, limit ?? Int.max / 2)
     tasks = channel.taskWriter

@@ -50,10 +50,12 @@ package final class InputBatch: @unchecked Sendable {
   }
 
   /// How many tasks from `start` on, at most `limit`, make a record of at most `size` bytes. At least 1.
-  func fitting(from start: Int, limit: Int, size: Int) -> Int {
+  ///
+  /// - Parameter hasLengths: Whether the record says how long each is, in 4 bytes. What is coded always does.
+  func fitting(from start: Int, limit: Int, size: Int, hasLengths: Bool) -> Int {
     switch storage {
     case .raw(_, let stride):
-      return max(1, min(limit, (size - TaskHeader.size) / stride))
+      return max(1, min(limit, (size - TaskHeader.size) / (stride + (hasLengths ? 4 : 0))))
     case .coded(_, let ends):
       let base = start == 0 ? 0 : ends[start - 1]
       var count = 1

@@ -5,7 +5,9 @@ import Synchronization
 
 extension PoolEngine {
   /// Blocks until the job's caller has something to do: results, arguments to encode, or the end.
-  package func wait(for job: EngineJob) {
+  package func wait(for job: EngineJob) { output.whileWaiting { waitDriving(for: job) } }
+
+  private func waitDriving(for job: EngineJob) {
     enter()
     job.waiter = .blocking
     while !job.isSignalled {

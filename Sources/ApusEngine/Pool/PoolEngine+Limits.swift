@@ -198,9 +198,13 @@ extension PoolEngine {
     }
     unlockAndTell()
     // With its descriptors lost the thread may sleep for ever.
-    if isOurs || hasLostDescriptors { return }
-    engineThreadEnded.wait()
-    engineThreadEnded.signal()  // for the next one that waits
+    if !isOurs, !hasLostDescriptors {
+      engineThreadEnded.wait()
+      engineThreadEnded.signal()  // for the next one that waits
+    } else if closesBefore != nil {
+      return
+    }
+    output.end()
   }
 
   /// Whether it was shut down, and no worker is left.
@@ -225,7 +229,6 @@ extension PoolEngine {
     starter.end()
     isClosed = true
     poke.ring()
-    settleOutput()
   }
 
   /// Exit hooks have what is left of the pool's grace, and a quarter of a second at least. A worker that is in its start hook

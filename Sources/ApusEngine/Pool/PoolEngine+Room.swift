@@ -29,7 +29,7 @@ extension PoolEngine {
       isThere.signal()
     }
     unlockAndTell()
-    isThere.wait()
+    output.whileWaiting { isThere.wait() }
   }
 
   /// Suspends until there may be room in the queue, or until a moment of the monotonic clock. Throws `CancellationError` if

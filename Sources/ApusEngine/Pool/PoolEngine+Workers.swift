@@ -89,6 +89,7 @@ extension PoolEngine {
       ledger: ledger,
       unused: unused, tasks: configuration.tasksPerWorker, now: now)
     channel.place.pointee.store(UInt64(worker.place), ordering: .relaxed)
+    if let lines = worker.lines { channel.outputToken.pointee.store(lines.token, ordering: .relaxed) }
     channel.seed.pointee.store(nextSeed(of: worker.place), ordering: .relaxed)
     do { try watch(worker) } catch {
       worker.process.kill()
@@ -150,7 +151,7 @@ extension PoolEngine {
     // Not before: what the start hook holds is the worker's own.
     if let limit = configuration.memoryLimit {
       worker.channel.memoryLimit.pointee.store(limit, ordering: .relaxed)
-      worker.flags = TaskHeader.Flag.memory
+      worker.flags |= TaskHeader.Flag.memory
     }
     failedStarts = 0
     note(Event(.workerReady, from: eventSource, worker: worker.place, process: worker.process.pid))

@@ -99,7 +99,9 @@ package final class PoolEngine: @unchecked Sendable {
   @exclusivity(unchecked) var followers: [EngineJob] = []
   /// Threads that sleep until a worker does something.
   @exclusivity(unchecked) var sleepers = 0
-  /// The workers' output, in `quiet`.
+  /// Where the workers' output goes.
+  package let output: OutputRoute
+  /// It, in `quiet`.
   @exclusivity(unchecked) var relays: RelaySet
   @exclusivity(unchecked) var isEngineThreadAsleep = false
   let engineThreadEnded = NativeSemaphore()
@@ -140,22 +142,28 @@ package final class PoolEngine: @unchecked Sendable {
     workers = Array(
       repeating: nil, count: configuration.workers * (configuration.tasksPerWorker == nil ? 1 : 2))
     generations = Array(repeating: 0, count: configuration.workers)
+    output = try OutputRoute(
+      configuration.output, label: configuration.labelsWorkers ? configuration.name : nil,
+      workers: configuration.workers)
     (quiet, busy) = (try Poller(), try Poller())
     relays = RelaySet(quiet)
     (doorbell, poke) = (try Bell(), try Bell())
     unused = UnusedNotice(ringing: poke)
-    starter = WorkerStarter(doorbell: doorbell, notice: poke) { configuration.command(ofSlot: $0) }
+    starter = WorkerStarter(doorbell: doorbell, notice: poke, output: output) {
+      configuration.command(ofSlot: $0)
+    }
     try quiet.add(poke.descriptor.number, tag: Tag.poke)
     try busy.add(quiet.descriptor.number, tag: Tag.quiet)
     try busy.add(doorbell.descriptor.number, tag: Tag.doorbell)
     // Who drives takes what has come. The engine thread of an idle pool would take it and not go on with it.
     if let distant { try busy.add(distant.notice, tag: Tag.distant) }
     lock.inFork = { [unowned self] in becomeStale() }
-    try startAll()
     do {
+      try startAll()
       try NativeThread.start(name: "apus-engine") { [self] in serve() }
     } catch {
       lock.withLock { killAll() }
+      output.end()
       throw error
     }
   }
@@ -274,13 +282,13 @@ package final class PoolEngine: @unchecked Sendable {
 
   /// What tasks printed is written before their results are seen. Blocks until it is, or for a moment only if nobody
   /// reads it.
-  package func settleOutput() { StandardStreams.settle() }
+  package func settleOutput() { output.settle() }
 
   /// Whether it is written already. Cheaper to ask than to await what need not suspend.
-  package var hasSettledOutput: Bool { StandardStreams.isSettled }
+  package var hasSettledOutput: Bool { output.isSettled }
 
   /// The same as `settleOutput` without blocking the caller's thread, which may be one of the few cooperative ones.
-  package func outputSettled() async { await StandardStreams.settled() }
+  package func outputSettled() async { await output.settled() }
 
   /// What has come back to a job that is complete: nothing is added after that.
   package func inbox(of job: EngineJob) -> EngineJob.Inbox {

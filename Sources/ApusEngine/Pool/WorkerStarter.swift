@@ -15,20 +15,27 @@ final class WorkerStarter: Sendable {
     var isAbandoned = false
   }
   let state = Locked(State())
-  private let command: @Sendable (Int) -> SpawnRequest
+  private let command: @Sendable (Int) -> (place: Int, request: SpawnRequest)
+  private let output: OutputRoute
   private let doorbell: Bell
   private let notice: Bell
 
   /// - Parameters:
-  ///   - command: How the worker of a slot is started.
+  ///   - output: Where what they print goes.
+  ///   - command: The place of a slot, and how its worker is started.
   ///   - notice: Rung when there is something for `take`.
-  init(doorbell: Bell, notice: Bell, _ command: @escaping @Sendable (Int) -> SpawnRequest) {
-    (self.command, self.doorbell, self.notice) = (command, doorbell, notice)
+  init(
+    doorbell: Bell, notice: Bell, output: OutputRoute,
+    _ command: @escaping @Sendable (Int) -> (place: Int, request: SpawnRequest)
+  ) {
+    (self.command, self.doorbell, self.notice, self.output) = (command, doorbell, notice, output)
   }
 
   /// Starts workers at once, on the caller's thread.
   func startNow(_ slots: [Int]) -> [Started] {
-    Array(zip(slots, ChildWorker.start(slots.map(command), doorbell: doorbell.descriptor.number)))
+    let children = ChildWorker.start(
+      slots.map(command), doorbell: doorbell.descriptor.number, output: output)
+    return Array(zip(slots, children))
   }
 
   /// Has a worker started for a slot. `take` gives it, or why there is none.

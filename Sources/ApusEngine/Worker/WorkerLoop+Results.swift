@@ -51,7 +51,9 @@ extension WorkerLoop {
     }
   }
 
+  /// What the element in hand printed is in the pipe then.
   func flushOutput() {
     if apus_stdout_pending() != 0 { apus_stdout_flush() }
+    if isMarked { endMark() }
   }
 }

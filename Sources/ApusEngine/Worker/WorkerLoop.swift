@@ -49,6 +49,9 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   let scratch = ByteBuffer(capacity: 4096)
   /// Of a worker process with a limit.
   @exclusivity(unchecked) var memory: MemoryWatch?
+  private lazy var marker = OutputMarker(channel)
+  /// Whether the output says that an element is begun, and not yet that it has ended.
+  @exclusivity(unchecked) private(set) var isMarked = false
   /// How often the element in hand was tried before, in a worker that died.
   @exclusivity(unchecked) package private(set) var tries = 0
   /// The Swift task that runs an asynchronous body, and its element's number.
@@ -154,12 +157,23 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
     if header.flags & TaskHeader.Flag.timed != 0 {
       channel.begun.pointee.store(apus_now(), ordering: .relaxed)
     }
+    if header.flags & TaskHeader.Flag.marked != 0 { beginMark(sequence) }
     do {
       try runner(header).run(input(), output: self)
     } catch let report as FailureReport {
       return try fail(report, sequence)
     }
     channel.progress.pointee.store(sequence &* 2 &+ 2, ordering: .releasing)
+  }
+
+  func beginMark(_ sequence: UInt64) {
+    marker.write(sequence)
+    isMarked = true
+  }
+
+  func endMark() {
+    marker.write(OutputMark.noTask)
+    isMarked = false
   }
 
   /// Says that `sequence` is being worked on, unless it was taken back.

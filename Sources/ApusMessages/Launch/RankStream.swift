@@ -23,7 +23,7 @@ final class RankStream {
     case .plain:
       relay = try LineRelay(source: source, target: target, holdsLines: holdsLines)
     case .prefixed:
-      let prefix = RankPrefix(rank: rank, of: size, target: target)
+      let prefix = LinePrefix(rank, width: String(size - 1).utf8.count, target: target)
       relay = try LineRelay(source: source, target: nil, pace: target) { prefix.write($0) }
     case .grouped:
       let file = try KeptOutput()

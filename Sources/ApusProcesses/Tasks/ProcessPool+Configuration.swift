@@ -87,6 +87,9 @@ extension ProcessPool {
     /// What becomes of a task when `queueLimit` tasks wait.
     public var whenQueueIsFull = WhenFull.wait
 
+    /// Where what workers print goes. In a pool of no workers tasks print where the program does, whatever is said here.
+    public var output = WorkerOutput.relayed
+
     // MARK: Workers
 
     /// What the pool is called: in events and errors, and in `ps` and `top`, where its workers are `name/0`, `name/1`…
@@ -151,6 +154,13 @@ extension ProcessPool {
           "a memory limit of \(memoryLimit) bytes is less than a worker needs for itself (16 MiB)")
         try check(
           memoryLimit <= 1 << 50, "a memory limit of \(memoryLimit) bytes is more than any machine has")
+      }
+      if case .descriptors(let output, let errors) = output {
+        for number in [output, errors] {
+          let mode = fcntl(number, F_GETFL)
+          try check(mode >= 0, "output can't go to descriptor \(number): it is not open")
+          try check(mode & O_ACCMODE != O_RDONLY, "output can't go to descriptor \(number): it is open for reading only")
+        }
       }
       try check(tasksPerWorker ?? 1 > 0, "tasksPerWorker must be positive, not \(tasksPerWorker ?? 0)")
       try checkSurroundings(check)
@@ -226,6 +236,7 @@ extension EngineConfiguration {
     (startHook, exitHook) = (
       try configuration.startHook?.forEngine(), try configuration.exitHook?.forEngine()
     )
+    output = configuration.output
     seed = configuration.seed
     tasksPerWorker = configuration.tasksPerWorker
     queueLimit = configuration.queueLimit

@@ -110,9 +110,8 @@ public final class TaskHandle<Output: Sendable>: Sendable {
   @available(*, noasync, message: "await `value(within:)`")
   public func wait(within limit: Duration) throws -> Output {
     if case .begun(let engine, _, _) = source, engine.tellForks() { return try wait() }
-    guard completion.isOver || completion.wait(atMost: limit.inNanoseconds) else {
-      throw Self.timedOut(limit)
-    }
+    let isOver = completion.isOver || whileWaiting { completion.wait(atMost: limit.inNanoseconds) }
+    guard isOver else { throw Self.timedOut(limit) }
     return try wait()
   }
 
@@ -123,7 +122,12 @@ public final class TaskHandle<Output: Sendable>: Sendable {
   private func waitUntilOver() {
     if completion.isOver { return }
     if case .begun(let engine, _, _) = source, engine.tellForks() { return }
-    completion.wait()
+    whileWaiting { completion.wait() }
+  }
+
+  private func whileWaiting<Result>(_ body: () -> Result) -> Result {
+    if case .begun(let engine, _, _) = source { return engine.output.whileWaiting(body) }
+    return body()
   }
 
   private func finishedValue() throws -> Output {

@@ -1,6 +1,14 @@
 import Glibc
 import Synchronization
 
+/// Who gets lines in the end, as a relay needs to know it.
+package protocol LineReceiver: AnyObject, Sendable {
+  /// Whether it has more than it can take: reading on would only fill our memory.
+  var isCongested: Bool { get }
+  /// Whether nobody will ever read them.
+  var isBroken: Bool { get }
+}
+
 /// Forwards what a child prints, in whole lines, so that the lines of several children do not run into each
 /// other; and keeps the end of it for error messages.
 ///
@@ -14,7 +22,7 @@ package final class LineRelay: Sendable {
 
   private let source: OwnedDescriptor
   private let target: LineTarget?
-  private let pace: LineTarget?
+  private let pace: (any LineReceiver)?
   private let writer = LineTarget.newWriter()
   private let holdsLines: Bool
   private let observer: (@Sendable (UnsafeRawBufferPointer) -> Void)?
@@ -49,7 +57,7 @@ package final class LineRelay: Sendable {
   package init(
     source: OwnedDescriptor,
     target: LineTarget?,
-    pace: LineTarget? = nil,
+    pace: (any LineReceiver)? = nil,
     holdsLines: Bool = true,
     observer: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil
   ) throws(ProcessError) {

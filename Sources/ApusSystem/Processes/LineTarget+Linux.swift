@@ -5,7 +5,7 @@ import Synchronization
 /// A descriptor of ours to which several relays write, one whole piece after the other.
 ///
 /// Nobody who writes waits for whoever reads: what can't be written at once is kept, and a thread writes it.
-package final class LineTarget: Sendable {
+package final class LineTarget: LineReceiver {
   /// With so much kept, relays should read no more.
   private static let congestion = 1 << 20
   /// A descriptor that is ready takes this much without blocking, and keeps it in one piece (PIPE_BUF).

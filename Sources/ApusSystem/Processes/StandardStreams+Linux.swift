@@ -9,13 +9,7 @@ package final class StandardStreams: Sendable {
   fileprivate let output = LineTarget(1)
   fileprivate let errors = LineTarget(2)
   private let forks = apus_fork_count()
-  private let waiting = Locked(Waiting())
-
-  private struct Waiting {
-    var callers: [UnsafeContinuation<Void, Never>] = []
-    /// Whether a thread sees to them.
-    var isServed = false
-  }
+  private let settler = Settler()
 
   /// Whether all that children printed is written.
   package static var isSettled: Bool { withCurrent { $0.isSettled } }
@@ -30,36 +24,10 @@ package final class StandardStreams: Sendable {
     errors.settle()
   }
 
-  // MARK: Without blocking
-
-  /// As `settle`, for callers on threads that must not block. One thread waits for all of them: there may be thousands.
+  /// As `settle`, for callers on threads that must not block.
   package static func settled() async {
-    await withUnsafeContinuation { caller in
-      let streams = current()
-      let isFirst = streams.waiting.withLock { waiting in
-        waiting.callers.append(caller)
-        defer { waiting.isServed = true }
-        return !waiting.isServed
-      }
-      guard isFirst else { return }
-      do { try NativeThread.start(name: "apus-settle") { streams.serve() } } catch {
-        // No thread is to be had: blocking this one is what is left.
-        streams.serve()
-      }
-    }
-  }
-
-  private func serve() {
-    while true {
-      let callers = waiting.withLock { waiting in
-        defer { waiting.callers = [] }
-        if waiting.callers.isEmpty { waiting.isServed = false }
-        return waiting.callers
-      }
-      if callers.isEmpty { return }
-      settle()
-      for caller in callers { caller.resume() }
-    }
+    let streams = current()
+    await streams.settler.settled { streams.settle() }
   }
 
   // MARK: Those of this process

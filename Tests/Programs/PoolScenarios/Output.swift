@@ -189,3 +189,36 @@ enum Output {
     }
   }
 }
+
+extension Output {
+  /// Two workers say a line each.
+  static func prefixed(named name: String?) async throws {
+    var configuration = ProcessPool.Configuration()
+    (configuration.output, configuration.name) = (.prefixed, name)
+    try await withProcessPool(workers: 2, configuration: configuration) { pool in
+      for word in ["line", "error"] {
+        // As many as there are workers, and long enough that none of them gets two.
+        try await pool.forEach([word, word], chunking: .fixed(1)) { word in
+          if word == "line" { print(word) } else { printError(word) }
+          usleep(300_000)
+        }
+      }
+    }
+  }
+
+  static func discarded() async throws {
+    var configuration = ProcessPool.Configuration()
+    (configuration.output, configuration.backtraces) = (.discarded, .off)
+    try await withProcessPool(workers: 1, configuration: configuration) { pool in
+      do {
+        try await pool.run(0) { _ in
+          print("nothing")
+          printError("last word")
+          abort()
+        }
+      } catch let error as TaskError {
+        print(error.standardError, terminator: "")
+      }
+    }
+  }
+}

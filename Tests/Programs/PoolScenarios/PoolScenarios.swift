@@ -28,6 +28,8 @@ enum PoolScenarios {
     "width": { _ in print(Processors.available, try ProcessPool().workerCount) },
     "output": { try await Output.results(kind: $0[0]) },
     "errors": { _ in try await Output.errors() },
+    "prefixed output": { arguments in try await Output.prefixed(named: arguments.first) },
+    "discarded output": { _ in try await Output.discarded() },
     "input": { _ in try await Output.input() },
     "unread output": { _ in try await Output.unread() },
     "unread output of many": { _ in try await Output.unreadByMany() },

@@ -1,21 +1,20 @@
-import ApusSystem
-
-/// Writes a rank's lines behind its number.
-final class RankPrefix: Sendable {
+/// Writes lines behind the number of who printed them.
+package final class LinePrefix: Sendable {
   private let prefix: [UInt8]
   private let target: LineTarget
 
-  /// `[2] `, or `[ 2] ` among more than ten.
-  init(rank: Int, of size: Int, target: LineTarget) {
-    let width = String(size - 1).utf8.count
-    let number = String(rank)
-    let padding = String(repeating: " ", count: width - number.utf8.count)
-    prefix = Array("[\(padding)\(number)] ".utf8)
+  /// `[2] `, or `[ 2] ` among more than ten, or `[label/2] `.
+  ///
+  /// - Parameter width: How many digits the highest number has.
+  package init(_ number: Int, of label: String? = nil, width: Int, target: LineTarget) {
+    let number = String(number)
+    let padding = String(repeating: " ", count: max(0, width - number.utf8.count))
+    prefix = Array("[\(label.map { "\($0)/" } ?? "")\(padding)\(number)] ".utf8)
     self.target = target
   }
 
   /// `lines` is whole lines, or a piece of one that is too long for a relay: such a piece becomes a line.
-  func write(_ lines: UnsafeRawBufferPointer) {
+  package func write(_ lines: UnsafeRawBufferPointer) {
     var text: [UInt8] = []
     text.reserveCapacity(lines.count + 8 * prefix.count)
     var rest = lines

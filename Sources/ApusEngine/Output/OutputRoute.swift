@@ -1,0 +1,96 @@
+package import ApusSystem
+
+/// Where the output of a pool's workers goes.
+package final class OutputRoute: Sendable {
+  /// What prefixes name beside the worker: its pool, or its rank.
+  private let label: String?
+  private let width: Int
+  private let destination: WorkerOutput
+  private let files: (output: LineTarget, errors: LineTarget)?
+  let handler: LineHandler?
+  private let settler = Settler()
+
+  /// - Parameters:
+  ///   - label: What prefixes name beside the worker.
+  ///   - workers: How many they are.
+  package init(_ destination: WorkerOutput, label: String?, workers: Int) throws(ProcessError) {
+    (self.destination, self.label) = (destination, label)
+    width = String(max(1, workers) - 1).utf8.count
+    var files: (LineTarget, LineTarget)?
+    var handler: LineHandler?
+    switch destination {
+    case .descriptors(let output, let errors):
+      let first = LineTarget(output)
+      // One target for one file, or their lines would run into each other.
+      files = (first, errors == output ? first : LineTarget(errors))
+    case .handler(let function): handler = try LineHandler(function)
+    case .relayed, .prefixed, .discarded: break
+    }
+    (self.files, self.handler) = (files, handler)
+  }
+
+  /// For a worker whose lines are to be known by their tasks; nil if nobody wants to know.
+  package func lines(of place: Int) -> WorkerLines? {
+    handler.map { WorkerLines(worker: place, handler: $0) }
+  }
+
+  /// A relay for one stream of the worker at a place.
+  func relay(
+    _ source: OwnedDescriptor, _ stream: WorkerLine.Stream, of place: Int, _ lines: WorkerLines?
+  ) throws(ProcessError) -> LineRelay {
+    switch destination {
+    case .relayed: return try LineRelay(source: source, target: target(stream))
+    case .prefixed:
+      let target = target(stream)
+      let prefix = LinePrefix(place, of: label, width: width, target: target)
+      return try LineRelay(source: source, target: nil, pace: target) { prefix.write($0) }
+    case .discarded: return try LineRelay(source: source, target: nil)
+    case .descriptors: return try LineRelay(source: source, target: target(stream))
+    case .handler:
+      return try LineRelay(source: source, target: nil, pace: handler) { lines?.accept($0, stream) }
+    }
+  }
+
+  private func target(_ stream: WorkerLine.Stream) -> LineTarget {
+    switch stream {
+    case .output: files?.output ?? .standardOutput
+    case .errors: files?.errors ?? .standardError
+    }
+  }
+
+  // MARK: Waiting until it is there
+
+  /// Whether what has come from the workers is where it goes.
+  @inline(__always)
+  package var isSettled: Bool {
+    if let handler { return handler.isSettled }
+    if let files { return files.output.isSettled && files.errors.isSettled }
+    return StandardStreams.isSettled
+  }
+
+  /// Waits until it is, but not for long: nobody may take it.
+  package func settle() {
+    if let handler { return handler.settle(atMost: 200) }
+    guard let files else { return StandardStreams.settle() }
+    files.output.settle()
+    files.errors.settle()
+  }
+
+  /// The same for callers on threads that must not block.
+  package func settled() async {
+    if handler == nil, files == nil { return await StandardStreams.settled() }
+    await settler.settled { self.settle() }
+  }
+
+  /// Runs `body`, which waits for the pool.
+  @inline(__always)
+  package func whileWaiting<Result>(_ body: () -> Result) -> Result {
+    if let handler { return handler.whileWaiting(body) }
+    return body()
+  }
+
+  /// The last of it has come.
+  package func end() {
+    if let handler { handler.end() } else { settle() }
+  }
+}
