@@ -16,11 +16,18 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 extern char **environ;
 
 char **apus_environment(void) { return environ; }
+
+bool apus_is_delegated(const char *path) {
+  char value;
+  return (getxattr(path, "user.delegate", &value, 1) == 1 && value == '1') ||
+         (getxattr(path, "trusted.delegate", &value, 1) == 1 && value == '1');
+}
 
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424

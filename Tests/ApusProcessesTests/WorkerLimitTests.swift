@@ -1,4 +1,5 @@
 import Apus
+import ApusSystem
 import Glibc
 import TestSupport
 import Testing
@@ -126,6 +127,38 @@ extension ProcessPoolTests {
         #expect(error.message.contains("memory limit of 200 MiB"))
         for (number, neighbour) in neighbours.enumerated() { #expect(try await neighbour.value == number) }
       }
+    }
+
+    /// What no process holds, and what a process holds that the task has started and waits for: the kernel sees both.
+    @Test(.enabled(if: MemoryGroup.isPossible), arguments: ["in a file of memory", "in a child that is killed"])
+    func theKernelLimitsToo(way: String) async throws {
+      var configuration = ProcessPool.Configuration()
+      configuration.memoryLimit = 200 << 20
+      try await withProcessPool(workers: 2, configuration: configuration) { (pool) async throws in
+        let neighbour = pool.submit(1) { n in
+          usleep(300_000)
+          return n
+        }
+        let error = try await #require(throws: TaskError.self) {
+          try await pool.run(way) { way -> Int in
+            if way == "in a file of memory" {
+              let file = open("/dev/shm/apus-big-\(getpid())", O_RDWR | O_CREAT, 0o600)
+              unlink("/dev/shm/apus-big-\(getpid())")
+              let piece = [UInt8](repeating: 1, count: 1 << 20)
+              for _ in 0..<1000 { _ = write(file, piece, piece.count) }
+            } else {
+              try holdInChild(2048)
+              usleep(500_000)
+            }
+            return 1
+          }
+        }
+        #expect(error.code == .memoryLimitExceeded && error.message.contains("200 MiB"), "\(error)")
+        #expect(try await neighbour.value == 1)
+        #expect(try await pool.map(0..<100, double) == (0..<100).map(double))
+      }
+      MemoryGroup.removeLeftovers()
+      #expect(MemoryGroup.own.isEmpty)
     }
 
     /// What a task leaves behind is not the next one's fault.

@@ -10,6 +10,8 @@ package final class ChildWorker: WorkerProcess {
   package let errors: LineRelay
   /// What it prints, if somebody wants to know by which task.
   let lines: WorkerLines?
+  /// Where the kernel sees to its limit on memory, if it has one and that can be had.
+  private(set) var memory: MemoryGroup?
   private let control: OwnedDescriptor
 
   package init(
@@ -22,8 +24,13 @@ package final class ChildWorker: WorkerProcess {
   }
 
   /// Starts workers at places of a pool, each of which rings `doorbell`; every one succeeds or fails for itself.
+  ///
+  /// - Parameters:
+  ///   - output: Where what they print goes.
+  ///   - memoryLimit: Bytes that the kernel is to let each have, where it does so.
   package static func start(
-    _ commands: [(place: Int, request: SpawnRequest)], doorbell: Int32, output: OutputRoute
+    _ commands: [(place: Int, request: SpawnRequest)], doorbell: Int32, output: OutputRoute,
+    memoryLimit: UInt64? = nil
   ) -> [Result<ChildWorker, ProcessError>] {
     guard !commands.isEmpty else { return [] }
     let parts = commands.map { _ in
@@ -39,7 +46,9 @@ package final class ChildWorker: WorkerProcess {
     return zip(parts, commands).map { part, command in
       Result { () throws(ProcessError) -> ChildWorker in
         let part = try part.get()
-        return try of(spawned.next()!.get(), part, command.place, output)
+        let worker = try of(spawned.next()!.get(), part, command.place, output)
+        worker.memory = memoryLimit.flatMap { MemoryGroup.make(for: worker.pid, limit: $0) }
+        return worker
       }
     }
   }

@@ -65,8 +65,14 @@ package struct WorkerLoss: Sendable {
   package var hook: String?
   /// What its start hook said as it failed.
   package var hookFailure: String?
-  /// What it held when it was killed for that, and what it may hold, in bytes.
-  package var memory: (held: UInt64, limit: UInt64)?
+  /// What it held when it was killed for that, if that was seen, and what it may hold, in bytes.
+  package var memory: (held: UInt64?, limit: UInt64)?
+
+  /// Such amounts, behind "exceeded the memory limit".
+  package static func describe(_ memory: (held: UInt64?, limit: UInt64)?) -> String {
+    guard let (held, limit) = memory else { return "" }
+    return " of \(limit >> 20) MiB" + (held.map { " with \($0 >> 20) MiB" } ?? "")
+  }
 
   /// How it ended, in words.
   package var story: String {

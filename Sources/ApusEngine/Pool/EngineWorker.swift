@@ -143,8 +143,8 @@ final class EngineWorker {
   /// The task that it was killed in.
   var killedIn: UInt64 = 0
   var isKilled = false
-  /// What it held when it was killed for that, and what it may hold.
-  var memory: (held: UInt64, limit: UInt64)?
+  /// What it held when it was killed for that, if that was seen, and what it may hold.
+  var memory: (held: UInt64?, limit: UInt64)?
   /// Whether it ever took tasks.
   var wasReady = false
   /// The function whose definition is still on its way to it, and when the worker took in some of it.

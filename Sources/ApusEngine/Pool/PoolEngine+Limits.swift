@@ -205,6 +205,7 @@ extension PoolEngine {
       return
     }
     output.end()
+    if configuration.memoryLimit != nil { MemoryGroup.removeLeftovers() }
   }
 
   /// Whether it was shut down, and no worker is left.

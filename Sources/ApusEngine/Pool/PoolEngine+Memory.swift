@@ -7,6 +7,15 @@ extension PoolEngine {
   /// How often workers that are at a task are looked at. A task can go past its limit by what it fills meanwhile.
   private static let memoryInterval: UInt64 = 20_000_000  // ns
 
+  /// What the kernel lets a worker have where it has a control group of its own: somewhat more, since it counts its own
+  /// tables, too. For what fills memory faster than we look; and for what is in no process.
+  static func kernelLimit(_ limit: UInt64) -> UInt64 { limit + limit / 8 + 16 << 20 }
+
+  /// The most that a worker may have for what it is at. Alone it may have what all have.
+  private func limit(of worker: EngineWorker) -> UInt64 {
+    (configuration.memoryLimit ?? 0) * (worker === runningAlone ? UInt64(configuration.workers) : 1)
+  }
+
   /// When to look next; nil if there is nothing to look at.
   var nextMemoryLook: UInt64? {
     guard configuration.memoryLimit != nil, workers.contains(where: { $0.map(isAtTask) ?? false }) else {
@@ -22,16 +31,15 @@ extension PoolEngine {
 
   /// Ends workers whose task has taken more than it may.
   func enforceMemoryLimit(now: UInt64) {
-    guard let limit = configuration.memoryLimit, now >= lastMemoryLook &+ Self.memoryInterval else { return }
+    guard configuration.memoryLimit != nil, now >= lastMemoryLook &+ Self.memoryInterval else { return }
     lastMemoryLook = now
     for case let worker? in workers where isAtTask(worker) {
-      // Alone it may have what all have.
-      let its = worker === runningAlone ? limit * UInt64(configuration.workers) : limit
-      guard let held = ProcessMemory.held(by: worker.process.pid, limit: its), held > its else { continue }
-      worker.memory = (held, its)
+      let limit = limit(of: worker)
+      guard let held = ProcessMemory.held(by: worker.process.pid, limit: limit) else { continue }
+      // The kernel may have ended a process that the task has started, and not the worker.
+      guard held > limit || worker.child?.memory?.wasExceeded == true else { continue }
+      noteMemory(of: worker, held)
       if worker.hook != nil {
-        worker.hookFailure =
-          "its \(worker.hook!.hook.name) hook exceeded the memory limit of \(its >> 20) MiB with \(held >> 20) MiB"
         worker.kill(nil)
         continue
       }
@@ -44,6 +52,23 @@ extension PoolEngine {
         settle(finished)
       } catch { condemn(worker, error) }
     }
+  }
+
+  private func noteMemory(of worker: EngineWorker, _ held: UInt64?) {
+    let limit = limit(of: worker)
+    worker.memory = (held.flatMap { $0 > limit ? $0 : nil }, limit)
+    guard let hook = worker.hook else { return }
+    worker.hookFailure = "its \(hook.hook.name) hook exceeded the memory limit\(WorkerLoss.describe(worker.memory))"
+  }
+
+  /// A worker has ended: whether because of what it held, in what it was at.
+  func judgeMemory(of worker: EngineWorker) {
+    guard let group = worker.child?.memory else { return }
+    if !worker.isKilled, worker.inFlight > 0, group.wasExceeded {
+      noteMemory(of: worker, nil)
+      (worker.killedFor, worker.killedIn) = (.memoryLimit, worker.expected)
+    }
+    group.remove()
   }
 
   // MARK: Once more, alone
@@ -68,6 +93,7 @@ extension PoolEngine {
     if let worker = runningAlone {
       if !worker.isDead, worker.inFlight > 0 { return true }
       runningAlone = nil
+      worker.child?.memory?.setLimit(Self.kernelLimit(limit(of: worker)))
     }
     guard let (job, span) = alone.first else { return false }
     let isQuiet = workers.allSatisfy { $0.map { $0.inFlight == 0 || $0.hook != nil } ?? true }
@@ -75,6 +101,8 @@ extension PoolEngine {
       worker.isIdle && (job.options.place.map { self.serves(worker, $0) } ?? true)
     }
     guard isQuiet, let worker = workers.lazy.compactMap({ $0 }).first(where: mayTake) else { return true }
+    runningAlone = worker
+    worker.child?.memory?.setLimit(Self.kernelLimit(limit(of: worker)))
     do {
       guard try worker.send(span, count: 1, messages: 1, job: job) == 1 else { return true }
     } catch {
@@ -86,7 +114,6 @@ extension PoolEngine {
     ledger.queued -= 1
     job.inFlight += 1
     ledger.note(.taskStarted, of: job, span.firstIndex, 1, by: worker)
-    runningAlone = worker
     return true
   }
 

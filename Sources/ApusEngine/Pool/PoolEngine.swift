@@ -149,7 +149,10 @@ package final class PoolEngine: @unchecked Sendable {
     relays = RelaySet(quiet)
     (doorbell, poke) = (try Bell(), try Bell())
     unused = UnusedNotice(ringing: poke)
-    starter = WorkerStarter(doorbell: doorbell, notice: poke, output: output) {
+    starter = WorkerStarter(
+      doorbell: doorbell, notice: poke, output: output,
+      memoryLimit: configuration.memoryLimit.map(Self.kernelLimit)
+    ) {
       configuration.command(ofSlot: $0)
     }
     try quiet.add(poke.descriptor.number, tag: Tag.poke)

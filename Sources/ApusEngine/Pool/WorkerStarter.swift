@@ -17,24 +17,28 @@ final class WorkerStarter: Sendable {
   let state = Locked(State())
   private let command: @Sendable (Int) -> (place: Int, request: SpawnRequest)
   private let output: OutputRoute
+  private let memoryLimit: UInt64?
   private let doorbell: Bell
   private let notice: Bell
 
   /// - Parameters:
   ///   - output: Where what they print goes.
+  ///   - memoryLimit: Bytes that the kernel is to let each have.
   ///   - command: The place of a slot, and how its worker is started.
   ///   - notice: Rung when there is something for `take`.
   init(
-    doorbell: Bell, notice: Bell, output: OutputRoute,
+    doorbell: Bell, notice: Bell, output: OutputRoute, memoryLimit: UInt64? = nil,
     _ command: @escaping @Sendable (Int) -> (place: Int, request: SpawnRequest)
   ) {
-    (self.command, self.doorbell, self.notice, self.output) = (command, doorbell, notice, output)
+    (self.command, self.doorbell, self.notice) = (command, doorbell, notice)
+    (self.output, self.memoryLimit) = (output, memoryLimit)
   }
 
   /// Starts workers at once, on the caller's thread.
   func startNow(_ slots: [Int]) -> [Started] {
     let children = ChildWorker.start(
-      slots.map(command), doorbell: doorbell.descriptor.number, output: output)
+      slots.map(command), doorbell: doorbell.descriptor.number, output: output,
+      memoryLimit: memoryLimit)
     return Array(zip(slots, children))
   }
 
@@ -101,6 +105,7 @@ final class WorkerStarter: Sendable {
       if isAbandoned { child.abandonDescriptors() }
       child.kill()
       _ = child.process.wait()
+      child.memory?.remove()
     }
   }
 }

@@ -127,7 +127,7 @@ extension TaskError {
     case .deadline: self.init(.stopped(.deadline, limit: limit), task: task, note: note)
     case .memoryLimit:
       let function = loss.code.name.map { " in \($0)" } ?? ""
-      let amount = loss.memory.map { " of \($0.limit >> 20) MiB with \($0.held >> 20) MiB" } ?? ""
+      let amount = WorkerLoss.describe(loss.memory)
       self.init(
         .memoryLimitExceeded, "the task exceeded its worker's memory limit\(amount)\(function)\(note)",
         task: task)

@@ -20,14 +20,20 @@ package enum ControlGroup {
   private static func smallest<Limit: Comparable>(
     _ controller: String, root: String, _ read: (_ folder: String, _ isSecond: Bool) -> Limit?
   ) -> Limit? {
+    folders(controller, root: root).compactMap { read($0.path, $0.isSecond) }.min()
+  }
+
+  /// The folders of the process's own group and of all above it, the own one last, in each hierarchy that may have the
+  /// controller.
+  static func folders(_ controller: String, root: String) -> [(path: String, isSecond: Bool)] {
     guard
       let groups = readSmallFile(root + "/proc/self/cgroup"),
       let mounts = readSmallFile(root + "/proc/self/mountinfo")
-    else { return nil }
+    else { return [] }
     let hierarchies = pieces(of: mounts[...], at: "\n").compactMap {
       Hierarchy(line: $0, controller: controller)
     }
-    var smallest: Limit?
+    var found: [(path: String, isSecond: Bool)] = []
     for line in pieces(of: groups[...], at: "\n") {
       // "0::/path" for version 2, "4:cpu,cpuacct:/path" for version 1.
       let fields = pieces(of: line, at: ":", limit: 3)
@@ -35,13 +41,10 @@ package enum ControlGroup {
       let isSecond = fields[1].isEmpty
       guard isSecond || pieces(of: fields[1], at: ",").contains(Substring(controller)) else { continue }
       for hierarchy in hierarchies where hierarchy.isSecond == isSecond {
-        for folder in hierarchy.folders(from: fields[2]) {
-          guard let limit = read(root + folder, isSecond) else { continue }
-          smallest = min(smallest ?? limit, limit)
-        }
+        found += hierarchy.folders(from: fields[2]).map { (root + $0, isSecond) }
       }
     }
-    return smallest
+    return found
   }
 
   private static func readQuota(_ folder: String, isSecond: Bool) -> Int? {
@@ -63,7 +66,8 @@ package enum ControlGroup {
   }
 }
 
-private func firstLine(of path: String) -> Substring? {
+/// The first line of a small file.
+func firstLine(of path: String) -> Substring? {
   readSmallFile(path).flatMap { pieces(of: $0[...], at: "\n").first }
 }
 

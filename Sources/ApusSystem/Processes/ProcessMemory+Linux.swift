@@ -37,16 +37,7 @@ package enum ProcessMemory {
   }
 
   private static func threads(of process: Int32) -> [Int32] {
-    guard let folder = opendir("/proc/\(process)/task") else { return [] }
-    defer { closedir(folder) }
-    var threads: [Int32] = []
-    while let entry = readdir(folder) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if let thread = Int32(name) { threads.append(thread) }
-    }
-    return threads
+    names(in: "/proc/\(process)/task").compactMap { Int32($0) }
   }
 
   private static func resident(_ process: String) -> UInt64? {

@@ -19,3 +19,17 @@ package func readSmallFile(_ path: String, limit: Int = 1 << 20) -> String? {
     return String(decoding: bytes, as: UTF8.self)
   }
 }
+
+/// What is in a folder; nothing if it can't be read.
+func names(in path: String) -> [String] {
+  guard let folder = opendir(path) else { return [] }
+  defer { closedir(folder) }
+  var names: [String] = []
+  while let entry = readdir(folder) {
+    names.append(
+      withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      })
+  }
+  return names
+}

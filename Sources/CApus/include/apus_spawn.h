@@ -35,6 +35,9 @@ enum {
 /// The environment of this process; null after `clearenv`.
 char **apus_environment(void);
 
+/// Whether whoever manages control groups leaves that at `path` to other programs, as systemd says it (`Delegate=`).
+bool apus_is_delegated(const char *path);
+
 struct apus_spawn_request {
   /// Taken as it is: no search in PATH. If relative, it is relative to `working_directory`.
   const char *path;
