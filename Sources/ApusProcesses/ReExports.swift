@@ -1,4 +1,5 @@
 // What a program may name of the modules below; the rest of them is no part of the interface.
+@_exported public import struct ApusEngine.PoolStatistics
 @_exported public import enum ApusEngine.WorkerOutput
 @_exported public import struct ApusEngine.WorkerLine
 @_exported public import struct ApusSystem.Event

@@ -145,6 +145,37 @@ extension LaunchTests {
       #expect(results[0].error?.code == .rankFailed && results[0].error?.rank == 1)
     }
 
+    /// One has its value by then, one hangs, and one waits for it.
+    @Test(arguments: [false, true]) func aTimeLimit(blocks: Bool) async throws {
+      let body = RankFunction { world -> Int in
+        switch world.rank {
+        case 0: return 7
+        case 1:
+          _ = write(2, "at it\n", 6)
+          signal(SIGTERM, SIG_IGN)
+          while true { sleep(1) }
+        default: return try world.receive(Int.self, from: 1)
+        }
+      }
+      let limit = Duration.seconds(1)
+      func blocking() throws -> [Result<Int, MessageError>] { try withRanks(3, timeLimit: limit, body) }
+      let results = blocks ? try blocking() : try await withRanks(3, timeLimit: limit, body)
+      #expect(try results[0].get() == 7)
+      for rank in 1...2 {
+        let error = try #require(results[rank].error)
+        #expect(error.code == .timeLimitExceeded && error.rank == rank, "\(error)")
+        #expect(error.message.contains("1.0 seconds"))
+      }
+      #expect(results[1].error?.standardError == "at it\n")
+      #expect(try await withRanks(2, timeLimit: .seconds(10_000_000_000), RankWork.sum).map { try $0.get() } == [3, 3])
+      let refused = try #require(throws: MessageError.self) { try withRanksBlocking(.zero) }
+      #expect(refused.code == .invalidArgument)
+    }
+
+    private func withRanksBlocking(_ limit: Duration) throws -> [Result<Int, MessageError>] {
+      try withRanks(2, timeLimit: limit, RankWork.sum)
+    }
+
     @Test func aTrap() async throws {
       // Not an index out of range: what has been optimised has no words for that.
       let results = try await withRanks(2, with: [1, 2]) { numbers, world -> Int in

@@ -12,6 +12,19 @@ extension ProcessPoolTests {
       }
     }
 
+    @Test func countersCountHereToo() async throws {
+      try await withProcessPool(workers: 0) { (pool) async throws in
+        _ = await pool.outcomes(of: 0..<10, halve)
+        _ = try await pool.run(4, double)
+        let handle = pool.submit(1) { (n: Int) async in n }
+        _ = try await handle.value
+        let all = pool.statistics
+        #expect(all.submitted == 12 && all.succeeded == 7 && all.failed == 5, "\(all)")
+        #expect(all.queued == 0 && all.running == 0 && all.cancelled == 0 && all.workers.isEmpty)
+        #expect(pool.withTimeLimit(.seconds(1)).statistics == all)
+      }
+    }
+
     @Test func everyCallWorks() async throws {
       try await withInlinePool { pool in
         #expect(try await pool.map(0..<100, double) == (0..<100).map { 2 * $0 })

@@ -42,3 +42,13 @@ public struct WorkerLine: Sendable, Hashable {
   /// What was printed, as text. What is not UTF-8 becomes U+FFFD.
   public var text: String { String(decoding: bytes, as: UTF8.self) }
 }
+
+extension WorkerLine: CustomStringConvertible {
+  /// For example `worker 0 process 4711 call 1 task 3 errors: text`.
+  public var description: String {
+    var words = "worker \(worker) process \(process)"
+    if let call { words += " call \(call)" }
+    if let task { words += " task \(task)" }
+    return words + (stream == .errors ? " errors: " : ": ") + text
+  }
+}

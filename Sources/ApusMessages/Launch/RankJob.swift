@@ -10,12 +10,15 @@ struct RankJob<Output: Sendable>: Sendable {
   private let count: Int
 
   /// Throws `MessageError`: nothing was started then.
-  init(_ count: Int, _ function: RankFunction<Output>) throws {
+  init(_ count: Int, _ function: RankFunction<Output>, _ timeLimit: Duration?) throws {
     guard 1...RankCredential.mostRanks ~= count else {
       throw MessageError(.invalidArgument, LaunchError.count(count).message)
     }
+    guard timeLimit ?? .seconds(1) > .zero else {
+      throw MessageError(.invalidArgument, "a time limit must be positive, not \(timeLimit ?? .zero)")
+    }
     let definition = try function.definition()
-    self.count = count
+    (self.count, self.timeLimit) = (count, timeLimit)
     do {
       var command = try ProgramCommand.ofThisProgram(
         as: APUS_RANK_ARGUMENT, share: max(1, Processors.available / count))
@@ -26,6 +29,7 @@ struct RankJob<Output: Sendable>: Sendable {
       options.forwardsInput = false
       // What a rank does is its own result. The others hear of its failure where they wait for it.
       options.failure = .spares
+      options.timeLimit = timeLimit
       (options.grace, options.lastGrace) = (.milliseconds(100), .milliseconds(100))
       ranks = try LocalRanks(command, count: count, options: options)
       self.parcel = parcel
@@ -38,6 +42,7 @@ struct RankJob<Output: Sendable>: Sendable {
   }
 
   private let parcel: OwnedDescriptor
+  private let timeLimit: Duration?
   private static var functionNumber: Int32 { 3 }
 
   @available(*, noasync)
@@ -85,8 +90,15 @@ struct RankJob<Output: Sendable>: Sendable {
   /// Decodes, on the caller's own thread.
   private func results(_ ledger: RankLedger) -> [Result<Output, MessageError>] {
     (0..<count).map { rank in
-      guard let parcel = ledger.parcels[rank] else { return .failure(ledger.failure(of: rank)) }
-      return Result { () throws(MessageError) in try value(parcel, rank) }
+      let result = ledger.parcels[rank].map { parcel in
+        Result { () throws(MessageError) in try value(parcel, rank) }
+      }
+      if case .success? = result { return result! }
+      // What it threw after that may be the end of another.
+      if let timeLimit, ledger.outcome?.pastLimit.contains(rank) == true {
+        return .failure(ledger.lateness(of: rank, timeLimit))
+      }
+      return result ?? .failure(ledger.failure(of: rank))
     }
   }
 
@@ -126,6 +138,15 @@ struct RankLedger: Sendable {
     case .failed(let failure): failures[failure.rank] = failures[failure.rank] ?? failure
     case .finalized, .disconnected, .ended: break
     }
+  }
+
+  /// Of a rank that has taken too long.
+  func lateness(of rank: Int, _ limit: Duration) -> MessageError {
+    var error = MessageError(
+      .timeLimitExceeded, "rank \(rank) had not returned after \(limit), the time limit, and was ended", rank: rank)
+    (error.process, error.status) = (processes[rank], outcome?.statuses[rank])
+    error.standardError = failures[rank]?.standardError ?? ""
+    return error
   }
 
   /// Why a rank has given nothing.

@@ -29,6 +29,8 @@ package struct RankOptions: Sendable {
   /// lines could run into them.
   package var holdsLines = true
   package var failure = Failure.endsOthers
+  /// How long all may take; nil: as long as they like.
+  package var timeLimit: Duration?
   /// How long the others have, after a failure or a signal, to end by themselves. Then they get SIGTERM.
   package var grace = Duration.seconds(2)
   /// How long they have after SIGTERM. Then they get SIGKILL.

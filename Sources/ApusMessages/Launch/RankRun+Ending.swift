@@ -56,6 +56,7 @@ extension RankRun {
     }
     if let time = quitAgainAt, now >= time { quitAgain(now) }
     switch phase {
+    case .running where limitAt.map { now >= $0 } ?? false: endLate(now)
     case .grace(let time) where now >= time:
       signalAll(SIGTERM)
       phase = .terminating(until: now + nanoseconds(options.lastGrace))
@@ -63,6 +64,13 @@ extension RankRun {
     case .killing(let time) where now >= time: kills < 10 ? kill() : giveUp()
     default: break
     }
+  }
+
+  /// Their time is over.
+  private func endLate(_ now: UInt64) {
+    for rank in ranks where !rank.hasEnded { outcome.pastLimit.insert(rank.rank) }
+    signalAll(SIGTERM)
+    phase = .terminating(until: now + nanoseconds(options.lastGrace))
   }
 
   /// Whether our input is open and empty. At its end nobody can answer, and input that is there already waits
@@ -107,10 +115,6 @@ extension RankRun {
     }
   }
 
-  private func nanoseconds(_ duration: Duration) -> UInt64 {
-    let (seconds, attoseconds) = duration.components
-    guard seconds >= 0 else { return 0 }
-    // More than a year is for ever, and must not overflow.
-    return UInt64(min(seconds, 400 * 86400)) * 1_000_000_000 + UInt64(max(attoseconds, 0) / 1_000_000_000)
-  }
+  /// More than a year is for ever.
+  func nanoseconds(_ duration: Duration) -> UInt64 { min(duration.inNanoseconds, 400 * 86400 * 1_000_000_000) }
 }

@@ -37,6 +37,8 @@ final class RankRun {
   var ranks: [RankProcess] = []
   var outcome: RankOutcome
   var phase = Phase.running
+  /// When their time is over.
+  var limitAt: UInt64?
   var kills = 0
   /// Those who have connected and not said yet who they are, the oldest first.
   var newcomers: [(number: UInt64, connection: RankConnection)] = []
@@ -96,6 +98,7 @@ final class RankRun {
   }
 
   func untilTheEnd() throws(LaunchError) -> RankOutcome {
+    limitAt = options.timeLimit.map { apus_now() + nanoseconds($0) }
     for rank in ranks { report(.started(rank: rank.rank, process: rank.child.pid)) }
     while !isOver {
       guard poller.wait(timeout(now: apus_now()), { handle($0) }), hasItsDescriptors(now: apus_now()) else {
@@ -146,7 +149,8 @@ final class RankRun {
     var next: UInt64?
     func consider(_ time: UInt64) { next = min(next ?? .max, time) }
     switch phase {
-    case .running, .over: break
+    case .running: if let limitAt { consider(limitAt) }
+    case .over: break
     case .grace(let time), .terminating(let time), .killing(let time): consider(time)
     }
     if let questionAt { consider(questionAt) }

@@ -19,37 +19,39 @@ import ApusWire
 ///
 /// - Parameters:
 ///   - count: How many ranks: 1 to 256, more than there are processors if need be.
+///   - timeLimit: How long they may take; nil: as long as they like. A rank that has not returned by
+///     then is ended, and has a `MessageError` with the code `timeLimitExceeded`.
 ///   - function: What each of them runs; see `RankFunction`. What it returns is `Codable`, or nothing.
 /// - Returns: For each rank what the body gave, or why it gave nothing: an error that it threw is the
 ///   `underlyingError` of one with the code `thrown`, and a `MessageError` is that itself.
 /// - Throws: `MessageError` if the ranks can't be started, or not be told which function is meant (it captures values of
 ///   the code around it); `CancellationError`.
 public func withRanks<Output: Sendable>(
-  _ count: Int, _ function: RankFunction<Output>
+  _ count: Int, timeLimit: Duration? = nil, _ function: RankFunction<Output>
 ) async throws -> [Result<Output, MessageError>] {
-  try await RankJob(count, function).results()
+  try await RankJob(count, function, timeLimit).results()
 }
 
 /// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
 ///
 /// The form that takes a ``RankFunction`` says more.
 public func withRanks<Output: Sendable>(
-  _ count: Int,
+  _ count: Int, timeLimit: Duration? = nil,
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) throws -> Output,
   fileID: StaticString = #fileID, line: UInt = #line
 ) async throws -> [Result<Output, MessageError>] {
-  try await withRanks(count, RankFunction(making: body, CallPlace(fileID, line)))
+  try await withRanks(count, timeLimit: timeLimit, RankFunction(making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
 ///
 /// The form that takes a ``RankFunction`` says more.
 public func withRanks<Output: Sendable>(
-  _ count: Int,
+  _ count: Int, timeLimit: Duration? = nil,
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) async throws -> Output,
   fileID: StaticString = #fileID, line: UInt = #line
 ) async throws -> [Result<Output, MessageError>] {
-  try await withRanks(count, RankFunction(making: body, CallPlace(fileID, line)))
+  try await withRanks(count, timeLimit: timeLimit, RankFunction(making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
@@ -58,11 +60,11 @@ public func withRanks<Output: Sendable>(
 ///
 /// `context` is sent once to each rank and handed to the body.
 public func withRanks<Output: Sendable, Context: Codable & Sendable>(
-  _ count: Int, with context: Context,
+  _ count: Int, with context: Context, timeLimit: Duration? = nil,
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) throws -> Output,
   fileID: StaticString = #fileID, line: UInt = #line
 ) async throws -> [Result<Output, MessageError>] {
-  try await withRanks(count, RankFunction(with: context, making: body, CallPlace(fileID, line)))
+  try await withRanks(count, timeLimit: timeLimit, RankFunction(with: context, making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
@@ -71,11 +73,11 @@ public func withRanks<Output: Sendable, Context: Codable & Sendable>(
 ///
 /// `context` is sent once to each rank and handed to the body.
 public func withRanks<Output: Sendable, Context: Codable & Sendable>(
-  _ count: Int, with context: Context,
+  _ count: Int, with context: Context, timeLimit: Duration? = nil,
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) async throws -> Output,
   fileID: StaticString = #fileID, line: UInt = #line
 ) async throws -> [Result<Output, MessageError>] {
-  try await withRanks(count, RankFunction(with: context, making: body, CallPlace(fileID, line)))
+  try await withRanks(count, timeLimit: timeLimit, RankFunction(with: context, making: body, CallPlace(fileID, line)))
 }
 
 // MARK: The blocking forms
@@ -83,29 +85,29 @@ public func withRanks<Output: Sendable, Context: Codable & Sendable>(
 /// Runs a function on each of several ranks, and blocks until all have ended: see the asynchronous form.
 @available(*, noasync, message: "await the asynchronous form")
 public func withRanks<Output: Sendable>(
-  _ count: Int, _ function: RankFunction<Output>
+  _ count: Int, timeLimit: Duration? = nil, _ function: RankFunction<Output>
 ) throws -> [Result<Output, MessageError>] {
-  try RankJob(count, function).blockingResults()
+  try RankJob(count, function, timeLimit).blockingResults()
 }
 
 /// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:_:)`.
 @available(*, noasync, message: "await the asynchronous form")
 public func withRanks<Output: Sendable>(
-  _ count: Int,
+  _ count: Int, timeLimit: Duration? = nil,
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) throws -> Output,
   fileID: StaticString = #fileID, line: UInt = #line
 ) throws -> [Result<Output, MessageError>] {
-  try withRanks(count, RankFunction(making: body, CallPlace(fileID, line)))
+  try withRanks(count, timeLimit: timeLimit, RankFunction(making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:_:)`.
 @available(*, noasync, message: "await the asynchronous form")
 public func withRanks<Output: Sendable>(
-  _ count: Int,
+  _ count: Int, timeLimit: Duration? = nil,
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Communicator) async throws -> Output,
   fileID: StaticString = #fileID, line: UInt = #line
 ) throws -> [Result<Output, MessageError>] {
-  try withRanks(count, RankFunction(making: body, CallPlace(fileID, line)))
+  try withRanks(count, timeLimit: timeLimit, RankFunction(making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:_:)`.
@@ -113,11 +115,11 @@ public func withRanks<Output: Sendable>(
 /// `context` is sent once to each rank and handed to the body.
 @available(*, noasync, message: "await the asynchronous form")
 public func withRanks<Output: Sendable, Context: Codable & Sendable>(
-  _ count: Int, with context: Context,
+  _ count: Int, with context: Context, timeLimit: Duration? = nil,
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) throws -> Output,
   fileID: StaticString = #fileID, line: UInt = #line
 ) throws -> [Result<Output, MessageError>] {
-  try withRanks(count, RankFunction(with: context, making: body, CallPlace(fileID, line)))
+  try withRanks(count, timeLimit: timeLimit, RankFunction(with: context, making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:_:)`.
@@ -125,9 +127,9 @@ public func withRanks<Output: Sendable, Context: Codable & Sendable>(
 /// `context` is sent once to each rank and handed to the body.
 @available(*, noasync, message: "await the asynchronous form")
 public func withRanks<Output: Sendable, Context: Codable & Sendable>(
-  _ count: Int, with context: Context,
+  _ count: Int, with context: Context, timeLimit: Duration? = nil,
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) async throws -> Output,
   fileID: StaticString = #fileID, line: UInt = #line
 ) throws -> [Result<Output, MessageError>] {
-  try withRanks(count, RankFunction(with: context, making: body, CallPlace(fileID, line)))
+  try withRanks(count, timeLimit: timeLimit, RankFunction(with: context, making: body, CallPlace(fileID, line)))
 }

@@ -8,7 +8,7 @@ public struct MessageError: Error, Sendable {
     private enum Value: String, Sendable, Codable {
       case invalidArgument, typeMismatch, tooLong, notEncodable, notDecodable
       case rankFailed, rankEnded, collectiveFailed, deadlock, finalized, concurrentUse, transport
-      case noResources, startUpFailed, thrown, functionNotNameable
+      case noResources, startUpFailed, thrown, functionNotNameable, timeLimitExceeded
     }
     private let value: Value
     private init(_ value: Value) { self.value = value }
@@ -59,6 +59,8 @@ public struct MessageError: Error, Sendable {
     public static let thrown = Code(.thrown)
     /// Another process can't be told which function is meant.
     public static let functionNotNameable = Code(.functionNotNameable)
+    /// A rank of `withRanks` had not returned when the time limit was over, and was ended.
+    public static let timeLimitExceeded = Code(.timeLimitExceeded)
   }
 
   /// What kind of thing went wrong.

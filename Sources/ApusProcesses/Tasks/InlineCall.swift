@@ -6,14 +6,15 @@ import Synchronization
 /// Runs tasks in the caller, for pools without workers: the same options, errors and cancellation as with them.
 struct InlineCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {
   private let function: RemoteFunction<Input, Output>
-  private let hooks: InlineHooks?
+  private let worker: InlineWorker
 
   /// Throws `TaskError` if the pool is closed, an option is out of range, or a worker could not call the function.
   init(_ function: RemoteFunction<Input, Output>, _ options: CallOptions, _ pool: ProcessPool) throws {
     if pool.isClosed.withLock({ $0 }) { throw TaskError(PoolProblem.closed) }
     _ = try options.forEngine(pool.configuration)
     _ = try TaskError.naming(function.source.definition)
-    (self.function, hooks) = (function, pool.inlineHooks)
+    // There is one in each pool without an engine, and no others come here.
+    (self.function, worker) = (function, pool.inline!)
   }
 
   /// Throws `CancellationError` if the caller's task is cancelled by the time that the body has returned.
@@ -25,8 +26,13 @@ struct InlineCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
   }
 
   func run(_ input: Input, task: Int) async -> Result<Output, TaskError> {
+    worker.begin()
+    return worker.end(await outcome(input, task: task))
+  }
+
+  private func outcome(_ input: Input, task: Int) async -> Result<Output, TaskError> {
     if Task.isCancelled { return .failure(TaskError(.stopped(.cancelled, limit: nil), task: task)) }
-    if let problem = await hooks?.start() { return .failure(problem) }
+    if let problem = await worker.start() { return .failure(problem) }
     do {
       switch function.local {
       case .plain(let body): return .success(try body()(input))
@@ -36,12 +42,12 @@ struct InlineCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
   }
 
   func runBlocking(_ input: Input, task: Int) -> Result<Output, TaskError> {
-    if let hooks, let problem = blocking({ await hooks.start() }) { return .failure(problem) }
     switch function.local {
     case .plain(let body):
-      do { return .success(try body()(input)) } catch {
-        return .failure(TaskError(FailureReport(.call, error), task: task))
-      }
+      worker.begin()
+      if let problem = worker.startBlocking() { return worker.end(.failure(problem)) }
+      return worker.end(
+        Result { try body()(input) }.mapError { TaskError(FailureReport(.call, $0), task: task) })
     case .async: return blocking { await run(input, task: task) }
     }
   }

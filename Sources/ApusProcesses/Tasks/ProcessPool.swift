@@ -28,17 +28,18 @@ public final class ProcessPool: Sendable {
   private let pool: ProcessPool?
   /// For a pool without an engine, which would know.
   let isClosed: Locked<Bool>
-  let inlineHooks: InlineHooks?
+  /// Of a pool without an engine.
+  let inline: InlineWorker?
 
   /// A pool on workers that were started; nil: none, every task runs in the caller.
   package init(_ engine: PoolEngine?, _ configuration: Configuration) {
     (self.engine, self.configuration, isClosed, pool) = (engine, configuration, Locked(false), nil)
-    inlineHooks = engine == nil ? InlineHooks(configuration) : nil
+    inline = engine == nil ? InlineWorker(configuration) : nil
   }
 
   /// The same pool with another configuration for calls.
   init(viewOf pool: ProcessPool, _ configuration: Configuration) {
-    (engine, isClosed, inlineHooks) = (pool.engine, pool.isClosed, pool.inlineHooks)
+    (engine, isClosed, inline) = (pool.engine, pool.isClosed, pool.inline)
     (self.configuration, self.pool) = (configuration, pool.pool ?? pool)
   }
 
@@ -75,14 +76,14 @@ public final class ProcessPool: Sendable {
   public func shutdown(gracePeriod: Duration = .seconds(5)) {
     isClosed.withLock { $0 = true }
     if let engine { Self.end(engine, within: gracePeriod.inNanoseconds) }
-    if let inlineHooks, gracePeriod > .zero { blocking { await inlineHooks.end() } }
+    if let inline, gracePeriod > .zero { blocking { await inline.end() } }
   }
 
   /// Ends the pool, as the blocking form does, without blocking the caller's thread.
   public func shutdown(gracePeriod: Duration = .seconds(5)) async {
     isClosed.withLock { $0 = true }
     guard let engine else {
-      if gracePeriod > .zero { await inlineHooks?.end() }
+      if gracePeriod > .zero { await inline?.end() }
       return
     }
     await NativeThread.run(name: "apus-shutdown") { Self.end(engine, within: gracePeriod.inNanoseconds) }

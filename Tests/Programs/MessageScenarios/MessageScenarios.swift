@@ -33,6 +33,7 @@ enum MessageScenarios {
     "abort": { try DeathScenarios.abort($0) },
     "pool": { try await RankPoolScenarios.calls($0) },
     "pool of processes": { try await RankPoolScenarios.calls($0, workers: 1) },
+    "pool prepared": { try await RankPoolScenarios.prepared($0) },
     "pool spread": { try await RankPoolScenarios.spread($0) },
     "pool crash": { try await RankPoolScenarios.crash($0) },
     "pool late": { try await RankPoolScenarios.late($0) },

@@ -1,4 +1,5 @@
 import Apus
+import ApusSystem
 import Glibc
 
 // Pools over ranks. Each scenario runs on every rank.
@@ -37,6 +38,66 @@ enum RankPoolScenarios {
     try blocking(world, workers)
     let sum = try await total(world)
     demand(sum == world.size)
+  }
+
+  private static let prepared = WorkerLocal<String>()
+
+  /// Hooks, settings of the workers, a place for their output, keys, modifiers and counters: on each rank as in a pool of its
+  /// own.
+  static func prepared(_ world: Communicator) async throws {
+    let lines = Locked<[WorkerLine]>([])
+    var configuration = ProcessPool.Configuration()
+    (configuration.name, configuration.seed) = ("prepared", 5)
+    configuration.environment = ["RANK_OF_MINE": "\(world.rank)"]
+    configuration.output = .handler { line in lines.withLock { $0.append(line) } }
+    configuration.onWorkerStart(with: "hook") { word in prepared.set(word + (environment("RANK_OF_MINE") ?? "")) }
+    configuration.onWorkerExit { print("ended") }
+    _ = try await withRankPool(world, workersPerRank: 1, configuration: configuration) { pool in
+      // Each worker has called the hook, and has its rank's environment.
+      let words = try await pool.map(0..<40 * world.size, chunking: .fixed(1)) { number -> String in
+        print("task \(number)")
+        usleep(2000)
+        return try prepared.withValue { $0 }
+      }
+      let known = (0..<world.size).map { "hook\($0)" }
+      demand(Set(words).isSubset(of: Set(known)) && (world.size == 1 || words.contains("hook1")), "\(words)")
+      var places: [String: Set<Int>] = [:]
+      for round in 0..<10 {
+        for key in ["a", "b", "c"] {
+          places[key, default: []].insert(try await pool.withKey(key).run(round) { _ in PoolTask.worker! })
+        }
+      }
+      demand(places.values.allSatisfy { $0.count == 1 }, "\(places)")
+      do {
+        _ = try await pool.withDeadline(.milliseconds(200)).run(2_000_000) { time in
+          usleep(UInt32(time))
+          return 1
+        }
+        demand(false)
+      } catch let error as TaskError { demand(error.code == .deadlineExceeded, "\(error)") }
+      let all = pool.statistics
+      demand(all.submitted == 40 * world.size + 31 && all.failed == 1 && all.queued == 0, "\(all)")
+      demand(all.succeeded == all.submitted - 1 && all.workers.count == world.size)
+    }
+    let had = lines.withLock { $0 }
+    let tasks = had.filter { $0.text.hasPrefix("task ") }
+    let ended = had.filter { $0.text == "ended" }
+    demand(!tasks.isEmpty && tasks.count + ended.count == had.count, "\(had)")
+    // One was killed, and what took its place may not have been ready at the end.
+    let exits = try await counted(world, ended.count)
+    demand(exits == world.size || exits == world.size - 1, "\(exits)")
+    demand(had.allSatisfy { $0.worker == 0 })
+    // Rank 0 alone knows which task it is.
+    demand(world.size == 1 || had.allSatisfy { $0.call == nil || world.rank == 0 })
+    let count = try await counted(world, tasks.count)
+    demand(count == 40 * world.size, "\(count)")
+  }
+
+  private static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+  private static func counted(_ world: Communicator, _ number: Int) async throws -> Int {
+    func blocking() throws -> Int { try world.allReduce(number, .sum) }
+    return try blocking()
   }
 
   /// The world is as good as before.
