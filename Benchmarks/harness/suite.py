@@ -34,7 +34,7 @@ UNITS = {
 }
 
 # Ends of names of ours that say which work it is, not who does it.
-VARIANTS = (", 4 workers", ", shared libraries")
+VARIANTS = (", 4 workers", ", shared libraries", ", a listener", ", replaced every 7")
 
 
 @dataclass

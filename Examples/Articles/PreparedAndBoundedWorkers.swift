@@ -1,5 +1,6 @@
 import Apus
 import Glibc
+import Synchronization
 
 /// Something that takes long to open and is no Codable value.
 final class Dictionary {
@@ -9,6 +10,13 @@ final class Dictionary {
 }
 
 enum Worker { static let dictionary = WorkerLocal<Dictionary>() }
+
+/// Values that come from several threads.
+final class Log<Element: Sendable>: Sendable {
+  private let elements = Mutex<[Element]>([])
+  func append(_ element: Element) { elements.withLock { $0.append(element) } }
+  var all: [Element] { elements.withLock { $0 } }
+}
 
 func double(_ number: Int) -> Int { 2 * number }
 
@@ -23,6 +31,9 @@ func prepareAndBoundWorkers() async throws {
   configuration.tasksPerWorker = 1000
   configuration.memoryLimit = 512 << 20
   configuration.queueLimit = 100
+
+  let lines = Log<WorkerLine>()
+  configuration.output = .handler { line in lines.append(line) }
 
   try await withProcessPool(workers: 2, configuration: configuration) { pool in
     let words = try await pool.map(0..<10) { number in
@@ -39,6 +50,9 @@ func prepareAndBoundWorkers() async throws {
     let first = try await customer.run(0) { _ in PoolTask.worker }
     let second = try await customer.run(0) { _ in PoolTask.worker }
     expect(first, second)
+
+    try await pool.forEach(["zero", "one", "two"]) { print($0) }
+    expect(lines.all.first { $0.task == 2 }?.text, "two")
 
     let told = pool.onProgress { print("\($0.done) of \($0.total ?? 0), \($0.failed) failed") }
     _ = try await told.map(0..<100, double)

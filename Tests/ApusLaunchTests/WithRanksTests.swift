@@ -167,7 +167,10 @@ extension LaunchTests {
         #expect(error.message.contains("1.0 seconds"))
       }
       #expect(results[1].error?.standardError == "at it\n")
-      #expect(try await withRanks(2, timeLimit: .seconds(10_000_000_000), RankWork.sum).map { try $0.get() } == [3, 3])
+      #expect(
+        try await withRanks(2, timeLimit: .seconds(10_000_000_000), RankWork.sum).map { try $0.get() } == [
+          3, 3,
+        ])
       let refused = try #require(throws: MessageError.self) { try withRanksBlocking(.zero) }
       #expect(refused.code == .invalidArgument)
     }

@@ -6,7 +6,8 @@ import Testing
 /// The process pool on ranks: real ranks, locally and under every MPI that is there.
 @Suite(.serialized) struct RankPoolTests {
   static let scenarios = [
-    "pool", "pool of processes", "pool prepared", "pool spread", "pool crash", "pool late", "pool cancelled", "pool nested",
+    "pool", "pool of processes", "pool prepared", "pool spread", "pool crash", "pool late", "pool cancelled",
+    "pool nested",
     "pool invalid", "pool throwing",
   ]
 

@@ -23,7 +23,8 @@ extension ProcessPoolTests {
       return configuration
     }
 
-    private static func texts(_ lines: [WorkerLine], of number: Int, _ stream: WorkerLine.Stream) -> [String] {
+    private static func texts(_ lines: [WorkerLine], of number: Int, _ stream: WorkerLine.Stream) -> [String]
+    {
       lines.filter { $0.task == number && $0.stream == stream }.map(\.text)
     }
 

@@ -130,7 +130,8 @@ extension ProcessPoolTests {
     }
 
     /// What no process holds, and what a process holds that the task has started and waits for: the kernel sees both.
-    @Test(.enabled(if: MemoryGroup.isPossible), arguments: ["in a file of memory", "in a child that is killed"])
+    @Test(
+      .enabled(if: MemoryGroup.isPossible), arguments: ["in a file of memory", "in a child that is killed"])
     func theKernelLimitsToo(way: String) async throws {
       var configuration = ProcessPool.Configuration()
       configuration.memoryLimit = 200 << 20

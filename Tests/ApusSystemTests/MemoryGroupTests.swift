@@ -10,13 +10,18 @@ struct MemoryGroupTests {
   func places() throws {
     let first = "31 20 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
     let second = "30 20 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw\n"
-    func places(_ group: String, _ mounts: String, _ control: [String], delegated: String? = nil) throws -> [String] {
+    func places(_ group: String, _ mounts: String, _ control: [String], delegated: String? = nil) throws
+      -> [String]
+    {
       let root = "/tmp/apus-memory-group-\(getpid())"
       var script = "mkdir -p \(root)/proc/self; printf '\(group)' > \(root)/proc/self/cgroup; "
       script += "printf -- '\(mounts)' > \(root)/proc/self/mountinfo; mkdir -p \(root)/sys/fs/cgroup/a/b; "
-      for path in control { script += "echo cpu memory pids > \(root)/sys/fs/cgroup\(path)/cgroup.subtree_control; " }
+      for path in control {
+        script += "echo cpu memory pids > \(root)/sys/fs/cgroup\(path)/cgroup.subtree_control; "
+      }
       if let delegated {
-        script += "python3 -c 'import os; os.setxattr(\"\(root)/sys/fs/cgroup\(delegated)\", \"user.delegate\", b\"1\")'"
+        script +=
+          "python3 -c 'import os; os.setxattr(\"\(root)/sys/fs/cgroup\(delegated)\", \"user.delegate\", b\"1\")'"
       }
       #expect(try runToEnd(shell(script)).status == .exited(0))
       defer { _ = try? runToEnd(shell("rm -r \(root)")) }

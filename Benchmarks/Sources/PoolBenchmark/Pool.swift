@@ -1,11 +1,34 @@
 import Apus
 import Glibc
+import Synchronization
 
 // The functions without `async` use the blocking forms, `awaitedCall` the other.
 
 /// No-op tasks, one a message.
 func each(workers: Int, count: Int) throws -> Figure {
   try mapped(workers: workers, count: count) { try $0.map($1, chunking: .fixed(1), noop) }
+}
+
+/// The same while somebody listens to every event.
+func heard(workers: Int, count: Int) throws -> Figure {
+  let events = Atomic<Int>(0)
+  return try withExtendedLifetime(EventStream.shared.subscribe { _ in events.add(1, ordering: .relaxed) }) {
+    let figure = try each(workers: workers, count: count)
+    require(events.load(ordering: .relaxed) >= count, "the listener has heard of few tasks")
+    return figure
+  }
+}
+
+/// Tasks of 5 ms of a processor's time, on workers that are replaced after so many; 0: never.
+func replaced(workers: Int, count: Int, every limit: Int) throws -> Figure {
+  var configuration = ProcessPool.Configuration()
+  if limit > 0 { configuration.tasksPerWorker = limit }
+  let pool = try ProcessPool(workers: workers, configuration: configuration)
+  defer { pool.shutdown() }
+  let time = try seconds {
+    require(try pool.map(0..<count, fiveMilliseconds).count == count, "results are missing")
+  }
+  return Figure(seconds: time, count: count)
 }
 
 /// No-op tasks in chunks that the pool chooses.

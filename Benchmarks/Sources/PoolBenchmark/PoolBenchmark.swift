@@ -15,6 +15,9 @@ struct PoolBenchmark {
     let figure: Figure
     switch arguments.first {
     case "each": figure = try each(workers: workers, count: number(1, default: 1_000_000))
+    case "heard": figure = try heard(workers: workers, count: number(1, default: 1_000_000))
+    case "replaced":
+      figure = try replaced(workers: workers, count: number(1, default: 10_000), every: number(2, default: 0))
     case "automatic": figure = try automatic(workers: workers, count: number(1, default: 10_000_000))
     case "call": figure = try call(workers: workers, count: number(1, default: 5_000))
     case "await": figure = try await awaitedCall(workers: workers, count: number(1, default: 2_000))
@@ -33,7 +36,8 @@ struct PoolBenchmark {
       print(
         """
         usage: PoolBenchmark MEASUREMENT [WORKERS [COUNT]]
-          each automatic call await doubles startup memory idle    on a pool
+          each heard automatic call await doubles startup memory idle    on a pool
+          replaced WORKERS COUNT [AFTER]                           on a pool
           fibonacci WORKERS FROM DOWN-TO [REPETITIONS]             on a pool, and sequentially
           sequential threads memcpy                                without one
         """)

@@ -86,9 +86,13 @@ package final class WorkerLines: @unchecked Sendable {
     }
   }
 
-  private func line(_ bytes: UnsafeRawBufferPointer, _ state: State, _ stream: WorkerLine.Stream) -> WorkerLine {
+  private func line(_ bytes: UnsafeRawBufferPointer, _ state: State, _ stream: WorkerLine.Stream)
+    -> WorkerLine
+  {
     let found = state.current.flatMap { task in
-      (0..<sent.count).lazy.map { [sent] in sent[$0] }.first { $0.first <= task && task < $0.first + $0.count }
+      (0..<sent.count).lazy.map { [sent] in sent[$0] }.first {
+        $0.first <= task && task < $0.first + $0.count
+      }
     }
     return WorkerLine(
       bytes: Array(bytes), stream: stream, worker: worker, process: process, call: found?.call,

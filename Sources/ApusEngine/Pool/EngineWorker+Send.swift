@@ -61,7 +61,8 @@ extension EngineWorker {
     let bytes = batch.bytes(range)
     var header = TaskHeader(
       kind: TaskHeader.Kind.chunk,
-      flags: (job.ledger == nil ? flags & TaskHeader.Flag.marked : flags) | (job.options.timeLimit == nil ? 0 : TaskHeader.Flag.timed),
+      flags: (job.ledger == nil ? flags & TaskHeader.Flag.marked : flags)
+        | (job.options.timeLimit == nil ? 0 : TaskHeader.Flag.timed),
       tries: job.attempts.isEmpty ? 0 : job.tries(of: span.firstIndex), count: UInt32(sent),
       function: job.function.id,
       first: written, length: UInt64(bytes.count))

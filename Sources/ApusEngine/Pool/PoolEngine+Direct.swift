@@ -86,7 +86,8 @@ extension PoolEngine {
 
 extension EngineWorker {
   func takesDirectly(_ function: FunctionDefinition) -> Bool {
-    state == .ready && lines == nil && inFlight == 0 && tasksLeft > 0 && outgoing == nil && !isRevoking && knows(function.id)
+    state == .ready && lines == nil && inFlight == 0 && tasksLeft > 0 && outgoing == nil && !isRevoking
+      && knows(function.id)
   }
 
   /// Sends one small task without remembering it: the caller does, or takes its result before anybody can ask.

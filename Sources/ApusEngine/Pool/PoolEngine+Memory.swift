@@ -58,7 +58,8 @@ extension PoolEngine {
     let limit = limit(of: worker)
     worker.memory = (held.flatMap { $0 > limit ? $0 : nil }, limit)
     guard let hook = worker.hook else { return }
-    worker.hookFailure = "its \(hook.hook.name) hook exceeded the memory limit\(WorkerLoss.describe(worker.memory))"
+    worker.hookFailure =
+      "its \(hook.hook.name) hook exceeded the memory limit\(WorkerLoss.describe(worker.memory))"
   }
 
   /// A worker has ended: whether because of what it held, in what it was at.

@@ -143,7 +143,8 @@ struct RankLedger: Sendable {
   /// Of a rank that has taken too long.
   func lateness(of rank: Int, _ limit: Duration) -> MessageError {
     var error = MessageError(
-      .timeLimitExceeded, "rank \(rank) had not returned after \(limit), the time limit, and was ended", rank: rank)
+      .timeLimitExceeded, "rank \(rank) had not returned after \(limit), the time limit, and was ended",
+      rank: rank)
     (error.process, error.status) = (processes[rank], outcome?.statuses[rank])
     error.standardError = failures[rank]?.standardError ?? ""
     return error

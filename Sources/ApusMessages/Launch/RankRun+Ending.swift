@@ -116,5 +116,7 @@ extension RankRun {
   }
 
   /// More than a year is for ever.
-  func nanoseconds(_ duration: Duration) -> UInt64 { min(duration.inNanoseconds, 400 * 86400 * 1_000_000_000) }
+  func nanoseconds(_ duration: Duration) -> UInt64 {
+    min(duration.inNanoseconds, 400 * 86400 * 1_000_000_000)
+  }
 }

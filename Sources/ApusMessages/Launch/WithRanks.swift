@@ -64,7 +64,8 @@ public func withRanks<Output: Sendable, Context: Codable & Sendable>(
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) throws -> Output,
   fileID: StaticString = #fileID, line: UInt = #line
 ) async throws -> [Result<Output, MessageError>] {
-  try await withRanks(count, timeLimit: timeLimit, RankFunction(with: context, making: body, CallPlace(fileID, line)))
+  try await withRanks(
+    count, timeLimit: timeLimit, RankFunction(with: context, making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and gives what it came to on each, in the order of the ranks.
@@ -77,7 +78,8 @@ public func withRanks<Output: Sendable, Context: Codable & Sendable>(
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) async throws -> Output,
   fileID: StaticString = #fileID, line: UInt = #line
 ) async throws -> [Result<Output, MessageError>] {
-  try await withRanks(count, timeLimit: timeLimit, RankFunction(with: context, making: body, CallPlace(fileID, line)))
+  try await withRanks(
+    count, timeLimit: timeLimit, RankFunction(with: context, making: body, CallPlace(fileID, line)))
 }
 
 // MARK: The blocking forms
@@ -119,7 +121,8 @@ public func withRanks<Output: Sendable, Context: Codable & Sendable>(
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) throws -> Output,
   fileID: StaticString = #fileID, line: UInt = #line
 ) throws -> [Result<Output, MessageError>] {
-  try withRanks(count, timeLimit: timeLimit, RankFunction(with: context, making: body, CallPlace(fileID, line)))
+  try withRanks(
+    count, timeLimit: timeLimit, RankFunction(with: context, making: body, CallPlace(fileID, line)))
 }
 
 /// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:_:)`.
@@ -131,5 +134,6 @@ public func withRanks<Output: Sendable, Context: Codable & Sendable>(
   _ body: @autoclosure @escaping @Sendable () -> @Sendable (Context, Communicator) async throws -> Output,
   fileID: StaticString = #fileID, line: UInt = #line
 ) throws -> [Result<Output, MessageError>] {
-  try withRanks(count, timeLimit: timeLimit, RankFunction(with: context, making: body, CallPlace(fileID, line)))
+  try withRanks(
+    count, timeLimit: timeLimit, RankFunction(with: context, making: body, CallPlace(fileID, line)))
 }

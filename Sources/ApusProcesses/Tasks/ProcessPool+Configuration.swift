@@ -159,7 +159,9 @@ extension ProcessPool {
         for number in [output, errors] {
           let mode = fcntl(number, F_GETFL)
           try check(mode >= 0, "output can't go to descriptor \(number): it is not open")
-          try check(mode & O_ACCMODE != O_RDONLY, "output can't go to descriptor \(number): it is open for reading only")
+          try check(
+            mode & O_ACCMODE != O_RDONLY,
+            "output can't go to descriptor \(number): it is open for reading only")
         }
       }
       try check(tasksPerWorker ?? 1 > 0, "tasksPerWorker must be positive, not \(tasksPerWorker ?? 0)")

@@ -50,7 +50,9 @@ enum RankPoolScenarios {
     (configuration.name, configuration.seed) = ("prepared", 5)
     configuration.environment = ["RANK_OF_MINE": "\(world.rank)"]
     configuration.output = .handler { line in lines.withLock { $0.append(line) } }
-    configuration.onWorkerStart(with: "hook") { word in prepared.set(word + (environment("RANK_OF_MINE") ?? "")) }
+    configuration.onWorkerStart(with: "hook") { word in
+      prepared.set(word + (environment("RANK_OF_MINE") ?? ""))
+    }
     configuration.onWorkerExit { print("ended") }
     _ = try await withRankPool(world, workersPerRank: 1, configuration: configuration) { pool in
       // Each worker has called the hook, and has its rank's environment.
