@@ -92,7 +92,7 @@ public func withRanks<Output: Sendable>(
   try RankJob(count, function, timeLimit).blockingResults()
 }
 
-/// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:_:)`.
+/// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:timeLimit:_:)`.
 @available(*, noasync, message: "await the asynchronous form")
 public func withRanks<Output: Sendable>(
   _ count: Int, timeLimit: Duration? = nil,
@@ -102,7 +102,7 @@ public func withRanks<Output: Sendable>(
   try withRanks(count, timeLimit: timeLimit, RankFunction(making: body, CallPlace(fileID, line)))
 }
 
-/// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:_:)`.
+/// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:timeLimit:_:)`.
 @available(*, noasync, message: "await the asynchronous form")
 public func withRanks<Output: Sendable>(
   _ count: Int, timeLimit: Duration? = nil,
@@ -112,7 +112,7 @@ public func withRanks<Output: Sendable>(
   try withRanks(count, timeLimit: timeLimit, RankFunction(making: body, CallPlace(fileID, line)))
 }
 
-/// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:_:)`.
+/// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:timeLimit:_:)`.
 ///
 /// `context` is sent once to each rank and handed to the body.
 @available(*, noasync, message: "await the asynchronous form")
@@ -125,7 +125,7 @@ public func withRanks<Output: Sendable, Context: Codable & Sendable>(
     count, timeLimit: timeLimit, RankFunction(with: context, making: body, CallPlace(fileID, line)))
 }
 
-/// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:_:)`.
+/// Runs a body on each of several ranks, and blocks until all have ended: see `withRanks(_:timeLimit:_:)`.
 ///
 /// `context` is sent once to each rank and handed to the body.
 @available(*, noasync, message: "await the asynchronous form")
