@@ -1,4 +1,5 @@
 package import ApusSystem
+import CApus
 
 /// Where the output of a pool's workers goes.
 package final class OutputRoute: Sendable {
@@ -9,6 +10,9 @@ package final class OutputRoute: Sendable {
   private let files: (output: LineTarget, errors: LineTarget)?
   let handler: LineHandler?
   private let settler = Settler()
+  /// A fork has none of the threads, and locks may have been held when it was made.
+  private let forks = apus_fork_count()
+  private var isOfAnotherProcess: Bool { forks != apus_fork_count() }
 
   /// - Parameters:
   ///   - label: What prefixes name beside the worker.
@@ -63,17 +67,20 @@ package final class OutputRoute: Sendable {
   /// Whether what has come from the workers is where it goes.
   @inline(__always)
   package var isSettled: Bool {
+    if handler == nil, files == nil { return StandardStreams.isSettled }
+    if isOfAnotherProcess { return true }
     if let handler { return handler.isSettled }
     if let files { return files.output.isSettled && files.errors.isSettled }
-    return StandardStreams.isSettled
+    return true
   }
 
   /// Waits until it is, but not for long: nobody may take it.
   package func settle() {
-    if let handler { return handler.settle(atMost: 200) }
-    guard let files else { return StandardStreams.settle() }
-    files.output.settle()
-    files.errors.settle()
+    if handler == nil, files == nil { return StandardStreams.settle() }
+    if isOfAnotherProcess { return }
+    handler?.settle(atMost: 200)
+    files?.output.settle()
+    files?.errors.settle()
   }
 
   /// The same for callers on threads that must not block.
@@ -85,12 +92,12 @@ package final class OutputRoute: Sendable {
   /// Runs `body`, which waits for the pool.
   @inline(__always)
   package func whileWaiting<Result>(_ body: () -> Result) -> Result {
-    if let handler { return handler.whileWaiting(body) }
+    if let handler, !isOfAnotherProcess { return handler.whileWaiting(body) }
     return body()
   }
 
   /// The last of it has come.
   package func end() {
-    if let handler { handler.end() } else { settle() }
+    if let handler, !isOfAnotherProcess { handler.end() } else { settle() }
   }
 }

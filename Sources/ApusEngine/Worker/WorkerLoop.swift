@@ -172,8 +172,9 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   }
 
   func endMark() {
-    marker.write(OutputMark.noTask)
     isMarked = false
+    // What a body has forked shares the pipe, and is not the one to say so.
+    if apus_fork_count() == forks { marker.write(OutputMark.noTask) }
   }
 
   /// Says that `sequence` is being worked on, unless it was taken back.
