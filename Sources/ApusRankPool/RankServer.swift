@@ -40,8 +40,8 @@ final class RankServer {
     workers = Array(repeating: nil, count: max(1, processes))
     try poller.add(arrival.descriptor.number, tag: Tag.bell)
     try poller.add(doorbell.descriptor.number, tag: Tag.bell)
-    self.output = try OutputRoute(output, label: String(communicator.rank), workers: processes)
     link = try FrameLink(communicator, peers: [0], bell: arrival)
+    self.output = try OutputRoute(output, label: String(communicator.rank), workers: processes)
   }
 
   /// Blocks until rank 0 ends the pool. Throws if it can't be reached any more.

@@ -133,6 +133,7 @@ private struct RankPool: Sendable {
         workers: workersPerRank + (workers?.count ?? 0),
         command: command ?? SpawnRequest(path: ByteString(""), arguments: [], environment: []), configuration)
       settings.distant = workers
+      settings.outputLabel = String(communicator.rank)
       let engine = try TaskError.starting { try PoolEngine(settings) }
       return RankPool(pool: ProcessPool(engine, configuration), workers: workers)
     } catch {

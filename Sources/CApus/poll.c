@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-enum { most_at_once = 32 };
 
 int apus_poll_create(void) {
   apus_reserve_standard_streams();
@@ -27,8 +26,8 @@ bool apus_poll_has(int poller, int descriptor, uint64_t tag) {
 void apus_poll_remove(int poller, int descriptor) { epoll_ctl(poller, EPOLL_CTL_DEL, descriptor, 0); }
 
 int apus_poll_wait(int poller, uint64_t *tags, int count, int milliseconds) {
-  struct epoll_event events[most_at_once];
-  int ready = epoll_wait(poller, events, count < most_at_once ? count : most_at_once, milliseconds);
+  struct epoll_event events[APUS_POLL_MOST];
+  int ready = epoll_wait(poller, events, count < APUS_POLL_MOST ? count : APUS_POLL_MOST, milliseconds);
   for (int i = 0; i < ready; i++) tags[i] = events[i].data.u64;
   return ready >= 0 ? ready : errno == EINTR ? 0 : -errno;
 }

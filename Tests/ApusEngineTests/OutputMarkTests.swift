@@ -61,12 +61,4 @@ import Testing
       #expect(texts == ["- before", "7.5 onetwo", "7.6 \u{1E}three", "- hook"], "cut at \(cut)")
     }
   }
-
-  @Test func lastWords() {
-    let token: UInt64 = 0x0012_3456_789A_BCDE
-    let text =
-      Self.mark(token, 1) + Array("a\nb".utf8) + Self.mark(token, 2) + Array("c\n".utf8) + Self.mark(token, 3)
-    #expect(OutputMark.removed(from: String(decoding: text, as: UTF8.self), token) == "a\nb\nc\n")
-    #expect(OutputMark.removed(from: "nothing\n", token) == "nothing\n")
-  }
 }

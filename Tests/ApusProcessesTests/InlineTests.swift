@@ -12,6 +12,31 @@ extension ProcessPoolTests {
       }
     }
 
+    /// The exit hook waits for what runs, and nothing begins after it.
+    @Test func theEndOfTheOneWorker() async throws {
+      let folder = TemporaryFolder()
+      Here.marks.set(folder.marks)
+      var configuration = ProcessPool.Configuration()
+      configuration.onWorkerStart { try Here.marks.withValue { $0.set("hooks", "start") } }
+      configuration.onWorkerExit { try Here.marks.withValue { $0.set("hooks", "exit") } }
+      let pool = try ProcessPool(workers: 0, configuration: configuration)
+      let handle = pool.submit(200_000) { (time: Int) -> Int in
+        usleep(UInt32(time))
+        try Here.marks.withValue { $0.set("hooks", "task") }
+        return time
+      }
+      #expect(await eventually { pool.statistics.running == 1 && folder.marks.lines("hooks") == ["start"] })
+      await pool.shutdown()
+      #expect(folder.marks.lines("hooks") == ["start", "task", "exit"])
+      #expect(try await handle.value == 200_000)
+      let error = try await #require(throws: TaskError.self) { try await pool.run(1, double) }
+      #expect(error.code == .poolClosed)
+      await pool.shutdown()
+      #expect(folder.marks.lines("hooks").count == 3)
+    }
+
+    private enum Here { static let marks = WorkerLocal<Marks>() }
+
     @Test func countersCountHereToo() async throws {
       try await withProcessPool(workers: 0) { (pool) async throws in
         _ = await pool.outcomes(of: 0..<10, halve)

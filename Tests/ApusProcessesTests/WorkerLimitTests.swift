@@ -159,7 +159,7 @@ extension ProcessPoolTests {
         #expect(try await pool.map(0..<100, double) == (0..<100).map(double))
       }
       MemoryGroup.removeLeftovers()
-      #expect(MemoryGroup.own.isEmpty)
+      #expect(MemoryGroup.ownNames.isEmpty)
     }
 
     /// What a task leaves behind is not the next one's fault.

@@ -53,28 +53,33 @@ package final class LineHandler: LineReceiver {
     if isAsleep { wake.signal() }
   }
 
-  /// Waits until the function has had what has come so far, but no longer than `limit` for one line. Not for a caller that
-  /// is the function.
-  func settle(atMost limit: Int) {
-    var last = -1
-    while true {
-      let done = NativeSemaphore()
-      let handled: Int? = state.withLock { state in
-        guard state.handled < state.accepted, !isItsThread(state), state.handled != last else { return nil }
-        state.waiting.append((state.accepted, done))
-        return state.handled
-      }
-      guard let handled else { return }
-      if done.wait(milliseconds: limit) { return }
-      last = handled
-    }
-  }
+  /// Waits until the function has had what has come so far, but not longer than a moment. Not for a caller that is the
+  /// function.
+  func settle() { settle(atMost: 200, whileItGoesOn: false) }
 
-  /// Waits for the function as `settle` does; the thread ends when it has had everything.
+  /// The last has come: waits until the function has had everything, but no longer than two seconds for a line. The thread
+  /// ends then, or when it has.
   func end() {
-    settle(atMost: 2000)
+    settle(atMost: 2000, whileItGoesOn: true)
     state.withLock { $0.isOver = true }
     wake.signal()
+  }
+
+  private func settle(atMost milliseconds: Int, whileItGoesOn: Bool) {
+    let done = NativeSemaphore()
+    var handled = state.withLock { state in
+      if state.handled == state.accepted || isItsThread(state) { return state.accepted }
+      state.waiting.append((state.accepted, done))
+      return state.handled
+    }
+    let end = state.withLock { state in state.waiting.last { $0.done === done }?.handled }
+    guard let end else { return }
+    while handled < end, !done.wait(milliseconds: milliseconds) {
+      let now = state.withLock { $0.handled }
+      if !whileItGoesOn || now == handled { break }
+      handled = now
+    }
+    state.withLock { $0.waiting.removeAll { $0.done === done } }
   }
 
   /// Runs `body`, which waits for the pool. If the function does, its lines are no reason to hold up what prints them.

@@ -47,19 +47,4 @@ enum OutputMark {
     guard let place = bytes.suffix(length).lastIndex(of: start) else { return 0 }
     return bytes.count - place
   }
-
-  /// The end of what a worker printed, without the marks.
-  static func removed(from text: String, _ token: UInt64) -> String {
-    let digits = String(token, radix: 16)
-    let mark = "\u{1E}" + String(repeating: "0", count: 16 - digits.count) + digits
-    var kept = ""
-    var rest = Substring(text)
-    while let found = rest.firstRange(of: mark) {
-      let before = rest[..<found.lowerBound]
-      kept += before
-      if let last = before.last, !last.isNewline { kept += "\n" }
-      rest = rest[found.upperBound...].dropFirst(length + 1 - 17)
-    }
-    return kept + rest
-  }
 }

@@ -1,5 +1,6 @@
 package import ApusSystem
 import CApus
+import Glibc
 
 /// Where the output of a pool's workers goes.
 package final class OutputRoute: Sendable {
@@ -24,9 +25,9 @@ package final class OutputRoute: Sendable {
     var handler: LineHandler?
     switch destination {
     case .descriptors(let output, let errors):
-      let first = LineTarget(output)
+      let first = try Self.target(output)
       // One target for one file, or their lines would run into each other.
-      files = (first, errors == output ? first : LineTarget(errors))
+      files = (first, Self.areSame(output, errors) ? first : try Self.target(errors))
     case .handler(let function): handler = try LineHandler(function)
     case .relayed, .prefixed, .discarded: break
     }
@@ -55,6 +56,19 @@ package final class OutputRoute: Sendable {
     }
   }
 
+  /// On a descriptor of our own: the program may close its own when the pool has ended, and not all be written by then.
+  private static func target(_ number: Int32) throws(ProcessError) -> LineTarget {
+    let copy = fcntl(number, F_DUPFD_CLOEXEC, 3)
+    guard copy >= 0 else { throw ProcessError(errno: errno, doing: "copy descriptor \(number)") }
+    return LineTarget(OwnedDescriptor(copy))
+  }
+
+  private static func areSame(_ one: Int32, _ other: Int32) -> Bool {
+    var (first, second) = (stat(), stat())
+    return fstat(one, &first) == 0 && fstat(other, &second) == 0 && first.st_dev == second.st_dev
+      && first.st_ino == second.st_ino
+  }
+
   private func target(_ stream: WorkerLine.Stream) -> LineTarget {
     switch stream {
     case .output: files?.output ?? .standardOutput
@@ -78,7 +92,7 @@ package final class OutputRoute: Sendable {
   package func settle() {
     if handler == nil, files == nil { return StandardStreams.settle() }
     if isOfAnotherProcess { return }
-    handler?.settle(atMost: 200)
+    handler?.settle()
     files?.output.settle()
     files?.errors.settle()
   }

@@ -13,14 +13,18 @@ package final class WorkerLines: @unchecked Sendable {
     let index: Int
   }
 
-  /// What the worker begins its marks with; never 0.
-  let token = UInt64.random(in: 1...UInt64.max)
+  /// What the worker begins its marks with.
+  let token = UInt64.random(in: 0...UInt64.max)
   private let worker: Int
   private let handler: LineHandler
   var process: Int32 = 0
   /// The oldest first. What both streams are behind is forgotten.
   private let sent = Queue<Sent>()
   private var streams = (output: State(), errors: State())
+
+  /// The end of standard error, without the marks.
+  private var tail = Tail()
+  var lastErrors: String { tail.text }
 
   private struct State {
     /// The task that the worker is at where the stream was read; nil: none.
@@ -51,6 +55,10 @@ package final class WorkerLines: @unchecked Sendable {
     switch stream {
     case .output: read(bytes, &streams.output, stream, &lines)
     case .errors: read(bytes, &streams.errors, stream, &lines)
+    }
+    for line in lines where line.stream == .errors {
+      line.bytes.withUnsafeBytes { tail.append($0) }
+      withUnsafeBytes(of: UInt8(ascii: "\n")) { tail.append($0) }
     }
     handler.accept(lines)
     forget()

@@ -6,13 +6,14 @@ public enum WorkerOutput: Sendable {
   case prefixed
   /// Nowhere. The end of standard error is still in the error of a task whose worker ended.
   case discarded
-  /// To other files of the program, in whole lines. They must be open for as long as the pool is, which does not close them.
+  /// To other files of the program, in whole lines. The pool keeps copies of its own.
   case descriptors(output: Int32, errors: Int32)
   /// To a function, which gets one line after the other, on a thread of its own.
   ///
   /// A call returns when the function has had what its tasks printed, or a fifth of a second later; a pool has ended when
   /// the function has had everything, unless it takes more than two seconds for a line. While 1 MiB of lines waits for the
-  /// function, workers wait at what they print. It may call the pool.
+  /// function, workers wait at what they print, and soon also those that print nothing. The function may call the pool; but
+  /// one that holds the pool keeps it alive until it is shut down.
   case handler(@Sendable (WorkerLine) -> Void)
 }
 
@@ -30,11 +31,12 @@ public struct WorkerLine: Sendable, Hashable {
   public let bytes: [UInt8]
   /// Where it was printed to.
   public let stream: Stream
-  /// The worker's place in its pool, from 0; in a pool over ranks, its place on the rank.
+  /// The worker's place in its pool, from 0; on ranks other than 0, its place on the rank.
   public let worker: Int
   /// The worker's process identifier.
   public let process: Int32
-  /// The call whose task the worker was at, as in events; nil: it was at none, but perhaps at a hook. Nil in a pool over ranks.
+  /// The call whose task the worker was at, as in events; nil: it was at none, but perhaps at a hook. Nil on ranks other
+  /// than 0.
   public let call: UInt64?
   /// The task's place in its call's inputs.
   public let task: Int?

@@ -82,9 +82,7 @@ package final class ChildWorker: WorkerProcess {
 
   package var pid: Int32 { process.pid }
   package var place: String? { nil }
-  package var standardError: String {
-    lines.map { OutputMark.removed(from: errors.tail, $0.token) } ?? errors.tail
-  }
+  package var standardError: String { lines?.lastErrors ?? errors.tail }
 
   /// Without a pidfd (an old kernel) the end of the control socket is the death notice.
   package var deathNotice: Int32? { process.pidfd >= 0 ? process.pidfd : control.number }

@@ -29,6 +29,8 @@ package struct EngineConfiguration: Sendable {
   package var labelsWorkers = false
   /// Where what workers print goes.
   package var output = WorkerOutput.relayed
+  /// What prefixes of lines name beside the worker.
+  package var outputLabel: String?
   /// Called in each worker before its first task and after its last.
   package var startHook: WorkerHook?
   package var exitHook: WorkerHook?

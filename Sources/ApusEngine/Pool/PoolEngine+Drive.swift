@@ -232,9 +232,15 @@ extension PoolEngine {
   }
 
   func look(at poller: Poller, timeout: UInt64?) {
-    var tags: [UInt64] = []
-    if !poller.wait(timeout, into: &tags) { loseDescriptors() }
-    for tag in tags { handle(tag) }
+    var timeout = timeout
+    // As many as there are, however few the kernel tells at a time. Not for ever: some may be ready again.
+    for _ in 0..<(2 * workers.count / Poller.most + 1) {
+      var tags: [UInt64] = []
+      if !poller.wait(timeout, into: &tags) { loseDescriptors() }
+      for tag in tags { handle(tag) }
+      if tags.count < Poller.most { return }
+      timeout = 0
+    }
   }
 
   private func handle(_ tag: UInt64) {

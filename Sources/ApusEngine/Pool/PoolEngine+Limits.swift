@@ -189,7 +189,7 @@ extension PoolEngine {
     closesAt = min(closesBefore ?? .max, end.overflow ? .max : end.partialValue)
     if closesBefore == nil {
       closingThread = pthread_self()
-      close(isGraceful: limit > 0)
+      output.whileWaiting { close(isGraceful: limit > 0) }
       closingThread = nil
     }
     // An observer's call, on a thread that can't wait for its own end.

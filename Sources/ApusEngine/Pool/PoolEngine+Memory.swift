@@ -1,6 +1,7 @@
 import ApusSystem
 import ApusWire
 import CApus
+import Glibc
 
 // A limit on the memory of each worker.
 extension PoolEngine {
@@ -36,8 +37,11 @@ extension PoolEngine {
     for case let worker? in workers where isAtTask(worker) {
       let limit = limit(of: worker)
       guard let held = ProcessMemory.held(by: worker.process.pid, limit: limit) else { continue }
-      // The kernel may have ended a process that the task has started, and not the worker.
-      guard held > limit || worker.child?.memory?.wasExceeded == true else { continue }
+      let isKillsOwn = noteKills(of: worker)
+      guard held > limit || isKillsOwn else {
+        if worker.mayHaveAll, worker !== runningAlone, setKernelLimit(of: worker) { worker.mayHaveAll = false }
+        continue
+      }
       noteMemory(of: worker, held)
       if worker.hook != nil {
         worker.kill(nil)
@@ -54,6 +58,19 @@ extension PoolEngine {
     }
   }
 
+  /// Whether the kernel has ended a process that the task at the head has started, and not the worker. Not if another task
+  /// was at the head when we looked before: it may have been that one's.
+  private func noteKills(of worker: EngineWorker) -> Bool {
+    guard let group = worker.child?.memory else { return false }
+    let (before, now) = (worker.kills, group.kills)
+    worker.kills = (now, worker.expected)
+    return now > before.count && before.head == worker.expected
+  }
+
+  private func setKernelLimit(of worker: EngineWorker) -> Bool {
+    worker.child?.memory?.setLimit(Self.kernelLimit(limit(of: worker))) ?? true
+  }
+
   private func noteMemory(of worker: EngineWorker, _ held: UInt64?) {
     let limit = limit(of: worker)
     worker.memory = (held.flatMap { $0 > limit ? $0 : nil }, limit)
@@ -63,13 +80,18 @@ extension PoolEngine {
   }
 
   /// A worker has ended: whether because of what it held, in what it was at.
-  func judgeMemory(of worker: EngineWorker) {
+  func judgeMemory(of worker: EngineWorker, _ status: ExitStatus) {
     guard let group = worker.child?.memory else { return }
-    if !worker.isKilled, worker.inFlight > 0, group.wasExceeded {
+    if !worker.isKilled, worker.inFlight > 0, isKill(status), group.kills > worker.kills.count {
       noteMemory(of: worker, nil)
       (worker.killedFor, worker.killedIn) = (.memoryLimit, worker.expected)
     }
     group.remove()
+  }
+
+  private func isKill(_ status: ExitStatus) -> Bool {
+    if case .signalled(SIGKILL, _) = status { return true }
+    return false
   }
 
   // MARK: Once more, alone
@@ -94,7 +116,6 @@ extension PoolEngine {
     if let worker = runningAlone {
       if !worker.isDead, worker.inFlight > 0 { return true }
       runningAlone = nil
-      worker.child?.memory?.setLimit(Self.kernelLimit(limit(of: worker)))
     }
     guard let (job, span) = alone.first else { return false }
     let isQuiet = workers.allSatisfy { $0.map { $0.inFlight == 0 || $0.hook != nil } ?? true }
@@ -103,7 +124,8 @@ extension PoolEngine {
     }
     guard isQuiet, let worker = workers.lazy.compactMap({ $0 }).first(where: mayTake) else { return true }
     runningAlone = worker
-    worker.child?.memory?.setLimit(Self.kernelLimit(limit(of: worker)))
+    // Until it is seen to hold less than the usual again.
+    worker.mayHaveAll = setKernelLimit(of: worker)
     do {
       guard try worker.send(span, count: 1, messages: 1, job: job) == 1 else { return true }
     } catch {

@@ -17,7 +17,8 @@ extension PoolEngine {
         var its = all.workers[worker.place]
         busy[worker.place] += worker.busyTime
         if worker.state == .ready || its.processIdentifier == nil {
-          its.processIdentifier = worker.process.pid
+          // That of a distant one may not be known yet.
+          its.processIdentifier = worker.process.pid == 0 ? nil : worker.process.pid
         }
         if worker.hook == nil, worker.inFlight > 0 {
           let running = worker.hasBegunAny ? 1 : 0

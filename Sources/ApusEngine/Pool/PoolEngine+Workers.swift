@@ -188,7 +188,7 @@ extension PoolEngine {
       relays.finish(child.output, tag: Tag.output | slot)
       relays.finish(child.errors, tag: Tag.errors | slot)
     }
-    judgeMemory(of: worker)
+    judgeMemory(of: worker, status)
     let loss = WorkerLoss(
       process: process.pid, status: status, standardError: process.standardError,
       reason: worker.killedIn == worker.expected ? worker.killedFor : nil,

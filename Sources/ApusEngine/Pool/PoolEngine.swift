@@ -142,24 +142,26 @@ package final class PoolEngine: @unchecked Sendable {
     workers = Array(
       repeating: nil, count: configuration.workers * (configuration.tasksPerWorker == nil ? 1 : 2))
     generations = Array(repeating: 0, count: configuration.workers)
-    output = try OutputRoute(
-      configuration.output, label: configuration.labelsWorkers ? configuration.name : nil,
-      workers: configuration.workers)
     (quiet, busy) = (try Poller(), try Poller())
     relays = RelaySet(quiet)
     (doorbell, poke) = (try Bell(), try Bell())
     unused = UnusedNotice(ringing: poke)
+    try quiet.add(poke.descriptor.number, tag: Tag.poke)
+    try busy.add(quiet.descriptor.number, tag: Tag.quiet)
+    try busy.add(doorbell.descriptor.number, tag: Tag.doorbell)
+    // Who drives takes what has come. The engine thread of an idle pool would take it and not go on with it.
+    if let distant { try busy.add(distant.notice, tag: Tag.distant) }
+    if configuration.memoryLimit != nil { MemoryGroup.removeLeftovers() }
+    // From here on it has to be ended.
+    output = try OutputRoute(
+      configuration.output, label: configuration.outputLabel,
+      workers: configuration.workers)
     starter = WorkerStarter(
       doorbell: doorbell, notice: poke, output: output,
       memoryLimit: configuration.memoryLimit.map(Self.kernelLimit)
     ) {
       configuration.command(ofSlot: $0)
     }
-    try quiet.add(poke.descriptor.number, tag: Tag.poke)
-    try busy.add(quiet.descriptor.number, tag: Tag.quiet)
-    try busy.add(doorbell.descriptor.number, tag: Tag.doorbell)
-    // Who drives takes what has come. The engine thread of an idle pool would take it and not go on with it.
-    if let distant { try busy.add(distant.notice, tag: Tag.distant) }
     lock.inFork = { [unowned self] in becomeStale() }
     do {
       try startAll()

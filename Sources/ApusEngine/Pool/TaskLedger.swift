@@ -2,7 +2,7 @@ import ApusSystem
 
 /// What has become of a pool's tasks, and what is to be told of it. Under the engine's lock.
 ///
-/// Every task that was taken on is in one of four places: in a job's queue, in a worker's ring, or counted here as over in
+/// Every task that was taken on is in one of five places: in a job's queue, in a worker's ring, or counted here as over in
 /// one of three ways. So the counters add up at any time.
 final class TaskLedger {
   struct Counts {

@@ -153,11 +153,12 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
 
   private func runElement(_ header: TaskHeader, _ sequence: UInt64, input: () -> ElementInput) throws {
     if header.flags & TaskHeader.Flag.memory != 0 { try memory?.check() }
+    // Before it is begun: the worker may have to wait until what it has printed is read.
+    if header.flags & TaskHeader.Flag.marked != 0 { beginMark(sequence) }
     guard claim(sequence) else { return }
     if header.flags & TaskHeader.Flag.timed != 0 {
       channel.begun.pointee.store(apus_now(), ordering: .relaxed)
     }
-    if header.flags & TaskHeader.Flag.marked != 0 { beginMark(sequence) }
     do {
       try runner(header).run(input(), output: self)
     } catch let report as FailureReport {

@@ -76,7 +76,7 @@ package struct RankOutcome: Sendable {
   package internal(set) var failures = 0
   /// Those that did not end by themselves after the failure.
   package internal(set) var ended: Set<Int> = []
-  /// Those that had not ended when their time was over.
+  /// Those that had not returned when the time of all was over.
   package internal(set) var pastLimit: Set<Int> = []
   /// The signal that asked for the end.
   package internal(set) var signal: Int32?

@@ -11,6 +11,8 @@ final class RankProcess {
   /// Who is the rank: the child, or a descendant that has joined.
   var process: Int32
   var hasJoined = false
+  /// Whether the result of its body has come.
+  var hasReturned = false
   var hasFinalized = false
   var hasFailed = false
   var hasAborted = false

@@ -68,7 +68,7 @@ extension RankRun {
 
   /// Their time is over.
   private func endLate(_ now: UInt64) {
-    for rank in ranks where !rank.hasEnded { outcome.pastLimit.insert(rank.rank) }
+    for rank in ranks where !rank.hasEnded && !rank.hasReturned { outcome.pastLimit.insert(rank.rank) }
     signalAll(SIGTERM)
     phase = .terminating(until: now + nanoseconds(options.lastGrace))
   }

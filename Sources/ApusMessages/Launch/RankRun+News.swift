@@ -80,7 +80,9 @@ extension RankRun {
         guard !rank.hasFinalized else { continue }
         rank.hasFinalized = true
         report(.finalized(rank: rank.rank))
-      case .message(.result, let parcel?): report(.returned(rank: rank.rank, parcel))
+      case .message(.result, let parcel?):
+        rank.hasReturned = true
+        report(.returned(rank: rank.rank, parcel))
       case .message(.abort, nil): rank.hasAborted = true
       // Whatever else a rank says harms nobody but itself.
       case .message, .nonsense: continue

@@ -123,7 +123,8 @@ final class RankRun {
     return ranks.allSatisfy(\.hasEnded)
   }
 
-  /// Passes on what is left of the output, as slowly as it is read. After a signal nobody waits for that.
+  /// Passes on what is left of the output, as slowly as it is read. After a signal, or when the ranks' time
+  /// is over, nobody waits for that.
   private func passOnTheRest() {
     let targets = [LineTarget.standardOutput, .standardError]
     // Nothing else may wake this loop, which does not deal with it: it would wake it again and again.
@@ -135,7 +136,7 @@ final class RankRun {
       let isPrinted = printKept()
       if isPrinted, targets.allSatisfy(\.isSettled) { break }
       heedRequests()
-      if outcome.signal != nil {
+      if outcome.signal != nil || !outcome.pastLimit.isEmpty {
         end = end ?? apus_now() + 200_000_000
         if apus_now() >= end! { break }
       }

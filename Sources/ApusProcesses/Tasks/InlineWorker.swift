@@ -4,15 +4,20 @@ import ApusSystem
 /// The one worker of a pool without workers, which is the caller's process: its start hook is called before the first task,
 /// and its exit hook when the pool is shut down.
 final class InlineWorker: Sendable {
+  private struct Hook {
+    /// The call of the start hook, and what came of it.
+    var task: Task<TaskError?, Never>?
+    var result: TaskError??
+    var isClosed = false
+  }
+
   private let configuration: ProcessPool.Configuration
-  private let start = Locked<Task<TaskError?, Never>?>(nil)
+  private let hook = Locked(Hook())
   private let counts = Locked(PoolStatistics())
 
   init(_ configuration: ProcessPool.Configuration) { self.configuration = configuration }
 
   var statistics: PoolStatistics { counts.withLock { $0 } }
-
-  private var hasHooks: Bool { configuration.startHook != nil || configuration.exitHook != nil }
 
   // MARK: Tasks
 
@@ -37,39 +42,63 @@ final class InlineWorker: Sendable {
 
   // MARK: Hooks
 
-  /// The same for a caller that blocks.
-  func startBlocking() -> TaskError? { hasHooks ? blocking { await self.start() } : nil }
-
-  /// Calls the start hook, unless that is done. Returns why there is no worker, if it failed.
+  /// Calls the start hook, unless that is done. Returns why there is no worker: it failed, or the pool is closed.
   func start() async -> TaskError? {
-    guard hasHooks else { return nil }
-    let task = start.withLock { start in
-      let task =
-        start
-        ?? Task.detached { [hook = configuration.startHook] in
-          do { try await hook?.callHere() } catch {
-            return TaskError(
-              .startUpFailed,
-              "the pool's start hook failed: it threw \(String(reflecting: type(of: error))): \(error)",
-              underlying: error)
-          }
-          return nil
-        }
-      start = task
-      return task
+    switch startOrJoin() {
+    case .over(let problem): return problem
+    case .running(let task): return await task.value
     }
-    return await task.value
   }
 
-  /// Calls the exit hook, if the start hook was called and did not fail.
-  func end() async {
-    let task = start.withLock { start in
-      defer { start = nil }
-      return start
+  /// The same for a caller that blocks: only while the hook is called.
+  func startBlocking() -> TaskError? {
+    switch startOrJoin() {
+    case .over(let problem): return problem
+    case .running(let task): return blocking { await task.value }
     }
-    guard let task, await task.value == nil else { return }
+  }
+
+  /// Ends the worker: when no task runs, or the grace is over, calls the exit hook, unless the start hook was not called or
+  /// has failed.
+  func end(within grace: Duration) async {
+    let clock = ContinuousClock()
+    let end = clock.now + min(grace, .seconds(1 << 32))
+    let begun = hook.withLock { hook in
+      defer { hook.isClosed = true }
+      return hook.isClosed ? nil : hook.task
+    }
+    guard grace > .zero, let begun, await begun.value == nil, configuration.exitHook != nil else { return }
+    while statistics.running > 0, clock.now < end { try? await clock.sleep(for: .milliseconds(2)) }
     do { try await configuration.exitHook?.callHere() } catch {
       StandardStreams.warn("the exit hook of a pool of 0 workers failed: it threw \(error)")
     }
+  }
+
+  private enum Start {
+    case over(TaskError?)
+    case running(Task<TaskError?, Never>)
+  }
+
+  private func startOrJoin() -> Start {
+    hook.withLock { hook in
+      if hook.isClosed { return .over(TaskError(PoolProblem.closed)) }
+      guard configuration.startHook != nil || configuration.exitHook != nil else { return .over(nil) }
+      if let result = hook.result { return .over(result) }
+      let task = hook.task ?? Task.detached { await self.callStartHook() }
+      hook.task = task
+      return .running(task)
+    }
+  }
+
+  private func callStartHook() async -> TaskError? {
+    var problem: TaskError?
+    do { try await configuration.startHook?.callHere() } catch {
+      problem = TaskError(
+        .startUpFailed,
+        "the pool's start hook failed: it threw \(String(reflecting: type(of: error))): \(error)",
+        underlying: error)
+    }
+    hook.withLock { $0.result = .some(problem) }
+    return problem
   }
 }

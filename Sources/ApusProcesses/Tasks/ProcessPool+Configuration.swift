@@ -65,6 +65,9 @@ extension ProcessPool {
     /// worker is killed. What a task leaves behind is not the next one's fault: a worker that has kept more than half of what
     /// the limit leaves it, above what it held before its first task, is replaced before it begins another. Counted is memory
     /// of the processes' own and shared memory that they have mapped, not mapped files.
+    ///
+    /// Where the program may make control groups, the kernel sees to a limit that is an eighth and 16 MiB higher, too, and
+    /// counts files in memory (`/dev/shm`) as well.
     public var memoryLimit: Int?
 
     /// Whether a task that has exceeded `memoryLimit` is tried once more, when nothing else runs, with the memory of all
@@ -238,7 +241,7 @@ extension EngineConfiguration {
     (startHook, exitHook) = (
       try configuration.startHook?.forEngine(), try configuration.exitHook?.forEngine()
     )
-    output = configuration.output
+    (output, outputLabel) = (configuration.output, configuration.name)
     seed = configuration.seed
     tasksPerWorker = configuration.tasksPerWorker
     queueLimit = configuration.queueLimit

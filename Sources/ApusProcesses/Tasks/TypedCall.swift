@@ -267,6 +267,7 @@ final class TypedCall<Input: Codable & Sendable, Output: Codable & Sendable> {
         let bytes = try delivery.value(in: inbox, limit: limit)
         try decode(bytes, to: slots.place(index), index)
         slots.settle(index, nil)
+        if keepsPlaces, slots.plain != nil { note(placed: index..<index + 1) }
       } catch { try failed(index, error) }
     }
     progress?.report(done: settled, failed: self.failed)

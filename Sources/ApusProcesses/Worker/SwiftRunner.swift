@@ -39,7 +39,12 @@ final class SwiftRunner<Input: Codable, Output: Codable>: ElementRunner {
 
   private func argument(_ input: ElementInput, _ stream: WorkerLoop) throws -> Input {
     switch input {
-    case .bytes(let bytes): return try inputs.decode(bytes)
+    case .bytes(let bytes):
+      // Plain memory, as it lies in an array: with what follows a value up to the next.
+      if bytes.count == strides?.input {
+        return try inputs.decode(UnsafeRawBufferPointer(rebasing: bytes.prefix(MemoryLayout<Input>.size)))
+      }
+      return try inputs.decode(bytes)
     case .stream(let length):
       if let array = try inputs.makeArray(byteCount: length, fill: { try stream.read(into: $0) }) {
         return array

@@ -24,14 +24,21 @@ package final class LineTarget: LineReceiver {
   }
 
   private let descriptor: Int32
+  /// The same, if it is this target's own.
+  private let owned: OwnedDescriptor?
   private let isSocket: Bool
   private let state = Locked(State())
   private let keptCount = Atomic<Int>(0)
   private let lossError = Atomic<Int32>(0)
 
   /// Does not take ownership. The descriptor may be blocking or not.
-  package init(_ descriptor: Int32) {
-    self.descriptor = descriptor
+  package convenience init(_ descriptor: Int32) { self.init(descriptor, owned: nil) }
+
+  /// Takes ownership. What is kept is written, however long that takes, before it is closed.
+  package convenience init(_ descriptor: OwnedDescriptor) { self.init(descriptor.number, owned: descriptor) }
+
+  private init(_ descriptor: Int32, owned: OwnedDescriptor?) {
+    (self.descriptor, self.owned) = (descriptor, owned)
     var information = stat()
     isSocket = fstat(descriptor, &information) == 0 && information.st_mode & S_IFMT == S_IFSOCK
   }

@@ -11,18 +11,19 @@ import Synchronization
 package final class MemoryGroup: Sendable {
   private let path: String
   private let isSecond: Bool
+  /// A fork of this process has no groups here.
+  private let owner = getpid()
 
   private init(_ path: String, isSecond: Bool) { (self.path, self.isSecond) = (path, isSecond) }
+
+  deinit { remove() }
 
   /// Makes a group for a process that has just been started; nil where that is not possible.
   ///
   /// - Parameter limit: Bytes, what the kernel keeps for the processes included. None of them goes to swap.
   package static func make(for process: Int32, limit: UInt64) -> MemoryGroup? {
-    removeLeftovers()
     for (parent, isSecond) in places() {
-      let number = made.add(1, ordering: .relaxed).newValue
-      let group = MemoryGroup("\(parent)/apus-\(getpid())-\(number)", isSecond: isSecond)
-      guard mkdir(group.path, 0o755) == 0 else { continue }
+      guard let group = make(in: parent, isSecond) else { continue }
       if group.setLimit(limit), group.write("\(process)", to: "cgroup.procs") {
         // All of a task's processes, not the largest alone. Not in version 1.
         _ = group.write("1", to: "memory.oom.group")
@@ -33,22 +34,25 @@ package final class MemoryGroup: Sendable {
     return nil
   }
 
-  /// Whether one can be made here.
-  package static var isPossible: Bool {
-    places().contains { access($0.path, W_OK) == 0 }
-  }
-
-  /// The names of those that this process has made and that are still there.
-  package static var own: [String] {
-    places().flatMap { names(in: $0.path) }.filter { $0.hasPrefix("apus-\(getpid())-") }
-  }
-
   private static let made = Atomic<Int>(0)
+  private static let prefix = "apus-"
+
+  private static func make(in parent: String, _ isSecond: Bool) -> MemoryGroup? {
+    // An earlier program with our number may have left some.
+    for _ in 0..<100 {
+      let number = made.add(1, ordering: .relaxed).newValue
+      let path = "\(parent)/\(prefix)\(getpid())-\(number)"
+      if mkdir(path, 0o755) == 0 { return MemoryGroup(path, isSecond: isSecond) }
+      guard errno == EEXIST else { return nil }
+      rmdir(path)
+    }
+    return nil
+  }
 
   /// Groups in which one may be made.
   ///
   /// - Parameter root: Where `/proc` and `/sys` are looked for; tests put their own there.
-  static func places(root: String = "") -> [(path: String, isSecond: Bool)] {
+  package static func places(root: String = "") -> [(path: String, isSecond: Bool)] {
     func controls(_ path: String) -> Bool {
       let words = firstLine(of: path + "/cgroup.subtree_control")?.split(separator: " ") ?? []
       return words.contains("memory")
@@ -58,9 +62,11 @@ package final class MemoryGroup: Sendable {
     if let own = folders.last(where: { !$0.isSecond }) { places.append(own) }
     let second = folders.filter(\.isSecond)
     if let own = second.last {
+      // A worker that has workers must not let them out of its own limit.
+      let isOurs = own.path.split(separator: "/").last?.hasPrefix(prefix) ?? false
       if controls(own.path) {
         places.append(own)
-      } else if let parent = second.dropLast().last, apus_is_delegated(parent.path), controls(parent.path) {
+      } else if !isOurs, let parent = second.dropLast().last, apus_is_delegated(parent.path), controls(parent.path) {
         places.append(parent)
       }
     }
@@ -73,45 +79,55 @@ package final class MemoryGroup: Sendable {
     write("\(limit)", to: isSecond ? "memory.max" : "memory.limit_in_bytes")
   }
 
-  /// Whether the kernel has ended a process because the limit was reached.
-  package var wasExceeded: Bool {
+  /// How many processes the kernel has ended because the limit was reached.
+  package var kills: Int {
     let text = readSmallFile(path + (isSecond ? "/memory.events" : "/memory.oom_control")) ?? ""
-    return text.split(separator: "\n").contains { line in
-      line.hasPrefix("oom_kill ") && line != "oom_kill 0"
-    }
+    let line = text.split(separator: "\n").first { $0.hasPrefix("oom_kill ") }
+    return line.flatMap { Int($0.dropFirst(9)) } ?? 0
+  }
+
+  private func write(_ text: String, to name: String) -> Bool {
+    guard owner == getpid() else { return false }
+    let file = open("\(path)/\(name)", O_WRONLY | O_CLOEXEC)
+    guard file >= 0 else { return false }
+    defer { close(file) }
+    return Glibc.write(file, text, text.utf8.count) == text.utf8.count
   }
 
   // MARK: Removing it
 
   /// To be tried again: a process in them was not gone yet.
-  private static let leftovers = Locked<[String]>([])
+  private static let leftovers = Leftovers()
 
-  deinit { remove() }
+  private final class Leftovers: @unchecked Sendable {
+    // Sound: under its lock.
+    let lock = ForkLock()
+    var paths: [String] = []
+    init() { lock.inFork = { [unowned self] in paths = [] } }
+  }
 
   /// Once its process has ended.
   package func remove() {
-    if rmdir(path) != 0, errno == EBUSY { Self.leftovers.withLock { $0.append(path) } }
+    guard owner == getpid(), !Self.remove(path), errno == EBUSY else { return }
+    Self.leftovers.lock.withLock { Self.leftovers.paths.append(path) }
+  }
+
+  /// With what workers of a worker have left in it, which were killed together.
+  private static func remove(_ path: String) -> Bool {
+    for name in names(in: path) where name.hasPrefix(prefix) { _ = remove("\(path)/\(name)") }
+    return rmdir(path) == 0
   }
 
   /// Removes groups whose processes have gone meanwhile, and those that a program has left which was killed.
   package static func removeLeftovers() {
-    leftovers.withLock { paths in paths.removeAll { rmdir($0) == 0 || errno != EBUSY } }
+    leftovers.lock.withLock { leftovers.paths.removeAll { remove($0) || errno != EBUSY } }
     for (parent, _) in places() {
       for name in names(in: parent) {
         let parts = name.split(separator: "-")
-        guard parts.count == 3, parts[0] == "apus", let process = Int32(parts[1]), process != getpid() else {
-          continue
-        }
+        guard parts.count == 3, name.hasPrefix(prefix), let process = Int32(parts[1]) else { continue }
         // One that has a process stays.
-        if kill(process, 0) != 0, errno == ESRCH { rmdir("\(parent)/\(name)") }
+        if kill(process, 0) != 0, errno == ESRCH { _ = remove("\(parent)/\(name)") }
       }
     }
-  }
-
-  private func write(_ text: String, to name: String) -> Bool {
-    let file = open("\(path)/\(name)", O_WRONLY | O_CLOEXEC)
-    guard file >= 0 else { return false }
-    defer { close(file) }
-    return Glibc.write(file, text, text.utf8.count) == text.utf8.count
   }
 }

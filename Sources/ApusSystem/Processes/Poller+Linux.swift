@@ -4,6 +4,8 @@ import Glibc
 /// A set of descriptors to wait on (epoll), each with a number that says what it is.
 package final class Poller: Sendable {
   package let descriptor: OwnedDescriptor
+  /// How many ready ones are told at a time.
+  package static let most = Int(APUS_POLL_MOST)
 
   package init() throws(ProcessError) {
     let number = apus_poll_create()
@@ -48,10 +50,10 @@ package final class Poller: Sendable {
 
   /// The same with the tags behind those that `tags` has: none, and no memory, in the usual case.
   package func wait(_ timeout: UInt64?, into tags: inout [UInt64]) -> Bool {
-    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 32) { ready in
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.most) { ready in
       // Rounded up: a deadline that is not reached yet would be waited for again and again.
       let milliseconds = timeout.map { Int32(clamping: $0 / 1_000_000 + ($0 % 1_000_000 == 0 ? 0 : 1)) } ?? -1
-      let count = apus_poll_wait(descriptor.number, ready.baseAddress!, 32, milliseconds)
+      let count = apus_poll_wait(descriptor.number, ready.baseAddress!, Int32(Self.most), milliseconds)
       if count > 0 { tags.append(contentsOf: ready.prefix(Int(count))) }
       return count >= 0
     }

@@ -21,7 +21,7 @@ package func readSmallFile(_ path: String, limit: Int = 1 << 20) -> String? {
 }
 
 /// What is in a folder; nothing if it can't be read.
-func names(in path: String) -> [String] {
+package func names(in path: String) -> [String] {
   guard let folder = opendir(path) else { return [] }
   defer { closedir(folder) }
   var names: [String] = []

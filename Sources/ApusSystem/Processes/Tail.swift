@@ -1,10 +1,12 @@
 /// The last bytes of a stream, for the error message when its writer dies.
-struct Tail {
+package struct Tail {
   static let limit = 8 * 1024
   private var bytes: [UInt8] = []
   private var isCut = false
 
-  mutating func append(_ new: UnsafeRawBufferPointer) {
+  package init() {}
+
+  package mutating func append(_ new: UnsafeRawBufferPointer) {
     if new.count >= Self.limit {
       isCut = isCut || !bytes.isEmpty || new.count > Self.limit
       bytes = Array(new.suffix(Self.limit))
@@ -19,7 +21,7 @@ struct Tail {
   }
 
   /// As text; what is not UTF-8 becomes U+FFFD.
-  var text: String {
+  package var text: String {
     var slice = bytes.suffix(Self.limit)
     if isCut || slice.count < bytes.count {
       // The cut may have gone through a character, whose rest is at most three continuation bytes.

@@ -17,6 +17,9 @@ void apus_poll_remove(int poller, int descriptor);
 /// of the program closes.
 bool apus_poll_has(int poller, int descriptor, uint64_t tag);
 
+/// The most that one wait tells.
+enum { APUS_POLL_MOST = 32 };
+
 /// The tags of at most `count` ready descriptors, after at most `milliseconds` (negative: for ever).
 /// Returns how many; 0 also after a signal; -errno if the set is gone, because another part of the program has closed it.
 int apus_poll_wait(int poller, uint64_t *tags, int count, int milliseconds);
