@@ -3,13 +3,13 @@ import Glibc
 import Synchronization
 
 /// Something that takes long to open and is no Codable value.
-final class Dictionary {
+final class Lexicon {
   let language: String
   init(language: String) { self.language = language }
   func word(_ number: Int) -> String { "\(language) \(number)" }
 }
 
-enum Worker { static let dictionary = WorkerLocal<Dictionary>() }
+enum Worker { static let lexicon = WorkerLocal<Lexicon>() }
 
 /// Values that come from several threads.
 final class Log<Element: Sendable>: Sendable {
@@ -23,7 +23,7 @@ func double(_ number: Int) -> Int { 2 * number }
 func prepareAndBoundWorkers() async throws {
   var configuration = ProcessPool.Configuration()
   configuration.name = "words"
-  configuration.onWorkerStart(with: "Swahili") { Worker.dictionary.set(Dictionary(language: $0)) }
+  configuration.onWorkerStart(with: "Swahili") { Worker.lexicon.set(Lexicon(language: $0)) }
   configuration.onWorkerExit { print("worker \(PoolTask.worker ?? 0) is done") }
   configuration.environment["OMP_NUM_THREADS"] = "1"
   configuration.seed = 42
@@ -37,7 +37,7 @@ func prepareAndBoundWorkers() async throws {
 
   try await withProcessPool(workers: 2, configuration: configuration) { pool in
     let words = try await pool.map(0..<10) { number in
-      try Worker.dictionary.withValue { $0.word(number) }
+      try Worker.lexicon.withValue { $0.word(number) }
     }
     expect(words[3], "Swahili 3")
 

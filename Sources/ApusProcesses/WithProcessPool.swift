@@ -9,7 +9,7 @@ extension ProcessPool {
   /// - Parameters:
   ///   - workers: How many worker processes; nil: as many as there are processors for this process (affinity
   ///     and control group counted). 0: none; every task runs in the caller, for debugging. The rules are the same,
-  ///     except that time limits do not act.
+  ///     but limits, deadlines, the seed and what is said of worker processes do not act.
   ///   - configuration: What else can be set.
   /// - Throws: `TaskError` if `workers` or a limit is negative, if this program can't be run again as a
   ///   worker, or if the system refuses every process.

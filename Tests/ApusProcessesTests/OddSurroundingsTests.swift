@@ -91,17 +91,14 @@ extension ProcessPoolTests {
     /// A copy of the pool in a fork says what it is, and leaves the pool alone.
     @Test func theProgramForks() async throws {
       let run = try await runScenario("forked parent")
+      // When the task prints, once, is not said.
+      let lines = run.output.split(separator: "\n").map(String.init)
+      #expect(lines.filter { $0 == "a task's line" }.count == 1, "\(run)")
       #expect(
-        run.output == """
-          child: poolClosed true
-          child: poolClosed true
-          child: poolClosed
-          child: [8]
-          child ended 0
-          a task's line
-          20 5 9900
-
-          """, "\(run)")
+        lines.filter { $0 != "a task's line" } == [
+          "child: poolClosed true", "child: poolClosed true", "child: poolClosed", "child: [8]",
+          "child ended 0", "20 5 9900",
+        ], "\(run)")
     }
   }
 }

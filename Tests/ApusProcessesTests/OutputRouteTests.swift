@@ -128,7 +128,8 @@ extension ProcessPoolTests {
     /// More workers than are looked at at a time.
     @Test func manyWorkers() async throws {
       let lines = Locked<[WorkerLine]>([])
-      try await withProcessPool(workers: 40, configuration: Self.configuration(lines)) { (pool) async throws in
+      try await withProcessPool(workers: 40, configuration: Self.configuration(lines)) {
+        (pool) async throws in
         for _ in 0..<5 {
           lines.withLock { $0 = [] }
           #expect(

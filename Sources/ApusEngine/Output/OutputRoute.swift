@@ -110,6 +110,15 @@ package final class OutputRoute: Sendable {
     return body()
   }
 
+  /// Why some of it could not be written, as an errno; 0: nothing was lost.
+  var loss: Int32 {
+    switch destination {
+    case .discarded, .handler: 0
+    case .relayed, .prefixed, .descriptors:
+      [target(.output), target(.errors)].map(\.loss).first { $0 != 0 } ?? 0
+    }
+  }
+
   /// The last of it has come.
   package func end() {
     if let handler, !isOfAnotherProcess { handler.end() } else { settle() }

@@ -34,12 +34,21 @@ package final class LargeValue: @unchecked Sendable {
 }
 
 /// Why a task that was running was asked to stop.
-package enum StopReason: Sendable {
+package enum StopReason: String, Sendable, CustomStringConvertible {
   case cancelled
   case timeLimit
   case memoryLimit
   /// Of the whole call.
   case deadline
+
+  package var description: String {
+    switch self {
+    case .cancelled: "it was cancelled"
+    case .timeLimit: "its time limit was over"
+    case .memoryLimit: "it exceeded the memory limit"
+    case .deadline: "its call's deadline was over"
+    }
+  }
 }
 
 /// How a worker ended that had not been told to.

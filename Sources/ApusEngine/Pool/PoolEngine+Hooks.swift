@@ -35,6 +35,7 @@ extension PoolEngine {
     }
     guard let problem else { return open(worker, now: now) }
     worker.hookFailure = problem
+    warnOfStart(worker, problem)
     worker.kill(nil)
   }
 
@@ -49,6 +50,14 @@ extension PoolEngine {
     default: worker.corruption = "it was not ready after \(time)"
     }
     worker.kill(nil)
+  }
+
+  /// A start hook has failed. If others go on without this worker no call throws that: it is told once a place.
+  func warnOfStart(_ worker: EngineWorker, _ problem: String) {
+    guard workers.contains(where: { $0?.state == .ready }), warned.insert(worker.place).inserted else {
+      return
+    }
+    warn(of: worker, problem)
   }
 
   /// Something that nobody's call throws, but that a person should know.

@@ -205,7 +205,15 @@ extension PoolEngine {
       return
     }
     output.end()
+    if closesBefore == nil, output.loss != 0 { warnOfLostOutput() }
     if configuration.memoryLimit != nil { MemoryGroup.removeLeftovers() }
+  }
+
+  private func warnOfLostOutput() {
+    let text =
+      "some of what workers of \(configuration.name) printed could not be written: \(String(cString: strerror(output.loss)))"
+    configuration.events.publish(Event(.warning, from: eventSource, text: text))
+    StandardStreams.warn(text)
   }
 
   /// Whether it was shut down, and no worker is left.

@@ -39,7 +39,9 @@ extension PoolEngine {
       guard let held = ProcessMemory.held(by: worker.process.pid, limit: limit) else { continue }
       let isKillsOwn = noteKills(of: worker)
       guard held > limit || isKillsOwn else {
-        if worker.mayHaveAll, worker !== runningAlone, setKernelLimit(of: worker) { worker.mayHaveAll = false }
+        if worker.mayHaveAll, worker !== runningAlone, setKernelLimit(of: worker) {
+          worker.mayHaveAll = false
+        }
         continue
       }
       noteMemory(of: worker, held)
@@ -106,6 +108,7 @@ extension PoolEngine {
     ledger.queued += 1
     ledger.counts.retried += 1
     job.attempts[index, default: 0] += 1
+    ledger.note(.taskRetried, of: job, index, 1)
     alone.append((job, InputSpan(batch: chunk.span.batch, range: local..<local + 1, base: chunk.span.base)))
     return true
   }

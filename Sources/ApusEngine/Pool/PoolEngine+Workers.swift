@@ -206,6 +206,8 @@ extension PoolEngine {
       bury(worker, loss)
     } else if worker.wasReady {
       warn(of: worker, loss.story)
+    } else {
+      warnOfStart(worker, loss.story)
     }
     replace(worker, loss, now: now)
     scheduleAgain()

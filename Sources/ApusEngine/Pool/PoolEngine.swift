@@ -34,6 +34,8 @@ package final class PoolEngine: @unchecked Sendable {
   @exclusivity(unchecked) var vacancies: [(slot: Int, at: UInt64)] = []
   /// Places whose workers are not replaced any more.
   @exclusivity(unchecked) var abandoned: Set<Int> = []
+  /// Places of whose start hook was told that it failed.
+  @exclusivity(unchecked) var warned: Set<Int> = []
   /// Slots for which a worker is being started, or waits for its time in `vacancies`.
   @exclusivity(unchecked) var awaited: Set<Int> = []
   /// Nanoseconds that workers which have ended were at tasks, by place.

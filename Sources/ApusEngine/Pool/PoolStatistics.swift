@@ -15,7 +15,7 @@ public struct PoolStatistics: Sendable, Hashable {
 
   /// How many tasks were given to the pool. Inputs that a call has not drawn yet are not.
   public package(set) var submitted = 0
-  /// How many wait for a worker.
+  /// How many wait for a worker, or were given to one that has not begun them.
   public package(set) var queued = 0
   /// How many workers are at.
   public package(set) var running = 0
@@ -35,4 +35,12 @@ public struct PoolStatistics: Sendable, Hashable {
   public package(set) var workers: [Worker] = []
 
   package init() {}
+}
+
+extension PoolStatistics: CustomStringConvertible {
+  /// For example `12 submitted: 2 queued, 2 running, 7 succeeded, 1 failed, 0 cancelled; 1 retried, 0 restarts, 0 recycled`.
+  public var description: String {
+    "\(submitted) submitted: \(queued) queued, \(running) running, \(succeeded) succeeded, \(failed) failed, "
+      + "\(cancelled) cancelled; \(retried) retried, \(restarts) restarts, \(recycled) recycled"
+  }
 }

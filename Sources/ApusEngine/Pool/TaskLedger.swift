@@ -1,4 +1,5 @@
 import ApusSystem
+import ApusWire
 
 /// What has become of a pool's tasks, and what is to be told of it. Under the engine's lock.
 ///
@@ -79,8 +80,14 @@ final class TaskLedger {
       .taskFailed, from: source, worker: worker?.place, process: worker?.process.pid, call: job.number,
       task: index,
       count: count)
-    if case .lost(let loss) = content {
+    switch content {
+    case .lost(let loss):
       (event.worker, event.process, event.status) = (loss.worker, loss.process, loss.status)
+      event.text = loss.reason.map { "\($0)" }
+    case .failure(let range):
+      event.text = FailureReport.summary(of: UnsafeRawBufferPointer(rebasing: job.inbox.bytes.bytes[range]))
+    case .stopped(let reason): event.text = "\(reason)"
+    default: break
     }
     news.append(event)
   }

@@ -11,8 +11,10 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   let function: RemoteFunction<Input, Output>
   var options: CallOptions
 
-  private func inline() throws -> InlineCall<Input, Output> {
-    try InlineCall(function, options, pool)
+  private func inline(_ inputs: some Sequence<Input>) throws -> InlineCall<Input, Output> {
+    var options = options
+    options.total = Drawing.knownCount(inputs)
+    return try InlineCall(function, options, pool)
   }
 
   private func begin(_ engine: PoolEngine, _ inputs: some Sequence<Input>) throws
@@ -58,7 +60,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
 
   func values(_ inputs: some Sequence<Input>) async throws -> [Output] {
     guard let engine = pool.engine else {
-      let call = try inline()
+      let call = try inline(inputs)
       var values: [Output] = []
       for input in inputs { values.append(try await call.value(input, task: values.count)) }
       return values
@@ -80,7 +82,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   func outcomes(_ inputs: some Sequence<Input>) async -> [Outcome] {
     guard let engine = pool.engine else {
       do {
-        let call = try inline()
+        let call = try inline(inputs)
         var outcomes: [Outcome] = []
         for input in inputs { outcomes.append(await call.run(input, task: outcomes.count)) }
         return outcomes
@@ -103,7 +105,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
 
   func blockingValues(_ inputs: some Sequence<Input>) throws -> [Output] {
     guard let engine = pool.engine else {
-      let call = try inline()
+      let call = try inline(inputs)
       var values: [Output] = []
       for input in inputs { values.append(try call.runBlocking(input, task: values.count).get()) }
       return values
@@ -117,7 +119,7 @@ struct Collecting<Input: Codable & Sendable, Output: Codable & Sendable> {
   func blockingOutcomes(_ inputs: some Sequence<Input>) -> [Outcome] {
     guard let engine = pool.engine else {
       do {
-        let call = try inline()
+        let call = try inline(inputs)
         var outcomes: [Outcome] = []
         for input in inputs { outcomes.append(call.runBlocking(input, task: outcomes.count)) }
         return outcomes

@@ -7,6 +7,26 @@ import Synchronization
 struct InlineCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendable {
   private let function: RemoteFunction<Input, Output>
   private let worker: InlineWorker
+  private let progress: Progress?
+
+  /// How far the call has come.
+  private final class Progress: Sendable {
+    private let tell: @Sendable (CallProgress) -> Void
+    private let total: Int?
+    private let counts = Locked((done: 0, failed: 0))
+
+    init(_ tell: @escaping @Sendable (CallProgress) -> Void, total: Int?) {
+      (self.tell, self.total) = (tell, total)
+    }
+
+    func count(_ hasFailed: Bool) {
+      let now = counts.withLock { counts in
+        counts = (counts.done + 1, counts.failed + (hasFailed ? 1 : 0))
+        return counts
+      }
+      tell(CallProgress(done: now.done, failed: now.failed, total: total))
+    }
+  }
 
   /// Throws `TaskError` if the pool is closed, an option is out of range, or a worker could not call the function.
   init(_ function: RemoteFunction<Input, Output>, _ options: CallOptions, _ pool: ProcessPool) throws {
@@ -15,6 +35,7 @@ struct InlineCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
     _ = try TaskError.naming(function.source.definition)
     // There is one in each pool without an engine, and no others come here.
     (self.function, worker) = (function, pool.inline!)
+    progress = pool.configuration.progress.map { Progress($0, total: options.total) }
   }
 
   /// Throws `CancellationError` if the caller's task is cancelled by the time that the body has returned.
@@ -27,7 +48,15 @@ struct InlineCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
 
   func run(_ input: Input, task: Int) async -> Result<Output, TaskError> {
     worker.begin()
-    return worker.end(await outcome(input, task: task))
+    return over(await outcome(input, task: task))
+  }
+
+  private func over(_ result: Result<Output, TaskError>) -> Result<Output, TaskError> {
+    worker.end(result)
+    if let progress {
+      if case .failure = result { progress.count(true) } else { progress.count(false) }
+    }
+    return result
   }
 
   private func outcome(_ input: Input, task: Int) async -> Result<Output, TaskError> {
@@ -45,8 +74,8 @@ struct InlineCall<Input: Codable & Sendable, Output: Codable & Sendable>: Sendab
     switch function.local {
     case .plain(let body):
       worker.begin()
-      if let problem = worker.startBlocking() { return worker.end(.failure(problem)) }
-      return worker.end(
+      if let problem = worker.startBlocking() { return over(.failure(problem)) }
+      return over(
         Result { try body()(input) }.mapError { TaskError(FailureReport(.call, $0), task: task) })
     case .async: return blocking { await run(input, task: task) }
     }

@@ -28,7 +28,7 @@ final class InlineWorker: Sendable {
     }
   }
 
-  func end<Output>(_ result: Result<Output, TaskError>) -> Result<Output, TaskError> {
+  func end<Output>(_ result: Result<Output, TaskError>) {
     counts.withLock { counts in
       counts.running -= 1
       switch result {
@@ -37,7 +37,6 @@ final class InlineWorker: Sendable {
       case .failure: counts.failed += 1
       }
     }
-    return result
   }
 
   // MARK: Hooks

@@ -59,7 +59,7 @@ extension ProcessPool {
     /// Where the pool tells what happens: workers that start and end, tasks that fail.
     public var events: EventStream = .shared
 
-    /// How many bytes of memory a worker may hold, with what it has started; nil: as many as there are.
+    /// How many bytes of memory a worker may hold, with what it has started, 16 MiB at least; nil: as many as there are.
     ///
     /// The pool looks 50 times a second. A task whose worker holds more is that task's error (`memoryLimitExceeded`), and its
     /// worker is killed. What a task leaves behind is not the next one's fault: a worker that has kept more than half of what
@@ -90,7 +90,8 @@ extension ProcessPool {
     /// What becomes of a task when `queueLimit` tasks wait.
     public var whenQueueIsFull = WhenFull.wait
 
-    /// Where what workers print goes. In a pool of no workers tasks print where the program does, whatever is said here.
+    /// Where what workers print goes. In whole lines, a line that a task leaves open waits for its end, which may come from a
+    /// later task; a `handler` has it when the task has ended. In a pool of no workers tasks print where the program does, whatever is said here.
     public var output = WorkerOutput.relayed
 
     // MARK: Workers
@@ -100,7 +101,7 @@ extension ProcessPool {
     public var name: String?
 
     /// Variables that workers have in their environment and the program has not, or has with another value; a nil value
-    /// takes one away. Workers have the rest as the program has it when the pool is made.
+    /// takes one away (`environment.updateValue(nil, forKey: "DEBUG")`: the subscript would remove the entry). Workers have the rest as the program has it when the pool is made.
     public var environment: [String: String?] = [:]
 
     /// What workers see as the program's arguments, behind its name; nil: the program's own.

@@ -6,7 +6,7 @@ extension ProcessPool.Configuration {
   ///
   /// If it throws or traps, the worker has failed to start: another one is tried, and `startUpFailed` says the reason
   /// once none could. It counts for `startUpLimit`. In a pool of 0 workers it is called in the caller, before the first
-  /// task. What it makes can be kept in a `static let` of type `WorkerLocal`.
+  /// task. What it makes can be kept in a `static let` of type `WorkerLocal`. A second call takes the place of the first.
   public mutating func onWorkerStart(
     _ body: @autoclosure @escaping @Sendable () -> @Sendable () throws -> Void,
     fileID: StaticString = #fileID, line: UInt = #line
@@ -51,7 +51,8 @@ extension ProcessPool.Configuration {
   /// because of `tasksPerWorker`.
   ///
   /// Not in a worker that dies, nor when the pool is ended at once: by a grace period of zero, by an error that leaves
-  /// `withProcessPool`, by letting go of it. It has what is left of the grace period, and a quarter of a second at least.
+  /// `withProcessPool`, by letting go of it. It has what is left of the time that `shutdown(gracePeriod:)` gives, 5 s if nothing
+  /// is said, and a quarter of a second at least; in a worker that is replaced as long as a start may take (`startUpLimit`).
   /// What it throws is told on standard error and as an event.
   public mutating func onWorkerExit(
     _ body: @autoclosure @escaping @Sendable () -> @Sendable () throws -> Void,

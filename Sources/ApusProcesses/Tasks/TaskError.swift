@@ -129,7 +129,8 @@ extension TaskError {
       let function = loss.code.name.map { " in \($0)" } ?? ""
       let amount = WorkerLoss.describe(loss.memory)
       self.init(
-        .memoryLimitExceeded, "the task exceeded its worker's memory limit\(amount)\(function)\(note)",
+        .memoryLimitExceeded,
+        "the task exceeded its worker's memory limit\(amount)\(function)\(note): raise `memoryLimit`, or set `retriesAlone`",
         task: task)
     case nil:
       let function = loss.code.name.map { " in \($0)" } ?? ""

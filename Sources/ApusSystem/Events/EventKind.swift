@@ -24,7 +24,8 @@ extension Event {
     public static let taskStarted = Kind(rawValue: "taskStarted")
     /// Tasks have their values: `call`, the first `task`, `count`, `worker`, `process`.
     public static let taskFinished = Kind(rawValue: "taskFinished")
-    /// A task failed: `call`, `task`, `worker`, `process`; `status` if its worker ended.
+    /// A task failed: `call`, `task`, `worker`, `process`; `status` if its worker ended; `text`: what it threw, or the limit
+    /// that it went past.
     public static let taskFailed = Kind(rawValue: "taskFailed")
     /// Tasks were cancelled: `call`, the first `task`, `count`.
     public static let taskCancelled = Kind(rawValue: "taskCancelled")

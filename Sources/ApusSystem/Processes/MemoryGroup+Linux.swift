@@ -66,7 +66,9 @@ package final class MemoryGroup: Sendable {
       let isOurs = own.path.split(separator: "/").last?.hasPrefix(prefix) ?? false
       if controls(own.path) {
         places.append(own)
-      } else if !isOurs, let parent = second.dropLast().last, apus_is_delegated(parent.path), controls(parent.path) {
+      } else if !isOurs, let parent = second.dropLast().last, apus_is_delegated(parent.path),
+        controls(parent.path)
+      {
         places.append(parent)
       }
     }
