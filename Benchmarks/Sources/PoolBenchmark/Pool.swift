@@ -11,10 +11,14 @@ func each(workers: Int, count: Int) throws -> Figure {
 
 /// The same while somebody listens to every event.
 func heard(workers: Int, count: Int) throws -> Figure {
-  let events = Atomic<Int>(0)
-  return try withExtendedLifetime(EventStream.shared.subscribe { _ in events.add(1, ordering: .relaxed) }) {
+  let finished = Atomic<Int>(0)
+  let listener = EventStream.shared.subscribe { event in
+    if event.kind == .taskFinished { finished.add(event.count ?? 0, ordering: .relaxed) }
+  }
+  return try withExtendedLifetime(listener) {
     let figure = try each(workers: workers, count: count)
-    require(events.load(ordering: .relaxed) >= count, "the listener has heard of few tasks")
+    require(finished.load(ordering: .relaxed) % count == 0, "the listener has not heard of all tasks")
+    require(finished.load(ordering: .relaxed) > 0, "the listener has heard of no task")
     return figure
   }
 }

@@ -40,15 +40,23 @@ final class TaskLedger {
     if isObserved { tell(kind(), of: job, first, count, by: worker) }
   }
 
+  /// What goes on with the event before makes one with it: an event takes longer than a small task.
   @inline(never)
   private func tell(
     _ kind: Event.Kind, of job: EngineJob, _ first: Int, _ count: Int, by worker: EngineWorker?
   ) {
+    let (place, process) = (worker?.place, worker?.process.pid)
+    let last = news.count - 1
+    if last >= 0, news[last].call == job.number, news[last].worker == place, news[last].process == process,
+      let task = news[last].task, let before = news[last].count, task + before == first,
+      news[last].kind == kind
+    {
+      news[last].count = before + count
+      return
+    }
     news.append(
       Event(
-        kind, from: source, worker: worker?.place, process: worker?.process.pid, call: job.number,
-        task: first,
-        count: count))
+        kind, from: source, worker: place, process: process, call: job.number, task: first, count: count))
   }
 
   /// Whether anybody listened when the engine last looked.

@@ -4,7 +4,26 @@ import Synchronization
 
 // Elements whose arguments and results are plain memory, called in one loop.
 extension WorkerLoop {
-  func runRawChunk(_ header: TaskHeader) throws {
+  /// The function that a chunk is for. Throws a `FailureReport` if there is none.
+  func rawRunner(_ header: TaskHeader) throws -> any ElementRunner {
+    let runner = try runner(header)
+    if runner.strides == nil {
+      throw FailureReport(.function, WorkerProtocolError("the function does not take plain memory"))
+    }
+    return runner
+  }
+
+  /// There is no function for it.
+  func failRawChunk(_ header: TaskHeader, _ report: FailureReport) throws {
+    let size = recordSize(TaskHeader.size + Int(header.length))
+    try waitForTasks(size)
+    for element in header.first..<header.first + UInt64(header.count) where claim(element) {
+      try fail(report, element)
+    }
+    tasks.consume(size)
+  }
+
+  func runRawChunk(_ header: TaskHeader, _ runner: any ElementRunner) throws {
     let size = recordSize(TaskHeader.size + Int(header.length))
     try waitForTasks(size)
     let end = header.first + UInt64(header.count)
@@ -15,25 +34,16 @@ extension WorkerLoop {
       if header.flags & TaskHeader.Flag.memory != 0, let memory {
         most = min(most, try memory.checkBeforeRun(most))
       }
-      next = try runRaw(header, from: next, to: next + min(most, end - next))
+      next = try runRaw(header, runner, from: next, to: next + min(most, end - next))
     }
     tasks.consume(size)
   }
 
   /// Runs elements until one fails, or all are done or taken back. Returns the one to go on with.
-  func runRaw(_ header: TaskHeader, from first: UInt64, to end: UInt64) throws -> UInt64 {
-    let runner: any ElementRunner
-    let strides: (input: Int, output: Int)
-    do {
-      runner = try self.runner(header)
-      guard let known = runner.strides else {
-        throw FailureReport(.function, WorkerProtocolError("the function does not take plain memory"))
-      }
-      strides = known
-    } catch let report as FailureReport {
-      if claim(first) { try fail(report, first) }
-      return max(skipTo, first + 1)
-    }
+  private func runRaw(
+    _ header: TaskHeader, _ runner: any ElementRunner, from first: UInt64, to end: UInt64
+  ) throws -> UInt64 {
+    let strides = runner.strides ?? (1, 1)  // never: `rawRunner`
     try waitForSpace(recordSize(ResultHeader.size + Int(end - first) * strides.output))
     let record = results.place()
     // Not published, so its length is free to say how long one value is.
@@ -68,4 +78,13 @@ extension WorkerLoop {
     if let failure { try fail(failure, done) }
     return max(skipTo, failure == nil ? done : done + 1)
   }
+}
+
+/// Until there is a function.
+struct NoRunnerError: Error {}
+final class NoRunner: ElementRunner {
+  var strides: (input: Int, output: Int)? { nil }
+  var code: FunctionCode { FunctionCode() }
+  func run(_ input: ElementInput, output: WorkerLoop) throws { throw NoRunnerError() }
+  func run(_ run: _RawRun) throws { throw NoRunnerError() }
 }

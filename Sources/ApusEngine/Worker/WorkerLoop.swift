@@ -71,17 +71,33 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   /// Takes tasks until told to stop, or until `interrupted` (asked between tasks) says so.
   @inline(__always)
   package func run(until interrupted: () -> Bool) throws {
+    // The function of the last raw chunk. Not in a property: to take it from there would count a reference for each task,
+    // which takes longer than all else that a small one costs.
+    var runner: any ElementRunner = NoRunner()
+    var runnersFunction: UInt64?
     while !interrupted() {
       try waitForTasks(TaskHeader.size)
       let header = tasks.place().load(as: TaskHeader.self)
       if header.flags & TaskHeader.Flag.memory != 0 { try memory?.check() }
       tries = Int(header.tries)
       switch header.kind {
-      case TaskHeader.Kind.define: try define(header)
+      case TaskHeader.Kind.define:
+        runnersFunction = nil
+        try define(header)
       case TaskHeader.Kind.chunk: try runChunk(header)
-      case TaskHeader.Kind.rawChunk: try runRawChunk(header)
+      case TaskHeader.Kind.rawChunk:
+        if runnersFunction != header.function {
+          runnersFunction = nil
+          do { (runner, runnersFunction) = (try rawRunner(header), header.function) } catch let report
+            as FailureReport
+          {
+            try failRawChunk(header, report)
+          }
+        }
+        if runnersFunction != nil { try runRawChunk(header, runner) }
       case TaskHeader.Kind.large: try runLarge(header)
       case TaskHeader.Kind.forget:
+        runnersFunction = nil
         setFunction(header.function, nil)
         tasks.consume(TaskHeader.size)
       case TaskHeader.Kind.stop: return

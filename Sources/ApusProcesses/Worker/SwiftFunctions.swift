@@ -143,10 +143,9 @@ package enum SwiftFunctions {
       unsafeBitCast(ClosureWords(code: body, context: 0), to: Body.self)
     }
 
-    private var rawLoop: ((_RawRun) throws -> Void)? {
+    private var rawLoop: (loop: RawLoop, body: UInt)? {
       guard loop != 0 else { return nil }
-      let loop = unsafeBitCast(ClosureWords(code: loop, context: 0), to: RawLoop.self).loop
-      return { [body] in try loop($0, body) }
+      return (unsafeBitCast(ClosureWords(code: loop, context: 0), to: RawLoop.self), body)
     }
   }
 }

@@ -6,20 +6,21 @@ final class SwiftRunner<Input: Codable, Output: Codable>: ElementRunner {
   let strides: (input: Int, output: Int)?
   let code: FunctionCode
   private let call: (Input) throws -> Output
-  private let rawLoop: ((_RawRun) throws -> Void)?
+  /// Without a context, so that no reference is counted for each task.
+  private let rawLoop: (loop: RawLoop, body: UInt)?
   private let inputs = ValueCodec<Input>()
   private let outputs = ValueCodec<Output>()
   private let buffer = ByteBuffer(capacity: 256)
 
   init(
     call: @escaping (Input) throws -> Output, code: FunctionCode, strides: (input: Int, output: Int)?,
-    rawLoop: ((_RawRun) throws -> Void)?
+    rawLoop: (loop: RawLoop, body: UInt)?
   ) {
     (self.call, self.code, self.strides, self.rawLoop) = (call, code, strides, rawLoop)
   }
 
   func run(_ run: _RawRun) throws {
-    if let rawLoop { try rawLoop(run) } else { try run.forEach(call) }
+    if let rawLoop { try rawLoop.loop.loop(run, rawLoop.body) } else { try run.forEach(call) }
   }
 
   func run(_ input: ElementInput, output: WorkerLoop) throws {

@@ -22,7 +22,7 @@ public struct _RawRun {
 
   package init(
     inputs: UnsafeRawPointer, outputs: UnsafeMutableRawPointer, count: Int, first: UInt64,
-    progress: SharedWord, gate: SharedWord, gatekeeper: any RunGatekeeper
+    progress: SharedWord, gate: SharedWord, gatekeeper: __shared any RunGatekeeper
   ) {
     (self.inputs, self.outputs, self.count, self.first) = (inputs, outputs, count, first)
     (self.progress, self.gate, self.gatekeeper) = (progress, gate, gatekeeper)
