@@ -73,7 +73,8 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   package func run(until interrupted: () -> Bool) throws {
     // The function of the last raw chunk. Not in a property: to take it from there would count a reference for each task,
     // which takes longer than all else that a small one costs.
-    var runner: any ElementRunner = NoRunner()
+    let none = NoRunner()
+    var runner: any ElementRunner = none
     var runnersFunction: UInt64?
     while !interrupted() {
       try waitForTasks(TaskHeader.size)
@@ -82,22 +83,22 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
       tries = Int(header.tries)
       switch header.kind {
       case TaskHeader.Kind.define:
-        runnersFunction = nil
+        // Let go of: a function may have a large context.
+        (runner, runnersFunction) = (none, nil)
         try define(header)
       case TaskHeader.Kind.chunk: try runChunk(header)
       case TaskHeader.Kind.rawChunk:
         if runnersFunction != header.function {
-          runnersFunction = nil
-          do { (runner, runnersFunction) = (try rawRunner(header), header.function) } catch let report
-            as FailureReport
-          {
-            try failRawChunk(header, report)
-          }
+          (runner, runnersFunction) = (none, nil)
+          do {
+            runner = try rawRunner(header)
+            runnersFunction = header.function
+          } catch let report as FailureReport { try failRawChunk(header, report) }
         }
         if runnersFunction != nil { try runRawChunk(header, runner) }
       case TaskHeader.Kind.large: try runLarge(header)
       case TaskHeader.Kind.forget:
-        runnersFunction = nil
+        (runner, runnersFunction) = (none, nil)
         setFunction(header.function, nil)
         tasks.consume(TaskHeader.size)
       case TaskHeader.Kind.stop: return
