@@ -18,6 +18,20 @@ extension ProcessPoolTests {
       #expect(run.output == "workerDied true\n", "\(run)")
     }
 
+    /// Also where functions of other kinds were called in between.
+    @Test func theFunctionThatRanIsTheOneThatIsNamed() async throws {
+      var configuration = ProcessPool.Configuration()
+      configuration.backtraces = .off
+      try await withProcessPool(workers: 1, configuration: configuration) { (pool) async throws in
+        #expect(try await pool.map([1, 2], endsAtThirteen) == [1, 2])
+        #expect(try await pool.run("a", spelled) == "a")
+        let error = try await #require(throws: TaskError.self) {
+          try await pool.map([3, 13], endsAtThirteen)
+        }
+        #expect(error.message.contains("endsAtThirteen"), "\(error)")
+      }
+    }
+
     @Test func aSignalThatIsSentIsNoCrash() async throws {
       let folder = TemporaryFolder()
       let backtracer = folder.path + "/backtracer"
@@ -93,3 +107,10 @@ private func writeScript(_ text: String, to path: String) throws {
   let bytes = Array("#!/bin/sh\n\(text)\n".utf8)
   try #require(file >= 0 && write(file, bytes, bytes.count) == bytes.count && close(file) == 0)
 }
+
+private func endsAtThirteen(_ number: Int) -> Int {
+  if number == 13 { abort() }
+  return number
+}
+
+private func spelled(_ word: String) -> String { word }

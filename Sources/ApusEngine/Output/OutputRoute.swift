@@ -10,6 +10,8 @@ package final class OutputRoute: Sendable {
   private let destination: WorkerOutput
   private let files: (output: LineTarget, errors: LineTarget)?
   let handler: LineHandler?
+  /// How often others had lost something before, on targets that we share with them.
+  private let lossesBefore: Int
   private let settler = Settler()
   /// A fork has none of the threads, and locks may have been held when it was made.
   private let forks = apus_fork_count()
@@ -32,6 +34,7 @@ package final class OutputRoute: Sendable {
     case .relayed, .prefixed, .discarded: break
     }
     (self.files, self.handler) = (files, handler)
+    lossesBefore = Self.targets(files).reduce(0) { $0 + $1.losses }
   }
 
   /// For a worker whose lines are to be known by their tasks; nil if nobody wants to know.
@@ -113,10 +116,16 @@ package final class OutputRoute: Sendable {
   /// Why some of it could not be written, as an errno; 0: nothing was lost.
   var loss: Int32 {
     switch destination {
-    case .discarded, .handler: 0
+    case .discarded, .handler: return 0
     case .relayed, .prefixed, .descriptors:
-      [target(.output), target(.errors)].map(\.loss).first { $0 != 0 } ?? 0
+      let targets = Self.targets(files)
+      guard targets.reduce(0, { $0 + $1.losses }) > lossesBefore else { return 0 }
+      return targets.map(\.loss).first { $0 != 0 } ?? 0
     }
+  }
+
+  private static func targets(_ files: (output: LineTarget, errors: LineTarget)?) -> [LineTarget] {
+    files.map { [$0.output, $0.errors] } ?? [.standardOutput, .standardError]
   }
 
   /// The last of it has come.

@@ -56,10 +56,6 @@ package final class WorkerLines: @unchecked Sendable {
     case .output: read(bytes, &streams.output, stream, &lines)
     case .errors: read(bytes, &streams.errors, stream, &lines)
     }
-    for line in lines where line.stream == .errors {
-      line.bytes.withUnsafeBytes { tail.append($0) }
-      withUnsafeBytes(of: UInt8(ascii: "\n")) { tail.append($0) }
-    }
     handler.accept(lines)
     forget()
   }
@@ -80,7 +76,10 @@ package final class WorkerLines: @unchecked Sendable {
       let next = OutputMark.sequence(endOf: line, token)
       if next != nil { line = UnsafeRawBufferPointer(rebasing: line.dropLast(OutputMark.length)) }
       // A mark at the beginning of a line is not the end of an empty one.
-      if next == nil || !line.isEmpty { lines.append(self.line(line, state, stream)) }
+      if next == nil || !line.isEmpty {
+        lines.append(self.line(line, state, stream))
+        if stream == .errors { keep(line, isEnded: true) }
+      }
       if let next {
         state.current = next == OutputMark.noTask ? nil : next
         state.last = state.current ?? state.last
@@ -90,8 +89,15 @@ package final class WorkerLines: @unchecked Sendable {
     let begun = OutputMark.begun(atEndOf: rest)
     state.begun = Array(rest.suffix(begun))
     if begun < rest.count {
-      lines.append(line(UnsafeRawBufferPointer(rebasing: rest.dropLast(begun)), state, stream))
+      let piece = UnsafeRawBufferPointer(rebasing: rest.dropLast(begun))
+      lines.append(line(piece, state, stream))
+      if stream == .errors { keep(piece, isEnded: false) }
     }
+  }
+
+  private func keep(_ line: UnsafeRawBufferPointer, isEnded: Bool) {
+    tail.append(line)
+    if isEnded { withUnsafeBytes(of: UInt8(ascii: "\n")) { tail.append($0) } }
   }
 
   private func line(_ bytes: UnsafeRawBufferPointer, _ state: State, _ stream: WorkerLine.Stream)

@@ -145,8 +145,8 @@ final class EngineWorker {
   var isKilled = false
   /// What it held when it was killed for that, if that was seen, and what it may hold.
   var memory: (held: UInt64?, limit: UInt64)?
-  /// How many of its processes the kernel had ended for that when we looked last, and what was at the head then.
-  var kills: (count: Int, head: UInt64) = (0, 0)
+  /// How many of its processes the kernel had ended for that when we looked last, and before that; and what was at the head.
+  var kills: (count: Int, before: Int, head: UInt64) = (0, 0, 0)
   /// Whether the kernel lets it have the memory of all workers.
   var mayHaveAll = false
   /// Whether it ever took tasks.

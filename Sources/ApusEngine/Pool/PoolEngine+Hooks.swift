@@ -54,7 +54,9 @@ extension PoolEngine {
 
   /// A start hook has failed. If others go on without this worker no call throws that: it is told once a place.
   func warnOfStart(_ worker: EngineWorker, _ problem: String) {
-    guard workers.contains(where: { $0?.state == .ready }), warned.insert(worker.place).inserted else {
+    guard !isEnding, self.problem == nil, workers.contains(where: { $0?.state == .ready }),
+      warned.insert(worker.place).inserted
+    else {
       return
     }
     warn(of: worker, problem)

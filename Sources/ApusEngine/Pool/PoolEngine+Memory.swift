@@ -65,12 +65,15 @@ extension PoolEngine {
   private func noteKills(of worker: EngineWorker) -> Bool {
     guard let group = worker.child?.memory else { return false }
     let (before, now) = (worker.kills, group.kills)
-    worker.kills = (now, worker.expected)
+    worker.kills = (now, before.count, worker.expected)
     return now > before.count && before.head == worker.expected
   }
 
+  /// False if it holds more: the kernel would end it.
   private func setKernelLimit(of worker: EngineWorker) -> Bool {
-    worker.child?.memory?.setLimit(Self.kernelLimit(limit(of: worker))) ?? true
+    guard let group = worker.child?.memory else { return true }
+    let limit = Self.kernelLimit(limit(of: worker))
+    return (group.held ?? .max) < limit && group.setLimit(limit)
   }
 
   private func noteMemory(of worker: EngineWorker, _ held: UInt64?) {
@@ -84,7 +87,7 @@ extension PoolEngine {
   /// A worker has ended: whether because of what it held, in what it was at.
   func judgeMemory(of worker: EngineWorker, _ status: ExitStatus) {
     guard let group = worker.child?.memory else { return }
-    if !worker.isKilled, worker.inFlight > 0, isKill(status), group.kills > worker.kills.count {
+    if !worker.isKilled, worker.inFlight > 0, isKill(status), group.kills > worker.kills.before {
       noteMemory(of: worker, nil)
       (worker.killedFor, worker.killedIn) = (.memoryLimit, worker.expected)
     }

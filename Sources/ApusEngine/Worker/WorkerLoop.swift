@@ -86,7 +86,10 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
         // Let go of: a function may have a large context.
         (runner, runnersFunction) = (none, nil)
         try define(header)
-      case TaskHeader.Kind.chunk: try runChunk(header)
+      case TaskHeader.Kind.chunk:
+        // The function that is shown in the channel is another one from here on.
+        if runnersFunction != nil { (runner, runnersFunction) = (none, nil) }
+        try runChunk(header)
       case TaskHeader.Kind.rawChunk:
         if runnersFunction != header.function {
           (runner, runnersFunction) = (none, nil)
@@ -96,7 +99,9 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
           } catch let report as FailureReport { try failRawChunk(header, report) }
         }
         if runnersFunction != nil { try runRawChunk(header, runner) }
-      case TaskHeader.Kind.large: try runLarge(header)
+      case TaskHeader.Kind.large:
+        if runnersFunction != nil { (runner, runnersFunction) = (none, nil) }
+        try runLarge(header)
       case TaskHeader.Kind.forget:
         (runner, runnersFunction) = (none, nil)
         setFunction(header.function, nil)
@@ -171,8 +176,14 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   private func runElement(_ header: TaskHeader, _ sequence: UInt64, input: () -> ElementInput) throws {
     if header.flags & TaskHeader.Flag.memory != 0 { try memory?.check() }
     // Before it is begun: the worker may have to wait until what it has printed is read.
-    if header.flags & TaskHeader.Flag.marked != 0 { beginMark(sequence) }
-    guard claim(sequence) else { return }
+    if header.flags & TaskHeader.Flag.marked != 0 {
+      guard sequence >= skipTo else { return }
+      beginMark(sequence)
+    }
+    guard claim(sequence) else {
+      if isMarked { endMark() }
+      return
+    }
     if header.flags & TaskHeader.Flag.timed != 0 {
       channel.begun.pointee.store(apus_now(), ordering: .relaxed)
     }

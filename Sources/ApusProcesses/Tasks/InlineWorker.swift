@@ -57,17 +57,23 @@ final class InlineWorker: Sendable {
     }
   }
 
-  /// Ends the worker: when no task runs, or the grace is over, calls the exit hook, unless the start hook was not called or
-  /// has failed.
+  /// Nothing begins any more. Whether there is something to wait for then, in `end`.
+  func close() -> Bool {
+    hook.withLock { hook in
+      defer { hook.isClosed = true }
+      return !hook.isClosed && hook.task != nil && configuration.exitHook != nil
+    }
+  }
+
+  /// When no task runs, or the grace is over, calls the exit hook, unless the start hook has failed. After `close`.
   func end(within grace: Duration) async {
     let clock = ContinuousClock()
     let end = clock.now + min(grace, .seconds(1 << 32))
-    let begun = hook.withLock { hook in
-      defer { hook.isClosed = true }
-      return hook.isClosed ? nil : hook.task
+    while statistics.running > 0 || !hook.withLock({ $0.result != nil }), clock.now < end {
+      // In a task of its own: this one may be cancelled, and then nothing sleeps in it.
+      await Task.detached { try? await Task.sleep(for: .milliseconds(2)) }.value
     }
-    guard grace > .zero, let begun, await begun.value == nil, configuration.exitHook != nil else { return }
-    while statistics.running > 0, clock.now < end { try? await clock.sleep(for: .milliseconds(2)) }
+    guard hook.withLock({ $0.result.map { $0 == nil } ?? false }) else { return }
     do { try await configuration.exitHook?.callHere() } catch {
       StandardStreams.warn("the exit hook of a pool of 0 workers failed: it threw \(error)")
     }

@@ -76,14 +76,14 @@ public final class ProcessPool: Sendable {
   public func shutdown(gracePeriod: Duration = .seconds(5)) {
     isClosed.withLock { $0 = true }
     if let engine { Self.end(engine, within: gracePeriod.inNanoseconds) }
-    if let inline { blocking { await inline.end(within: gracePeriod) } }
+    if let inline, inline.close(), gracePeriod > .zero { blocking { await inline.end(within: gracePeriod) } }
   }
 
   /// Ends the pool, as the blocking form does, without blocking the caller's thread.
   public func shutdown(gracePeriod: Duration = .seconds(5)) async {
     isClosed.withLock { $0 = true }
     guard let engine else {
-      await inline?.end(within: gracePeriod)
+      if let inline, inline.close(), gracePeriod > .zero { await inline.end(within: gracePeriod) }
       return
     }
     await NativeThread.run(name: "apus-shutdown") { Self.end(engine, within: gracePeriod.inNanoseconds) }

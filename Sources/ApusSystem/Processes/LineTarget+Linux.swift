@@ -30,6 +30,7 @@ package final class LineTarget: LineReceiver {
   private let state = Locked(State())
   private let keptCount = Atomic<Int>(0)
   private let lossError = Atomic<Int32>(0)
+  private let lossCount = Atomic<Int>(0)
 
   /// Does not take ownership. The descriptor may be blocking or not.
   package convenience init(_ descriptor: Int32) { self.init(descriptor, owned: nil) }
@@ -54,8 +55,12 @@ package final class LineTarget: LineReceiver {
   /// Why something could not be written although somebody reads (a full disk), as an errno; 0: nothing was lost so.
   package var loss: Int32 { lossError.load(ordering: .relaxed) }
 
+  /// How often something was lost.
+  package var losses: Int { lossCount.load(ordering: .relaxed) }
+
   /// Notes that something was lost on its way here.
   package func noteLoss(_ error: Int32) {
+    lossCount.add(1, ordering: .relaxed)
     _ = lossError.compareExchange(expected: 0, desired: error, ordering: .relaxed)
   }
 

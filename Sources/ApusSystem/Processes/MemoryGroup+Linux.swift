@@ -22,6 +22,7 @@ package final class MemoryGroup: Sendable {
   ///
   /// - Parameter limit: Bytes, what the kernel keeps for the processes included. None of them goes to swap.
   package static func make(for process: Int32, limit: UInt64) -> MemoryGroup? {
+    retryLeftovers()
     for (parent, isSecond) in places() {
       guard let group = make(in: parent, isSecond) else { continue }
       if group.setLimit(limit), group.write("\(process)", to: "cgroup.procs") {
@@ -32,6 +33,13 @@ package final class MemoryGroup: Sendable {
       }
     }
     return nil
+  }
+
+  /// The process that has made a group of that name, if it is one of ours.
+  private static func owner(of name: String) -> Int32? {
+    let parts = name.split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.count == 3, parts[0] == "apus", Int(parts[2]) != nil else { return nil }
+    return Int32(parts[1])
   }
 
   private static let made = Atomic<Int>(0)
@@ -63,7 +71,7 @@ package final class MemoryGroup: Sendable {
     let second = folders.filter(\.isSecond)
     if let own = second.last {
       // A worker that has workers must not let them out of its own limit.
-      let isOurs = own.path.split(separator: "/").last?.hasPrefix(prefix) ?? false
+      let isOurs = own.path.split(separator: "/").last.map { owner(of: String($0)) != nil } ?? false
       if controls(own.path) {
         places.append(own)
       } else if !isOurs, let parent = second.dropLast().last, apus_is_delegated(parent.path),
@@ -79,6 +87,11 @@ package final class MemoryGroup: Sendable {
   @discardableResult
   package func setLimit(_ limit: UInt64) -> Bool {
     write("\(limit)", to: isSecond ? "memory.max" : "memory.limit_in_bytes")
+  }
+
+  /// How many bytes it holds, as the kernel counts.
+  package var held: UInt64? {
+    firstLine(of: path + (isSecond ? "/memory.current" : "/memory.usage_in_bytes")).flatMap { UInt64($0) }
   }
 
   /// How many processes the kernel has ended because the limit was reached.
@@ -111,7 +124,9 @@ package final class MemoryGroup: Sendable {
   /// Once its process has ended.
   package func remove() {
     guard owner == getpid(), !Self.remove(path), errno == EBUSY else { return }
-    Self.leftovers.lock.withLock { Self.leftovers.paths.append(path) }
+    Self.leftovers.lock.withLock {
+      if !Self.leftovers.paths.contains(path) { Self.leftovers.paths.append(path) }
+    }
   }
 
   /// With what workers of a worker have left in it, which were killed together.
@@ -120,13 +135,16 @@ package final class MemoryGroup: Sendable {
     return rmdir(path) == 0
   }
 
+  private static func retryLeftovers() {
+    leftovers.lock.withLock { leftovers.paths.removeAll { remove($0) || errno != EBUSY } }
+  }
+
   /// Removes groups whose processes have gone meanwhile, and those that a program has left which was killed.
   package static func removeLeftovers() {
-    leftovers.lock.withLock { leftovers.paths.removeAll { remove($0) || errno != EBUSY } }
+    retryLeftovers()
     for (parent, _) in places() {
       for name in names(in: parent) {
-        let parts = name.split(separator: "-")
-        guard parts.count == 3, name.hasPrefix(prefix), let process = Int32(parts[1]) else { continue }
+        guard let process = owner(of: name) else { continue }
         // One that has a process stays.
         if kill(process, 0) != 0, errno == ESRCH { _ = remove("\(parent)/\(name)") }
       }
