@@ -82,6 +82,11 @@ extension ProcessPoolTests {
       #expect(run.status == .exited(0) && run.output == "", "\(run)")
     }
 
+    @Test func theProgramForksWhileAFunctionTakesLines() async throws {
+      let run = try await runScenario("forked handler")
+      #expect(run.status == .exited(0) && run.output == "ended\n", "\(run)")
+    }
+
     @Test func theProgramForksWhileItsOutputIsNotRead() async throws {
       let run = try await runScenario("forked output")
       #expect(run.output == "child\nchild\nchild\n", "\(run)")

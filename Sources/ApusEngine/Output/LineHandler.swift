@@ -67,14 +67,14 @@ package final class LineHandler: LineReceiver {
 
   private func settle(atMost milliseconds: Int, whileItGoesOn: Bool) {
     let done = NativeSemaphore()
-    var handled = state.withLock { state in
-      if state.handled == state.accepted || isItsThread(state) { return state.accepted }
+    let begun: (handled: Int, end: Int)? = state.withLock { state in
+      if state.handled == state.accepted || isItsThread(state) { return nil }
       state.waiting.append((state.accepted, done))
-      return state.handled
+      return (state.handled, state.accepted)
     }
-    let end = state.withLock { state in state.waiting.last { $0.done === done }?.handled }
-    guard let end else { return }
-    while handled < end, !done.wait(milliseconds: milliseconds) {
+    guard let begun else { return }
+    var handled = begun.handled
+    while handled < begun.end, !done.wait(milliseconds: milliseconds) {
       let now = state.withLock { $0.handled }
       if !whileItGoesOn || now == handled { break }
       handled = now

@@ -1,5 +1,5 @@
-/// What a worker writes into its own output, to both streams, when it begins a task and when it has ended it: so that each line is known to be of
-/// the task that printed it, however late it is read.
+/// What a worker writes into its own output, to both streams, when it begins a task and when it has ended it: so that each
+/// line is known to be of the task that printed it, however late it is read.
 ///
 /// A line for itself, or the end of one that a task has left open: a byte that no text holds, a number that the worker alone
 /// was given, and the task's.

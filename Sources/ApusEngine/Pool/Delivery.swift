@@ -34,7 +34,7 @@ package final class LargeValue: @unchecked Sendable {
 }
 
 /// Why a task that was running was asked to stop.
-package enum StopReason: String, Sendable, CustomStringConvertible {
+package enum StopReason: Sendable, CustomStringConvertible {
   case cancelled
   case timeLimit
   case memoryLimit

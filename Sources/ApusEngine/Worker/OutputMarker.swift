@@ -14,7 +14,9 @@ final class OutputMarker {
     streams = [1, 2].map { apus_move_high(fcntl($0, F_DUPFD_CLOEXEC, 3)) }
   }
 
-  /// An element is begun, or the last one has ended and none is begun. Less than a pipe takes in one piece, so nothing comes between its bytes.
+  /// An element is begun, or the last one has ended and none is begun.
+  ///
+  /// It is less than a pipe takes in one piece, so nothing comes between its bytes.
   func write(_ sequence: UInt64) {
     OutputMark.with(token, sequence) { mark in
       for stream in streams {

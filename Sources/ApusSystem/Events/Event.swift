@@ -22,7 +22,8 @@ public struct Event: Sendable, Hashable {
   public var call: UInt64?
   /// A task's place in its call's inputs.
   public var task: Int?
-  /// How many tasks or events this is about.
+  /// How many tasks or events this is about: tasks of a call that follow each other, and come the same way at nearly the
+  /// same time, are one event.
   public var count: Int?
   /// A message for people: the reason of a failure, lines of output.
   public var text: String?

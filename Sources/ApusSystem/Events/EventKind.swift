@@ -17,8 +17,6 @@ extension Event {
     /// Another is started in its place: `worker`, and the `process` that has ended.
     public static let workerReplaced = Kind(rawValue: "workerReplaced")
 
-    // Tasks of one call that follow each other and have come the same way at nearly the same time are one event.
-
     /// Tasks wait for a worker: `call`, the first `task`, `count`.
     public static let taskQueued = Kind(rawValue: "taskQueued")
     /// Tasks were handed to a worker, which does them one after the other: `call`, the first `task`, `count`, `worker`,

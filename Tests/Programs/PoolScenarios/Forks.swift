@@ -94,6 +94,35 @@ enum Forks {
     pool.shutdown()
   }
 
+  /// Forks while a function takes lines all the time, and the lock of its queue with each.
+  static func handler() throws {
+    var configuration = ProcessPool.Configuration()
+    configuration.output = .handler { _ in }
+    let pool = try ProcessPool(workers: 1, configuration: configuration)
+    let loud = pool.submit(0) { (n: Int) -> Int in
+      while !PoolTask.isCancelled { print("line") }
+      return n
+    }
+    // The runtime makes types the first time that they are used, and in a fork meanwhile they never get ready.
+    do { _ = try pool.withDeadline(.milliseconds(10)).run(20, Descriptors.slowly) } catch {}
+    fflush(nil)
+    for round in 0..<30 {
+      usleep(3000)
+      let child = fork()
+      if child == 0 {
+        alarm(20)
+        do { _ = try pool.run(20, Descriptors.slowly) } catch { _exit(3) }
+        _exit(4)
+      }
+      var status: Int32 = 0
+      waitpid(child, &status, 0)
+      if status != 3 << 8 { print("child \(round) ended with \(status)") }
+    }
+    loud.cancel()
+    pool.shutdown()
+    print("ended")
+  }
+
   /// A fork while nobody reads what tasks of its parent have printed, and a pool of its own that prints elsewhere.
   static func output() throws {
     let output = dup(1)

@@ -54,6 +54,7 @@ enum PoolScenarios {
     "forking body": { try await Forks.body($0[0]) },
     "forked parent": { _ in try Forks.parent() },
     "forked handle": { _ in try Forks.cancelled() },
+    "forked handler": { _ in try Forks.handler() },
     "forked output": { _ in try Forks.output() },
     "sent signal": { _ in try await SlowBacktrace.sent() },
     "trapping context": { _ in try await TrappingContext.play() },

@@ -14,11 +14,14 @@ struct Recycling: Scenario {
     try await withCrashes()
   }
 
+  /// Its control socket, its two streams, and its process.
+  private static let connectionsOfAWorker = 4
+
   private func replacedEverySeven() async throws {
     var configuration = ProcessPool.Configuration()
     configuration.tasksPerWorker = 7
     let pool = try ProcessPool(workers: 2, configuration: configuration)
-    let before = names(in: "/proc/self/fd").count
+    let others = connections() - 2 * Self.connectionsOfAWorker
     let results = try await pool.map(0..<count, chunking: .fixed(1), plainRespond)
     for (index, result) in results.enumerated() where result != value(of: index) {
       findings.violation("task \(index) has a wrong result")
@@ -31,9 +34,12 @@ struct Recycling: Scenario {
       abs(statistics.recycled - count / 7) <= 4,
       "\(statistics.recycled) workers were replaced for \(count) tasks")
     findings.check(
-      eventually { names(in: "/proc/self/fd").count <= before + 8 },
+      eventually {
+        connections() == others + Self.connectionsOfAWorker * pool.processIdentifiers.count
+      },
       "descriptors are left of replaced workers")
     await pool.shutdown()
+    findings.check(connections() == others, "descriptors are left of a pool's workers")
     findings.figure("replaced", statistics.recycled)
   }
 
