@@ -158,8 +158,42 @@ extension ProcessPoolTests {
         #expect(try await neighbour.value == 1)
         #expect(try await pool.map(0..<100, double) == (0..<100).map(double))
       }
-      MemoryGroup.removeLeftovers()
-      #expect(MemoryGroup.ownNames.isEmpty)
+      // What was killed with a worker may take a moment to be gone.
+      #expect(
+        await eventually {
+          MemoryGroup.removeLeftovers()
+          return MemoryGroup.ownNames.isEmpty
+        })
+    }
+
+    /// A task whose process the kernel ends, unseen by us, and which returns at once: its value does not count.
+    @Test(.enabled(if: MemoryGroup.isPossible), arguments: [false, true])
+    func whoseProcessWasEndedHasNoValue(retriesAlone: Bool) async throws {
+      var configuration = ProcessPool.Configuration()
+      (configuration.memoryLimit, configuration.retriesAlone) = (200 << 20, retriesAlone)
+      try await withProcessPool(workers: 2, configuration: configuration) { (pool) async throws in
+        for round in 0..<6 {
+          let chunking: Chunking = round % 2 == 0 ? .fixed(1) : .fixed(10)
+          let outcomes =
+            round < 4
+            ? await pool.outcomes(of: 0..<10, chunking: chunking, greedyInTheFifth)
+            : await pool.outcomes(of: (0..<10).map(String.init), chunking: chunking) { text in
+              try [greedyInTheFifth(Int(text)!)]
+            }.map { outcome in outcome.map { $0[0] } }
+          for (number, outcome) in outcomes.enumerated() where number != 5 {
+            #expect(try outcome.get() == number)
+          }
+          if retriesAlone {
+            // Alone it may have what both have, and is not ended: by nobody but itself.
+            #expect(try outcomes[5].get() == 2)
+          } else {
+            let error = try #require(throws: TaskError.self) { try outcomes[5].get() }
+            #expect(error.code == .memoryLimitExceeded, "\(error)")
+          }
+        }
+        #expect(pool.statistics.failed == (retriesAlone ? 0 : 6))
+        #expect(pool.statistics.queued == 0 && pool.statistics.running == 0)
+      }
     }
 
     /// What a task leaves behind is not the next one's fault.
@@ -235,12 +269,29 @@ private enum Paths {
   static let model = WorkerLocal<UnsafeMutableRawPointer>()
 }
 
-/// A shell of its own that holds memory.
-private func holdInChild(_ mebibytes: Int) throws {
+/// A process of its own that holds memory.
+private func holdInChild(_ mebibytes: Int, seconds: Double = 1000) throws {
   var child: pid_t = 0
-  let script = "import time; x = bytearray(\(mebibytes) << 20); time.sleep(1000)"
+  let script = "import time; x = bytearray(\(mebibytes) << 20); time.sleep(\(seconds))"
   let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("python3"), strdup("-c"), strdup(script), nil]
   guard posix_spawnp(&child, "python3", nil, nil, arguments, environ) == 0 else { throw OddNumber(number: 0) }
   var status: Int32 = 0
   waitpid(child, &status, 0)
 }
+
+/// Of the fifth a process is ended. Most of what is held is in no process, so only the kernel sees the sum. Little is in the
+/// one that is ended, and the rest is kept, so that the task returns at once: before the pool looks, more often than not.
+private func greedyInTheFifth(_ number: Int) throws -> Int {
+  guard number == 5 else { return number }
+  _ = try? kept.withValue { close($0) }
+  let name = "/dev/shm/apus-greedy-\(getpid())"
+  let file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+  unlink(name)
+  kept.set(file)
+  let piece = [UInt8](repeating: 1, count: 1 << 20)
+  for _ in 0..<205 { _ = write(file, piece, piece.count) }
+  try holdInChild(40, seconds: 0.1)
+  return PoolTask.attempt
+}
+
+private let kept = WorkerLocal<Int32>()

@@ -50,6 +50,8 @@ package struct ResultHeader: BitwiseCopyable {
     package static let openRun: UInt32 = 4
     /// One element's failure: a `FailureReport` of `length` bytes.
     package static let failure: UInt32 = 3
+    /// One element is over, and the kernel has ended a process of its for the memory it held: what it returned does not count.
+    package static let overLimit: UInt32 = 5
   }
 
   package var kind: UInt32

@@ -76,6 +76,8 @@ package struct WorkerLoss: Sendable {
   package var hookFailure: String?
   /// What it held when it was killed for that, if that was seen, and what it may hold, in bytes.
   package var memory: (held: UInt64?, limit: UInt64)?
+  /// The worker lives: what was killed is a process that its task had started.
+  package var isOfChild = false
 
   /// Such amounts, behind "exceeded the memory limit".
   package static func describe(_ memory: (held: UInt64?, limit: UInt64)?) -> String {

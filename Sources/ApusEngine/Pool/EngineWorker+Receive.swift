@@ -71,6 +71,10 @@ extension EngineWorker {
       let bytes = UnsafeRawBufferPointer(start: results.place(ResultHeader.size), count: length)
       finish(1, of: job, &finished) { .failure(job.store(bytes)) }
       results.consume(size)
+    case ResultHeader.Kind.overLimit:
+      guard child?.memory != nil, length == 0 else { throw ChannelCorruption("a result that may not be") }
+      finishOverLimit(job, &finished)
+      results.consume(size)
     case ResultHeader.Kind.run:
       guard let stride = job.function.strides?.output,
         (1...chunks[0].span.range.count).contains(Int(header.count)),
@@ -113,6 +117,7 @@ extension EngineWorker {
   /// Takes from the run that the worker is still at what it has finished of it.
   private func takeOpenRun(_ finished: inout Int) throws(ChannelCorruption) {
     guard let job = headJob, let stride = job.function.strides?.output else { return }
+    if handsBackLate { return }
     // Acquire: pairs with the release after each value.
     let progress = channel.progress.pointee.load(ordering: .acquiring)
     guard progress / 2 > expected else { return }
@@ -189,6 +194,22 @@ extension EngineWorker {
       if content.isValue, !job.isCancelled, job.ledger != nil { ledger.succeed(job, index, count, by: self) }
       job.deliver(content, index: index, count: count, by: self)
     }
+    drop(count, of: job, &finished)
+  }
+
+  /// The task at the head is over, and is the engine's to deliver.
+  private func finishOverLimit(_ job: EngineJob, _ finished: inout Int) {
+    if stop != nil || job.isCancelled {
+      return finish(1, of: job, &finished) { .stopped(.cancelled) }
+    }
+    let span = chunks[0].span
+    let first = span.range.lowerBound
+    overLimit.append((job, InputSpan(batch: span.batch, range: first..<first + 1, base: span.base)))
+    drop(1, of: job, &finished)
+  }
+
+  @inline(__always)
+  private func drop(_ count: Int, of job: EngineJob, _ finished: inout Int) {
     touched.add(job)
     finished += count
     job.inFlight -= count

@@ -147,6 +147,8 @@ final class EngineWorker {
   var memory: (held: UInt64?, limit: UInt64)?
   /// How many of its processes the kernel had ended for that when we looked last, and before that; and what was at the head.
   var kills: (count: Int, before: Int, head: UInt64) = (0, 0, 0)
+  /// A task that has ended, of which the kernel had ended a process.
+  @exclusivity(unchecked) var overLimit: [(job: EngineJob, span: InputSpan)] = []
   /// Whether the kernel lets it have the memory of all workers.
   var mayHaveAll = false
   /// Whether it ever took tasks.
@@ -248,6 +250,9 @@ final class EngineWorker {
     if busySince != 0, now > busySince { busyTime += now &- busySince }
     busySince = 0
   }
+
+  /// Whether a value counts only once it is published: until then the worker may say that it does not (`MemoryWatch`).
+  var handsBackLate: Bool { child?.memory != nil }
 
   // MARK: Asking to be woken
 

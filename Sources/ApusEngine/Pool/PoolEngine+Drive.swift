@@ -162,7 +162,7 @@ extension PoolEngine {
       isNews = true
       do {
         if worker.state == .starting { try becomeReady(worker, now: now) }
-        finished += try worker.receive(now: now)
+        finished += try receive(from: worker, now: now)
         _ = try worker.pushOutgoing()
         if worker.hook != nil { try checkHook(of: worker, now: now) }
         if configuration.tasksPerWorker != nil { recycle(worker, now: now) }

@@ -92,7 +92,7 @@ extension PoolEngine {
     let late = worker.expected
     var finished = 0
     do {
-      finished = try worker.receive(now: now)
+      finished = try receive(from: worker, now: now)
       if worker.expected == late, worker.inFlight > 0 {
         if worker.hasCrashed {
           // Maybe only since we looked. Its backtrace has its time, too; this one comes to no end.
@@ -116,7 +116,7 @@ extension PoolEngine {
   private func killUnlessOver(_ worker: EngineWorker, _ reason: StopReason, now: UInt64) {
     guard !worker.isDead else { return }
     let finished: Int
-    do { finished = try worker.receive(now: now) } catch { return condemn(worker, error) }
+    do { finished = try receive(from: worker, now: now) } catch { return condemn(worker, error) }
     // Nothing waits behind the task (`stopHead`), so nothing is begun if it ends before the kill reaches it. Only where
     // the kernel refuses the barrier for taking tasks back, the next one may be, and share its fate.
     if let stop = worker.stop, stop.sequence == worker.expected { worker.kill(reason) }
@@ -132,7 +132,7 @@ extension PoolEngine {
     let head = worker.expected
     _ = takeBackWaiting(of: worker)
     // What the worker has begun is settled now, and what it did before that is here.
-    let finished = try worker.receive(now: now)
+    let finished = try receive(from: worker, now: now)
     if worker.expected == head, worker.inFlight > 0, let job = worker.headJob {
       worker.askToStop(reason, killAt: now.addingClamped(job.options.grace))
     }

@@ -53,11 +53,34 @@ extension PoolEngine {
       do {
         let head = worker.expected
         _ = takeBackWaiting(of: worker)
-        let finished = try worker.receive(now: now)
+        let finished = try receive(from: worker, now: now)
         if worker.expected == head, worker.inFlight > 0 { worker.kill(.memoryLimit) }
         settle(finished)
       } catch { condemn(worker, error) }
     }
+  }
+
+  /// Takes what has come back from a worker. Returns how many tasks were finished.
+  func receive(from worker: EngineWorker, now: UInt64) throws(ChannelCorruption) -> Int {
+    let finished = try worker.receive(now: now)
+    settleBreaches(by: worker)
+    return finished
+  }
+
+  /// A task has returned after the kernel had ended a process that it had started.
+  @inline(__always)
+  func settleBreaches(by worker: EngineWorker) {
+    if !worker.overLimit.isEmpty { tellBreaches(by: worker) }
+  }
+
+  private func tellBreaches(by worker: EngineWorker) {
+    let tasks = worker.overLimit
+    worker.overLimit = []
+    let loss = WorkerLoss(
+      process: worker.process.pid, status: .signalled(SIGKILL, coreDumped: false), standardError: "",
+      reason: .memoryLimit, code: worker.channel.functionCode, pool: configuration.name, worker: worker.place,
+      memory: (nil, limit(of: worker)), isOfChild: true)
+    for (job, span) in tasks where !triesAlone(job, span) { job.deliver(.lost(loss), index: span.firstIndex) }
   }
 
   /// Whether the kernel has ended a process that the task at the head has started, and not the worker. Not if another task
@@ -102,8 +125,8 @@ extension PoolEngine {
   // MARK: Once more, alone
 
   /// Has a task tried again when nothing else runs. False if it was not asked for, or it has been tried so.
-  func triesAlone(_ chunk: EngineWorker.Chunk, _ local: Int) -> Bool {
-    let (job, index) = (chunk.job, chunk.span.base + local)
+  func triesAlone(_ job: EngineJob, _ span: InputSpan) -> Bool {
+    let index = span.firstIndex
     guard configuration.retriesAlone, !job.isUnwanted, job.triedAlone.insert(index).inserted else {
       return false
     }
@@ -112,7 +135,7 @@ extension PoolEngine {
     ledger.counts.retried += 1
     job.attempts[index, default: 0] += 1
     ledger.note(.taskRetried, of: job, index, 1)
-    alone.append((job, InputSpan(batch: chunk.span.batch, range: local..<local + 1, base: chunk.span.base)))
+    alone.append((job, span))
     return true
   }
 

@@ -180,6 +180,7 @@ extension PoolEngine {
     if worker.corruption == nil {
       do {
         _ = try worker.receive(now: now)
+        settleBreaches(by: worker)
         // What was taken back from a distant one it has passed, and did not begin.
         worker.checkRevocation()
       } catch { worker.corruption = error.detail }
@@ -219,8 +220,9 @@ extension PoolEngine {
   private func bury(_ worker: EngineWorker, _ loss: WorkerLoss) {
     let progress = worker.channel.progress.pointee.load(ordering: .acquiring)
     // A worker that ran wild may have run anything that it was given.
-    let isSuspect = worker.corruption != nil || progress / 2 > worker.expected
-    var guilty = isSuspect ? worker.inFlight : progress == worker.expected &* 2 &+ 1 ? 1 : 0
+    let through = worker.expected &+ (worker.handsBackLate ? 1 : 0)
+    let isSuspect = worker.corruption != nil || progress / 2 > through
+    var guilty = isSuspect ? worker.inFlight : progress > worker.expected &* 2 ? 1 : 0
     while var chunk = worker.chunks.popFirst() {
       touched.add(chunk.job)
       let lost = min(guilty, chunk.span.range.count)
@@ -237,7 +239,8 @@ extension PoolEngine {
   private func lose(_ chunk: EngineWorker.Chunk, _ local: Int, _ loss: WorkerLoss) {
     let job = chunk.job
     let index = chunk.span.base + local
-    if loss.reason == .memoryLimit, triesAlone(chunk, local) { return }
+    let task = InputSpan(batch: chunk.span.batch, range: local..<local + 1, base: chunk.span.base)
+    if loss.reason == .memoryLimit, triesAlone(job, task) { return }
     if loss.reason == nil, !job.isUnwanted, job.attempts[index, default: 0] < job.options.retries {
       job.attempts[index, default: 0] += 1
       ledger.counts.retried += 1
@@ -245,7 +248,7 @@ extension PoolEngine {
         Event(
           .taskRetried, from: eventSource, worker: loss.worker, process: loss.process, call: job.number,
           task: index))
-      return job.requeue(InputSpan(batch: chunk.span.batch, range: local..<local + 1, base: chunk.span.base))
+      return job.requeue(task)
     }
     job.deliver(.lost(loss), index: index)
   }

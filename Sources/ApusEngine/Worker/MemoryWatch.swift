@@ -20,6 +20,13 @@ final class MemoryWatch {
 
   init(_ channel: Channel) { self.channel = channel }
 
+  /// How many of this worker's processes the kernel has ended, if it has a group of its own; and how many there were.
+  private lazy var kills = MemoryGroup.killsOfOwnGroup()
+  private var killsBefore = 0
+  private var elementBegun: UInt64 = 0
+  /// So long an element takes at least for which the kernel ends a process. No shorter one is worth a look.
+  private static let shortestBreach: UInt64 = 5_000_000  // ns
+
   private var limit: UInt64 { channel.memoryLimit.pointee.load(ordering: .relaxed) }
 
   /// Whether it is worth a look.
@@ -30,10 +37,28 @@ final class MemoryWatch {
   func checkBeforeRun(_ count: UInt64) throws -> UInt64 {
     guard limit != 0 else { return count }
     let now = apus_now()
+    // Nobody could say whose process was ended.
+    if kills != nil {
+      if isDue { try check() }
+      beginElement()
+      return 1
+    }
     run = now &- runBegun > Self.interval / 2 ? 1 : min(2 * run, Self.longestRun)
     if isDue { try check() }
     runBegun = apus_now()
     return run
+  }
+
+  /// What the next `hasBreached` is about.
+  func beginElement() { elementBegun = apus_now() }
+
+  /// Whether the kernel has ended a process since the element was begun. Asked before what it returns is handed back: it is
+  /// not to count then, and nobody else can tell in time.
+  func hasBreached() -> Bool {
+    guard limit != 0, apus_now() &- elementBegun >= Self.shortestBreach, let kills else { return false }
+    let now = kills()
+    defer { killsBefore = now }
+    return now > killsBefore
   }
 
   /// Ends the process if it has kept too much. Between tasks.

@@ -8,21 +8,31 @@ extension WorkerLoop {
   package func emit(_ value: UnsafeRawBufferPointer) throws {
     // What the body printed is in the pipe before its result can be seen.
     flushOutput()
+    let sequence = channel.progress.pointee.load(ordering: .relaxed) / 2
+    if try isOverLimit(sequence) { return }
     try write(
       ResultHeader(
-        kind: ResultHeader.Kind.value, count: 1,
-        sequence: channel.progress.pointee.load(ordering: .relaxed) / 2, length: UInt64(value.count)), value)
+        kind: ResultHeader.Kind.value, count: 1, sequence: sequence, length: UInt64(value.count)), value)
+  }
+
+  /// Tells the parent, instead of what the element has come to, that it has taken too much memory, if it has.
+  func isOverLimit(_ sequence: UInt64) throws -> Bool {
+    guard isWatched, memory?.hasBreached() ?? false else { return false }
+    let header = ResultHeader(kind: ResultHeader.Kind.overLimit, count: 1, sequence: sequence, length: 0)
+    try write(header, UnsafeRawBufferPointer(start: nil, count: 0))
+    return true
   }
 
   func fail(_ report: FailureReport, _ sequence: UInt64) throws {
     flushOutput()
+    defer { channel.progress.pointee.store(sequence &* 2 &+ 2, ordering: .releasing) }
+    if try isOverLimit(sequence) { return }
     scratch.removeAll(keepingCapacity: true)
     report.append(to: scratch)
     let bytes = scratch.bytes
     try write(
       ResultHeader(
         kind: ResultHeader.Kind.failure, count: 1, sequence: sequence, length: UInt64(bytes.count)), bytes)
-    channel.progress.pointee.store(sequence &* 2 &+ 2, ordering: .releasing)
   }
 
   func write(_ header: ResultHeader, _ bytes: UnsafeRawBufferPointer) throws {

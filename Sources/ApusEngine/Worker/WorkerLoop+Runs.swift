@@ -31,7 +31,8 @@ extension WorkerLoop {
     while next < end {
       // With a time limit, each element's beginning must be noted: one at a time. With one on memory, a look is due between.
       var most = header.flags & TaskHeader.Flag.timed != 0 ? 1 : end - next
-      if header.flags & TaskHeader.Flag.memory != 0, let memory {
+      isWatched = header.flags & TaskHeader.Flag.memory != 0
+      if isWatched, let memory {
         most = min(most, try memory.checkBeforeRun(most))
       }
       next = try runRaw(header, runner, from: next, to: next + min(most, end - next))
@@ -63,7 +64,9 @@ extension WorkerLoop {
     do { try runner.run(run) } catch { failure = error as? FailureReport ?? FailureReport(.call, error) }
     flushOutput()
     let done = stoppedBefore ?? channel.progress.pointee.load(ordering: .relaxed) / 2
-    if done > first {
+    if done > first, try isWatched && isOverLimit(first) {
+      // That is its result.
+    } else if done > first {
       result.kind = ResultHeader.Kind.run
       result.count = UInt32(done - first)
       result.length = UInt64(Int(done - first) * strides.output)

@@ -49,6 +49,8 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   let scratch = ByteBuffer(capacity: 4096)
   /// Of a worker process with a limit.
   @exclusivity(unchecked) var memory: MemoryWatch?
+  /// Whether it is asked what the element in hand has done with its memory.
+  @exclusivity(unchecked) var isWatched = false
   private lazy var marker = OutputMarker(channel)
   /// Whether the output says that an element is begun, and not yet that it has ended.
   @exclusivity(unchecked) private(set) var isMarked = false
@@ -187,6 +189,9 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
     if header.flags & TaskHeader.Flag.timed != 0 {
       channel.begun.pointee.store(apus_now(), ordering: .relaxed)
     }
+    // Another one's, if none is said for this one.
+    isWatched = header.flags & TaskHeader.Flag.memory != 0
+    if isWatched { memory?.beginElement() }
     do {
       try runner(header).run(input(), output: self)
     } catch let report as FailureReport {

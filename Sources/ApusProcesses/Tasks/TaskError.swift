@@ -118,7 +118,7 @@ extension TaskError {
     let place = loss.place.map { " of \($0)" } ?? ""
     let note =
       loss.adviceOnEndless.map { ", and goes on in the process\(place), which can't be killed for it: \($0)" }
-      ?? ", and its worker was killed"
+      ?? (loss.isOfChild ? ", and a process that it had started was killed" : ", and its worker was killed")
     switch loss.reason {
     case .timeLimit:
       let function = loss.code.name.map { " in \($0)" } ?? ""

@@ -95,10 +95,20 @@ package final class MemoryGroup: Sendable {
   }
 
   /// How many processes the kernel has ended because the limit was reached.
-  package var kills: Int {
+  package var kills: Int { Self.kills(in: path, isSecond) }
+
+  private static func kills(in path: String, _ isSecond: Bool) -> Int {
     let text = readSmallFile(path + (isSecond ? "/memory.events" : "/memory.oom_control")) ?? ""
     let line = text.split(separator: "\n").first { $0.hasPrefix("oom_kill ") }
     return line.flatMap { Int($0.dropFirst(9)) } ?? 0
+  }
+
+  /// The same of the group that the parent has made for this process; nil if it has none.
+  package static func killsOfOwnGroup() -> (() -> Int)? {
+    let folder = ControlGroup.folders("memory", root: "").last { folder in
+      folder.path.split(separator: "/").last.flatMap { owner(of: String($0)) } == getppid()
+    }
+    return folder.map { folder in { kills(in: folder.path, folder.isSecond) } }
   }
 
   private func write(_ text: String, to name: String) -> Bool {
