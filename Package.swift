@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "Apus", targets: ["Apus"]),
     .library(name: "ApusProcesses", targets: ["ApusProcesses"]),
     .library(name: "ApusMessages", targets: ["ApusMessages"]),
+    .library(name: "ApusPython", type: .dynamic, targets: ["ApusPython"]),
     .executable(name: "apus", targets: ["ApusCommand"]),
     .executable(name: "Fibonacci", targets: ["Fibonacci"]),
   ],
@@ -46,6 +47,12 @@ let package = Package(
       name: "ApusRankPool",
       dependencies: ["ApusProcesses", "ApusMessages", "ApusEngine", "ApusWire", "ApusSystem", "CApus"],
       exclude: ["README.md"], swiftSettings: settings),
+    // The engine for Python's package (`Python/`), behind a C interface.
+    .target(name: "CApusPython"),
+    .target(
+      name: "ApusPython", dependencies: ["CApusPython", "ApusEngine", "ApusWire", "ApusSystem", "CApus"],
+      exclude: ["exports.map"],
+      swiftSettings: settings),
     .target(
       name: "Apus", dependencies: ["ApusProcesses", "ApusMessages", "ApusRankPool"], swiftSettings: settings),
     .executableTarget(

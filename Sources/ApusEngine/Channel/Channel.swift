@@ -79,6 +79,8 @@ package final class Channel: @unchecked Sendable {
   package var crashed: SharedWord { word(5, 2) }
   /// Not 0: the worker has kept too much memory to begin another task, and ends in good order.
   package var isFull: SharedWord { word(5, 3) }
+  /// Which part of the element in hand it is at, if its function takes many values as one element: from 0 on.
+  package var part: SharedWord { word(5, 4) }
   /// Whether it did so in the element that was begun last, of a call with a time limit. A fault before that was survived:
   /// the program's own handler has dealt with it.
   package var hasCrashedInHead: Bool {

@@ -67,6 +67,8 @@ package struct WorkerLoss: Sendable {
   package var adviceOnEndless: String?
   /// The function that it was at.
   package var code = FunctionCode()
+  /// Which part of its task it was at, if it had been given many values as one.
+  package var part: UInt64 = 0
   /// The pool's name, and which of its workers it was.
   package var pool = "pool"
   package var worker = 0

@@ -5,24 +5,35 @@ import Synchronization
 
 extension PoolEngine {
   /// Blocks until the job's caller has something to do: results, arguments to encode, or the end.
-  package func wait(for job: EngineJob) { output.whileWaiting { waitDriving(for: job) } }
+  package func wait(for job: EngineJob) { _ = wait(for: job, until: .max) }
 
-  private func waitDriving(for job: EngineJob) {
+  /// The same, or until a moment of the monotonic clock: false then. For callers that have to look at something else from
+  /// time to time, as an interpreter does at its signals.
+  package func wait(for job: EngineJob, until end: UInt64) -> Bool {
+    var isSignalled = false
+    output.whileWaiting { isSignalled = waitDriving(for: job, until: end) }
+    return isSignalled
+  }
+
+  private func waitDriving(for job: EngineJob, until end: UInt64) -> Bool {
     enter()
     job.waiter = .blocking
-    while !job.isSignalled {
+    let isOver = { job.isSignalled || (end != .max && apus_now() >= end) }
+    while !isOver() {
       if driver == nil {
-        driver = job
-        drive { job.isSignalled }
-        driver = nil
+        (driver, driverEnds) = (job, end)
+        drive(until: isOver)
+        (driver, driverEnds) = (nil, .max)
       } else {
-        follow(job)
+        follow(job, until: end)
       }
     }
     job.waiter = .none
     // Also as a follower: the one that was woken to drive next may find that it needs not wait any more.
     if driver == nil { handOver() }
+    let isSignalled = job.isSignalled
     unlockAndTell()
+    return isSignalled
   }
 
   /// Suspends until the job's caller has something to do. A cancelled task cancels the job.
@@ -91,14 +102,17 @@ extension PoolEngine {
   }
 
   /// Another thread drives: sleeps until this job is told, or the driver leaves.
-  private func follow(_ job: EngineJob) {
+  private func follow(_ job: EngineJob, until end: UInt64) {
     followers.append(job)
     let wake = job.wakeWord()
     wake.pointee.store(0, ordering: .relaxed)
     unlockAndTell()
     var backoff = Backoff()
     while wake.pointee.load(ordering: .acquiring) == 0 {
-      if !backoff.pause() { apus_futex_wait(wake, 0, -1) }
+      if backoff.pause() { continue }
+      let left = end == .max ? -1 : Int64(clamping: end.subtractingClamped(apus_now()))
+      if left == 0 { break }
+      apus_futex_wait(wake, 0, left)
     }
     enter()
     followers.removeAll { $0 === job }
@@ -188,7 +202,9 @@ extension PoolEngine {
     if pump(isLast: true) { return disarmWorkers() }
     sleepers += 1
     let longest = isSure ? longestSleep : Channel.unsureSleep
-    let timeout = min(nextDeadline(now: apus_now()) ?? .max, longest)
+    let now = apus_now()
+    let own = isEngineThread ? .max : driverEnds.subtractingClamped(now)
+    let timeout = min(nextDeadline(now: now) ?? .max, longest, own)
     if isEngineThread { isEngineThreadAsleep = true }
     waitUnlocked(on: busy, timeout)
     if isEngineThread { wakeUp() }

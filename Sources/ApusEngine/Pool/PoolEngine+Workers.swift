@@ -195,7 +195,8 @@ extension PoolEngine {
       reason: worker.killedIn == worker.expected ? worker.killedFor : nil,
       corruption: worker.corruption ?? ending.problem, place: process.place,
       adviceOnEndless: ending.goesOn ? distant?.adviceOnEndless : nil, code: ending.code,
-      pool: configuration.name, worker: worker.place, hook: worker.hook?.hook.name,
+      part: worker.channel.part.pointee.load(ordering: .relaxed), pool: configuration.name,
+      worker: worker.place, hook: worker.hook?.hook.name,
       hookFailure: worker.hookFailure, memory: worker.memory)
     note(
       Event(

@@ -98,6 +98,8 @@ package final class PoolEngine: @unchecked Sendable {
   let doorbell: Bell
   let poke: Bell
   @exclusivity(unchecked) var driver: EngineJob?
+  /// How long it waits at most.
+  @exclusivity(unchecked) var driverEnds = UInt64.max
   @exclusivity(unchecked) var followers: [EngineJob] = []
   /// Threads that sleep until a worker does something.
   @exclusivity(unchecked) var sleepers = 0

@@ -1,6 +1,5 @@
 import ApusSystem
 import CApus
-import Glibc
 import Synchronization
 
 /// What a worker with a memory limit keeps between tasks.
@@ -61,7 +60,7 @@ final class MemoryWatch {
     return now > killsBefore
   }
 
-  /// Ends the process if it has kept too much. Between tasks.
+  /// Throws `WorkerIsFull` if it has kept too much. Between tasks.
   func check() throws {
     let limit = limit
     guard limit != 0, isDue else { return }
@@ -70,6 +69,9 @@ final class MemoryWatch {
     guard let base else { return self.base = held }
     guard held > base, held > limit / 2 + base / 2 else { return }
     channel.isFull.pointee.store(1, ordering: .releasing)
-    exit(0)
+    throw WorkerIsFull()
   }
 }
+
+/// The worker ends in good order.
+struct WorkerIsFull: Error {}

@@ -17,6 +17,32 @@ package enum WorkerEntry {
     _ makeRunner: @escaping WorkerLoop.MakeRunner, needsMainThread: @escaping () -> Bool
   ) throws -> Never {
     apus_stdout_line_buffered()
+    let loop = try begin(makeRunner)
+    if try serve(loop, until: needsMainThread) { end() }
+    // The loop goes on on a thread with as much stack as the main thread has.
+    try NativeThread.start(
+      name: "apus-worker", stackBytes: NativeThread.mainStackSize(), signals: .likeProgram
+    ) {
+      do {
+        _ = try serve(loop) { false }
+        end()
+      } catch { endProcess(error, as: "worker") }
+    }
+    dispatchMain()
+  }
+
+  /// Serves the channel on this thread, until told to stop: for a program that then ends in its own way.
+  package static func serve(_ makeRunner: @escaping WorkerLoop.MakeRunner) throws {
+    _ = try serve(begin(makeRunner)) { false }
+  }
+
+  /// False if it was interrupted, and there may be more to do.
+  private static func serve(_ loop: WorkerLoop, until interrupted: () -> Bool) throws -> Bool {
+    do { try loop.run(until: interrupted) } catch is WorkerIsFull { return true }
+    return !interrupted()
+  }
+
+  private static func begin(_ makeRunner: @escaping WorkerLoop.MakeRunner) throws -> WorkerLoop {
     let channelMemory = try adopt(Int32(APUS_WORKER_CHANNEL))
     let control = try adopt(Int32(APUS_WORKER_CONTROL))
     let doorbell = try adopt(Int32(APUS_WORKER_DOORBELL))
@@ -37,19 +63,7 @@ package enum WorkerEntry {
     publishIdentity(channel)
     channel.ready.pointee.store(Channel.magic, ordering: .releasing)
     loop.notify()
-
-    try loop.run(until: needsMainThread)
-    guard needsMainThread() else { end() }
-    // The loop goes on on a thread with as much stack as the main thread has.
-    try NativeThread.start(
-      name: "apus-worker", stackBytes: NativeThread.mainStackSize(), signals: .likeProgram
-    ) {
-      do {
-        try loop.run { false }
-        end()
-      } catch { endProcess(error, as: "worker") }
-    }
-    dispatchMain()
+    return loop
   }
 
   /// Told to stop: what bodies registered with `atexit` runs.

@@ -302,6 +302,9 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   /// The seed that this worker was given for a random generator of its own.
   package var seed: UInt64 { channel.seed.pointee.load(ordering: .relaxed) }
 
+  /// Where it notes which part of the element in hand it is at: 8 bytes.
+  package var placeOfPart: UnsafeMutableRawPointer { UnsafeMutableRawPointer(channel.part) }
+
   // MARK: Waiting
 
   /// Rings the doorbell if the parent asked for it, after anything that it may be waiting for.

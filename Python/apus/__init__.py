@@ -1,0 +1,33 @@
+"""Parallel computing that survives crashes: a pool of processes in the manner of `multiprocessing.Pool`, and more."""
+
+__version__ = "0.1.0"
+__all__ = ["Pool", "cpu_count"]
+
+_places = {
+    "Pool": "pool",
+    "AsyncResult": "pool",
+    "cpu_count": "pool",
+    **dict.fromkeys(
+        "ApusError TaskError WorkerDied TaskTimeout TaskCancelled MemoryLimitExceeded TaskExited EncodingError "
+        "RemoteError RemoteTraceback PoolBroken PoolClosed".split(),
+        "errors",
+    ),
+}
+
+
+def __getattr__(name):
+    """Modules are imported when they are first used, so that `import apus` costs next to nothing."""
+    from importlib import import_module
+
+    if name in _places:
+        value = getattr(import_module("." + _places[name], __name__), name)
+    elif name == "TimeoutError":
+        from multiprocessing import TimeoutError as value
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted([*globals(), *_places, "TimeoutError"])

@@ -1,0 +1,390 @@
+"""One call of a pool: inputs are drawn, grouped, pickled and given to the engine as it wants them, and results are taken.
+
+Short tasks travel in groups, because to pickle each by itself takes longer than to do it. A group is one element of the
+engine's. Its size follows from the time that the worker measures. If a worker dies, the engine says which task of the group
+it was at: that one has failed, and the others of the group are given again.
+"""
+
+import ctypes
+import itertools
+import pickle
+import struct
+import threading
+import time
+
+from . import _native as native
+from ._codec import dump_call, dump_values, load_exception, loads
+from .errors import (
+    EncodingError,
+    MemoryLimitExceeded,
+    PoolBroken,
+    PoolClosed,
+    TaskCancelled,
+    TaskError,
+    TaskTimeout,
+    WorkerDied,
+)
+
+# How often a wait looks at signals, in nanoseconds.
+SLICE = 50_000_000
+# What a group should take of a worker, in nanoseconds, and bytes.
+GROUP_TIME = 400_000
+GROUP_BYTES = 48 << 10
+GROUP_MOST = 20_000
+# What a worker says while it is at no task of the group, but at the bytes of all.
+NO_PART = (1 << 64) - 1
+
+# Behind what a worker hands back: how long it took, and how it is coded. (A pickle ends where it ends.)
+TRAILER = struct.Struct("<QB")
+VALUES, MIXED, BROKEN = range(3)
+# Between asking a task to stop, which none hears, and killing its worker.
+GRACE = 0
+
+
+class Failure:
+    """In place of a result: what the call raises for it."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error):
+        self.error = error
+
+
+class Settings:
+    """How tasks of a call are treated."""
+
+    __slots__ = ("time_limit", "retries", "group")
+
+    def __init__(self, time_limit=None, retries=0, group=None):
+        self.time_limit, self.retries = time_limit, retries
+        # How many tasks make a group; None: as many as pay.
+        self.group = 1 if time_limit is not None and group is None else group
+
+    @property
+    def limit(self):
+        """Nanoseconds; 0: none."""
+        return 0 if self.time_limit is None else max(1, int(self.time_limit * 1e9))
+
+    def options(self):
+        return native.Options(self.limit, GRACE, 0, 0)
+
+
+class Group:
+    """Consecutive tasks that travel together."""
+
+    __slots__ = ("first", "items", "size")
+
+    def __init__(self, first, items):
+        self.first, self.items, self.size = first, items, 0
+
+
+class Call:
+    """A call that one thread drives. Iterating gives each group's first index and results, in the order in which they come.
+
+    Inputs are drawn as the workers want them, so a lazy or endless iterable is never held whole.
+    """
+
+    def __init__(self, engine, function, inputs, settings):
+        self.engine, self.settings, self.function = engine, settings, function
+        self.job = native.Handle(native.job_new(engine.pointer, function.pointer, ctypes.byref(settings.options())))
+        self.inputs = iter(inputs)
+        self.length = len(inputs) if hasattr(inputs, "__len__") else None
+        self.is_drawn = False
+        self.drawn = 0
+        # Of the engine's elements: those that have no result yet, by index.
+        self.groups = {}
+        self.elements = 0
+        self.again = []
+        self.attempts = {}
+        self.size = settings.group or 1
+        self.task_time = None
+        self.task_bytes = 1.0
+        self.is_closed = False
+        # What could not even be given.
+        self.failed = []
+
+    # Giving
+
+    def feed(self):
+        """Gives the engine as much as it wants."""
+        if self.is_closed:
+            return
+        chunk = ctypes.c_int64()
+        wanted = native.job_wanted(self.job.pointer, ctypes.byref(chunk))
+        while wanted > 0:
+            given = self._give(min(wanted, 256))
+            if given == 0:
+                break
+            wanted -= given
+        if self.is_drawn and not self.again and not self.groups:
+            self.is_closed = True
+            native.job_give(self.job.pointer, None, None, 0, 0, 1)
+        elif self.is_drawn and not self.again:
+            native.job_pause(self.job.pointer)
+
+    def _give(self, most):
+        parts, ends, end = [], [], 0
+        first = self.elements
+        failed = []
+        while len(parts) < most:
+            group = self._next_group()
+            if group is None:
+                break
+            data = self._pickled(group, failed)
+            if data is None:
+                continue
+            end += len(data)
+            parts.append(data)
+            ends.append(end)
+            self.groups[self.elements] = group
+            self.elements += 1
+            if end > 4 << 20:
+                break
+        self.failed.extend(failed)
+        if parts:
+            native.job_give(
+                self.job.pointer, b"".join(parts), (ctypes.c_uint64 * len(ends))(*ends), len(ends), first, 0
+            )
+        return len(parts)
+
+    def _next_group(self):
+        if self.again:
+            return self.again.pop()
+        if self.is_drawn:
+            return None
+        size = self.size
+        if self.settings.group is None and self.length is not None:
+            # So that the workers end together.
+            size = min(size, max(1, (self.length - self.drawn) // (4 * self.engine.workers)))
+        items = list(itertools.islice(self.inputs, size))
+        if len(items) < size:
+            self.is_drawn = True
+        if not items:
+            return None
+        group = Group(self.drawn, items)
+        self.drawn += len(items)
+        return group
+
+    def _pickled(self, group, failed):
+        """A group's bytes. Of one that can't be pickled, each task has its own try."""
+        try:
+            data = dump_values(group.items)
+            group.size = len(data)
+            return data
+        except Exception as error:
+            if len(group.items) > 1:
+                self._split(group)
+            else:
+                failed.append((group.first, [Failure(_cannot("the argument can't be pickled", error, group.first))]))
+            return None
+
+    def _split(self, group, but=None):
+        """Has each task of a group tried by itself."""
+        for place, item in reversed(list(enumerate(group.items))):
+            if place != but:
+                self.again.append(Group(group.first + place, [item]))
+
+    # Taking
+
+    def __iter__(self):
+        job = self.job.pointer
+        while True:
+            self.feed()
+            if self.failed:
+                failed, self.failed = self.failed, []
+                yield from failed
+                continue
+            for result in native.take(job):
+                group = self.groups.pop(result[0], None)
+                if group is None:
+                    continue
+                if len(result) == 2:
+                    values = self._decoded(result[1], group)
+                    if values is not None:
+                        yield group.first, values
+                    continue
+                failed = self._fail(group, *result[1:])
+                if failed is not None:
+                    yield failed
+            if self.is_closed and not self.groups:
+                return
+            if native.job_is_over(job):
+                raise TaskCancelled("the call was cancelled")
+            native.wait(job, SLICE)
+
+    def _fail(self, group, text, kind, exit_code, signal, process, part):
+        """What has come of a group that has no values: None if it is tried again."""
+        if kind in (native.DIED, native.MEMORY_LIMIT) and len(group.items) > 1:
+            if part >= len(group.items):
+                # At the bytes of all of them: each by itself, then.
+                return self._split(group)
+            guilty = Group(group.first + part, [group.items[part]])
+            self._split(group, but=part)
+            group = guilty
+        tried = self.attempts.get(group.first, 0)
+        if kind == native.DIED and tried < self.settings.retries:
+            self.attempts[group.first] = tried + 1
+            return self.again.append(group)
+        error = failure(kind, text, exit_code, signal, process, group.first, self.settings)
+        return group.first, [Failure(error)] * len(group.items)
+
+    def _decoded(self, data, group):
+        values = decoded(data, group)
+        if values is None:
+            self._split(group)
+        elif self.settings.group is None:
+            count, elapsed = len(group.items), TRAILER.unpack_from(data, len(data) - TRAILER.size)[0]
+            self._learn(elapsed / count, max(group.size, len(data)) / count)
+        return values
+
+    def _learn(self, task_time, task_bytes):
+        known = self.task_time
+        self.task_time = task_time if known is None or task_time < known else 0.75 * known + 0.25 * task_time
+        self.task_bytes = 0.5 * self.task_bytes + 0.5 * task_bytes
+        best = min(GROUP_TIME / max(self.task_time, 1.0), GROUP_BYTES / max(self.task_bytes, 1.0), GROUP_MOST)
+        self.size = max(1, min(int(best), 8 * self.size))
+
+    def cancel(self):
+        native.job_cancel(self.job.pointer)
+
+
+class SingleCall:
+    """A call of one task, with any arguments. One thread at a time takes steps."""
+
+    def __init__(self, engine, function, args, kwds, settings):
+        self.engine, self.function, self.settings = engine, function, settings
+        self.group = Group(None, [(args, kwds)])
+        self.tries = 0
+        self.job, self.result = None, None
+        try:
+            self.data = dump_call(args, kwds)
+        except Exception as error:
+            self.result = Failure(_cannot("the argument can't be pickled", error, None))
+
+    def begin(self):
+        """Gives it to the engine, which goes on with it by itself."""
+        if self.result is not None:
+            return
+        options, function = ctypes.byref(self.settings.options()), self.function.pointer
+        self.job = native.Handle(native.job_new(self.engine.pointer, function, options))
+        native.job_give(self.job.pointer, self.data, ctypes.byref(ctypes.c_uint64(len(self.data))), 1, 0, 1)
+
+    def run(self):
+        """The result, waited for. The shortest way for a short task."""
+        if self.result is None:
+            found = native.call(
+                self.engine.pointer, self.function.pointer, self.data, _buffer(), self.settings.limit, GRACE)
+            if type(found) is bytes:
+                self.result = decoded(found, self.group)[0]
+            else:
+                self.job = native.Handle(found)
+        try:
+            while self.result is None:
+                self.step(SLICE)
+        except BaseException:
+            native.job_cancel(self.job.pointer)
+            raise
+        return self.result
+
+    def step(self, time_limit):
+        """Looks for the result, or waits for it so many nanoseconds. `result` is set if it is there."""
+        for result in native.take(self.job.pointer):
+            return self._settle(*result)
+        if native.job_is_over(self.job.pointer):
+            self._settle(0, b"", native.CANCELLED, -1, -1, 0, 0)
+        elif time_limit:
+            native.wait(self.job.pointer, time_limit)
+
+    def _settle(self, _, data, kind=native.VALUE, exit_code=-1, signal=-1, process=0, part=0):
+        if kind == native.VALUE:
+            self.result = decoded(data, self.group)[0]
+        elif kind == native.DIED and self.tries < self.settings.retries:
+            self.tries += 1
+            self.begin()
+        else:
+            self.result = Failure(failure(kind, data, exit_code, signal, process, None, self.settings))
+
+    def cancel(self):
+        if self.job is not None:
+            native.job_cancel(self.job.pointer)
+
+
+_local = threading.local()
+
+
+def _buffer():
+    """Where the engine puts this thread's argument and result."""
+    try:
+        return _local.buffer.pointer
+    except AttributeError:
+        _local.buffer = native.Handle(native.buffer_new())
+        return _local.buffer.pointer
+
+
+def decoded(data, group):
+    """A group's results. None if its tasks must be tried one by one."""
+    code, first = data[-1], group.first
+    if code == BROKEN:
+        # The worker could not unpickle the arguments, or pickle the results, of all of them at once.
+        if len(group.items) > 1:
+            return None
+        what, parts = pickle.loads(data)
+        cause = load_exception(parts, first)
+        return [Failure(_cause(EncodingError(f"{what}: {parts[1]}: {parts[2]}", first), cause))]
+    try:
+        values = loads(data)
+    except Exception as error:
+        return None if len(group.items) > 1 else [Failure(_cannot("the result can't be unpickled", error, first))]
+    if code == MIXED:
+        values = [
+            value if is_value else Failure(load_exception(value, None if first is None else first + place))
+            for place, (is_value, value) in enumerate(values)
+        ]
+    return values
+
+
+def _cannot(what, error, index):
+    return _cause(EncodingError(f"{what}: {type(error).__name__}: {error}", index), error)
+
+
+def failure(kind, text, exit_code, signal, process, index, settings):
+    """The error for a task that has no result."""
+    text = text.decode("utf-8", "replace")
+    if kind == native.DIED:
+        return _died(text, exit_code, signal, process, index)
+    if kind == native.TIME_LIMIT:
+        limit = f" of {settings.time_limit:g} s" if settings.time_limit is not None else ""
+        return TaskTimeout(f"the task exceeded its time limit{limit}, and its worker was killed", index)
+    if kind == native.MEMORY_LIMIT:
+        return MemoryLimitExceeded("the task exceeded its worker's memory limit, and was killed", index)
+    if kind == native.CANCELLED:
+        return TaskCancelled("the task was cancelled", index)
+    if kind == native.UNSERVED:
+        return PoolClosed(text) if text == "the pool is closed" else PoolBroken(text)
+    return TaskError(text, index)
+
+
+def _died(text, exit_code, signal, process, index):
+    from signal import Signals
+
+    if signal >= 0:
+        try:
+            how = f"signal {signal} ({Signals(signal).name})"
+        except ValueError:
+            how = f"signal {signal}"
+    else:
+        how = f"exit code {exit_code}" if exit_code >= 0 else "unknown exit status"
+    message = f"its worker, process {process}, died: {how}"
+    if text.strip():
+        message += f"\nThe end of what it wrote to standard error:\n{text.rstrip()}"
+    return WorkerDied(
+        message, index, process, exit_code if exit_code >= 0 else None, signal if signal >= 0 else None, text)
+
+
+def _cause(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+def deadline(timeout):
+    return None if timeout is None else time.monotonic() + timeout

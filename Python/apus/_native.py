@@ -1,0 +1,200 @@
+"""The engine, a library written in Swift, behind a C interface: `apus_python.h` says what each function does."""
+
+import ctypes
+import os
+from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_int64, c_uint64, c_void_p
+
+PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libApusPython.so")
+FOREVER = (1 << 64) - 1
+
+
+class Config(Structure):
+    _fields_ = [
+        ("workers", c_int64),
+        ("executable", c_char_p),
+        ("arguments", POINTER(c_char_p)),
+        ("environment", POINTER(c_char_p)),
+        ("name", c_char_p),
+        ("start_function", c_void_p),
+        ("start_argument", c_char_p),
+        ("start_length", c_uint64),
+        ("tasks_per_worker", c_int64),
+        ("memory_limit", c_uint64),
+        ("retries_alone", c_int32),
+        ("restarts", c_int64),
+    ]
+
+
+class Options(Structure):
+    _fields_ = [("time_limit", c_uint64), ("grace", c_uint64), ("retries", c_int64), ("chunk", c_int64)]
+
+
+class Result(Structure):
+    _fields_ = [
+        ("kind", c_int32),
+        ("exit_code", c_int32),
+        ("signal", c_int32),
+        ("process", c_int32),
+        ("index", c_int64),
+        ("part", c_uint64),
+        ("bytes", c_void_p),
+        ("length", c_uint64),
+    ]
+
+    def data(self):
+        return ctypes.string_at(self.bytes, self.length) if self.length else b""
+
+
+class Statistics(Structure):
+    _fields_ = [
+        (name, c_int64)
+        for name in "submitted queued running succeeded failed cancelled retried restarts recycled".split()
+    ]
+
+
+VALUE, FAILED, DIED, CANCELLED, TIME_LIMIT, MEMORY_LIMIT, UNSERVED = range(1, 8)
+
+DEFINE = ctypes.CFUNCTYPE(c_int32, c_uint64, c_void_p, c_uint64)
+FORGET = ctypes.CFUNCTYPE(None, c_uint64)
+
+
+class Worker(Structure):
+    _fields_ = [("define", DEFINE), ("run", DEFINE), ("forget", FORGET)]
+
+
+def _declare(library, name, result, *arguments):
+    function = getattr(library, "apus_py_" + name)
+    function.restype, function.argtypes = result, arguments
+    return function
+
+
+# These wait, or start processes: the interpreter lock is free meanwhile.
+_long = ctypes.CDLL(PATH)
+pool_new = _declare(_long, "pool_new", c_void_p, POINTER(Config), c_char_p, c_uint64)
+pool_shut_down = _declare(_long, "pool_shut_down", None, c_void_p, c_uint64)
+pool_next_ending = _declare(_long, "pool_next_ending", c_uint64, c_void_p, c_uint64)
+job_give = _declare(_long, "job_give", None, c_void_p, c_char_p, c_void_p, c_int64, c_int64, c_int32)
+job_cancel = _declare(_long, "job_cancel", None, c_void_p)
+release = _declare(_long, "release", None, c_void_p)
+_call = _declare(
+    _long, "call", c_void_p, c_void_p, c_void_p, c_char_p, c_uint64, POINTER(Options), c_void_p, POINTER(Result)
+)
+_job_wait = _declare(_long, "job_wait", c_int32, c_void_p, c_uint64)
+_job_next = _declare(_long, "job_next", c_int32, c_void_p, POINTER(Result))
+_worker_serve = _declare(_long, "worker_serve", c_int32, POINTER(Worker), c_char_p, c_uint64)
+_worker_emit = _declare(_long, "worker_emit", c_int32, c_char_p, c_uint64)
+_worker_fail = _declare(_long, "worker_fail", None, c_char_p, c_uint64)
+
+# These are over at once.
+_short = ctypes.PyDLL(PATH)
+function_new = _declare(_short, "function_new", c_void_p, c_char_p, c_uint64)
+buffer_new = _declare(_short, "buffer_new", c_void_p)
+job_new = _declare(_short, "job_new", c_void_p, c_void_p, c_void_p, POINTER(Options))
+job_wanted = _declare(_short, "job_wanted", c_int64, c_void_p, POINTER(c_int64))
+job_pause = _declare(_short, "job_pause", None, c_void_p)
+job_is_over = _declare(_short, "job_is_over", c_int32, c_void_p)
+job_tell_ending = _declare(_short, "job_tell_ending", None, c_void_p, c_uint64)
+pool_has_ended = _declare(_short, "pool_has_ended", c_int32, c_void_p)
+pool_processes = _declare(_short, "pool_processes", c_int64, c_void_p, POINTER(c_int32), c_int64)
+pool_statistics = _declare(_short, "pool_statistics", None, c_void_p, POINTER(Statistics))
+worker_part = _declare(_short, "worker_part", c_void_p)
+
+
+def call(pool, function, argument, buffer, time_limit, grace):
+    """A call of one task: the bytes of its result if that came at once, else the job."""
+    result = Result()
+    options = Options(time_limit, grace, 0, 0)
+    return _call(
+        pool, function, argument, len(argument), byref(options), buffer, byref(result)) or result.data()
+
+
+def take(job):
+    """What has come back: (index, bytes) for values, and (index, bytes, kind, exit code, signal, process, part) else."""
+    found, result = [], Result()
+    while True:
+        kind = _job_next(job, byref(result))
+        if kind == VALUE:
+            found.append((result.index, result.data()))
+        elif kind:
+            found.append((
+                result.index, result.data(), kind, result.exit_code, result.signal, result.process, result.part))
+        else:
+            return found
+
+
+def wait(job, time):
+    """Waits so many nanoseconds. Whether there is something to do for whoever waits."""
+    return _job_wait(job, time) != 0
+
+
+def serve(define, run, forget):
+    """Serves the pool that has started this process. None once it is told to stop, or why it could not."""
+
+    def guarded(body):
+        def callback(number, address, length):
+            try:
+                made = body(number, ctypes.string_at(address, length))
+                return _worker_emit(made, len(made)) if made is not None else 0
+            except BaseException as error:  # nothing may leave through the engine
+                text = str(error).encode("utf-8", "replace")
+                _worker_fail(text, len(text))
+                return 1
+
+        return DEFINE(callback)
+
+    problem = ctypes.create_string_buffer(4096)
+    worker = Worker(guarded(define), guarded(run), FORGET(forget))
+    if _worker_serve(byref(worker), problem, len(problem)):
+        return problem.value.decode("utf-8", "replace")
+    return None
+
+
+def _quicken():
+    """Has the calls that every task makes done by the C module, where there is one for this Python."""
+    if os.environ.get("APUS_CTYPES"):
+        return
+    try:
+        from . import _fast
+    except ImportError:
+        return
+    functions = (_call, _job_next, _job_wait, _worker_serve, _worker_emit, _worker_fail)
+    _fast.bind(*(ctypes.cast(function, c_void_p).value for function in functions))
+    globals().update({name: getattr(_fast, name) for name in ("call", "take", "wait", "serve")})
+
+
+_quicken()
+
+
+class Handle:
+    """An object of the engine's, given back with this one."""
+
+    __slots__ = ("pointer", "__weakref__")
+
+    def __init__(self, pointer):
+        self.pointer = pointer
+
+    def __del__(self, release=release):
+        pointer, self.pointer = getattr(self, "pointer", None), None
+        if pointer:
+            release(pointer)
+
+
+def strings(values):
+    """An array of C strings with a null pointer at its end."""
+    return (c_char_p * (len(values) + 1))(*values, None)
+
+
+def processes(pool):
+    room = 64
+    while True:
+        numbers = (c_int32 * room)()
+        count = pool_processes(pool, numbers, room)
+        if count <= room:
+            return list(numbers[:count])
+        room = count
+
+
+def statistics(pool):
+    found = Statistics()
+    pool_statistics(pool, byref(found))
+    return {name: getattr(found, name) for name, _ in Statistics._fields_}

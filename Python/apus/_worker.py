@@ -1,0 +1,132 @@
+"""A worker's side: calls the functions that the pool sends."""
+
+import ctypes
+import pickle
+import sys
+from time import perf_counter_ns
+
+from . import _native as native
+from ._call import BROKEN, MIXED, NO_PART, TRAILER, VALUES
+from ._codec import dump_exception, dump_values, loads
+
+# How a function is called on an item of a group.
+ON_ONE, ON_ARGUMENTS, ON_CALL, HOOK = range(4)
+
+_definitions = {}
+_functions = {}
+_part = None
+# Not 0 while something is unpickled, which may import modules.
+importing = 0
+is_worker = False
+
+
+def main():
+    """Serves the pool that has started this process."""
+    global is_worker
+    is_worker = True
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)
+    problem = native.serve(_define, _run, _forget)
+    if problem is not None:
+        sys.exit(f"apus: worker: {problem}")
+
+
+def _define(number, data):
+    _definitions[number] = data
+
+
+def _forget(number):
+    _definitions.pop(number, None)
+    _functions.pop(number, None)
+
+
+def _loads(data):
+    global importing
+    importing += 1
+    try:
+        return loads(data)
+    finally:
+        importing -= 1
+
+
+def _function(number):
+    found = _functions.get(number)
+    if found is None:
+        data = _definitions[number]
+        found = _functions[number] = (data[-1], _loads(data))
+    return found
+
+
+def _run(number, data):
+    """Calls a function on the items of a group. Returns what the parent gets."""
+    global _part
+    started = perf_counter_ns()
+    if _part is None:
+        address = native.worker_part()
+        _part = memoryview((ctypes.c_uint64 * 1).from_address(address)).cast("B").cast("Q")
+    part = _part
+    part[0] = NO_PART
+    what = "the worker could not unpickle the function"
+    try:
+        mode, function = _function(number)
+        if mode == HOOK:
+            return _run_hook(function, data)
+        what = "the worker could not unpickle the argument"
+        items = _loads(data)
+    except BaseException as error:
+        if _is_hook(number):
+            raise
+        return _broken(what, error)
+    values = []
+    code = VALUES
+    place = 0
+    for item in items:
+        part[0] = place
+        try:
+            if mode == ON_ONE:
+                values.append(function(item))
+            elif mode == ON_ARGUMENTS:
+                values.append(function(*item))
+            else:
+                values.append(function(*item[0], **item[1]))
+        except BaseException as error:
+            if code == VALUES:
+                code, values = MIXED, [(True, value) for value in values]
+            values.append((False, dump_exception(error)))
+            del error
+        else:
+            if code == MIXED:
+                values[-1] = (True, values[-1])
+        place += 1
+    part[0] = NO_PART if place > 1 else 0
+    # What they printed is in the pipe before their results can be seen.
+    _flush()
+    try:
+        data = dump_values(values)
+    except BaseException as error:
+        return _broken("the worker could not pickle the result", error)
+    return data + TRAILER.pack(perf_counter_ns() - started, code)
+
+
+def _broken(what, error):
+    return pickle.dumps((what, dump_exception(error))) + TRAILER.pack(0, BROKEN)
+
+
+def _flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+
+
+def _is_hook(number):
+    return _definitions[number][-1] == HOOK
+
+
+def _run_hook(function, data):
+    try:
+        function(*_loads(data))
+    finally:
+        _flush()
+    return b""

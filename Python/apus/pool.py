@@ -1,0 +1,471 @@
+"""A pool of worker processes, in the manner of `multiprocessing.Pool`."""
+
+import atexit
+import ctypes
+import itertools
+import os
+import sys
+import threading
+import time
+import warnings
+import weakref
+
+from . import _native as native
+from . import _worker
+from ._call import SLICE, Call, Failure, Settings, SingleCall, deadline
+from ._codec import dump_function, dumps
+from .errors import PoolClosed
+
+_pools = weakref.WeakSet()
+_names = itertools.count(1)
+
+
+def cpu_count():
+    """How many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+class Engine(native.Handle):
+    """A pool of the engine's."""
+
+    __slots__ = ("workers",)
+
+
+class Pool:
+    """Worker processes that call functions.
+
+    A worker that dies costs the task that it was at, which raises `WorkerDied`, and no other. No main guard is needed: a worker
+    does not import the main module, its functions and classes travel by value. Nor is `close`: what is left ends with the
+    program.
+
+    `processes`: how many workers; as many as there are processors if None.
+    `initializer`: called with `initargs` in each worker before its first task.
+    `maxtasksperchild`: after how many tasks a worker is replaced.
+    `time_limit`: seconds that a task may take before its worker is killed.
+    `retries`: how often a task is tried again whose worker has died.
+    `memory_limit`: bytes that a worker may hold.
+    """
+
+    def __init__(
+        self, processes=None, initializer=None, initargs=(), maxtasksperchild=None, context=None, *,
+        time_limit=None, retries=0, memory_limit=None, name=None,
+    ):
+        if _worker.importing:
+            raise RuntimeError(
+                "a pool is made while a worker imports this module: make it inside of a function, or under "
+                "`if __name__ == '__main__':`, or each worker would start workers in turn")
+        processes = cpu_count() if processes is None else processes
+        if processes < 1:
+            raise ValueError("Number of processes must be at least 1")
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        if maxtasksperchild is not None and (not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0):
+            raise ValueError("maxtasksperchild must be a positive int or None")
+        self._processes, self._time_limit, self._retries = processes, time_limit, retries
+        self._name = name or f"pool-{next(_names)}"
+        # By the function's `id`: its definitions by mode, and a weak reference to it.
+        self._functions = {}
+        self._lock = threading.Lock()
+        self._callbacks = {}
+        self._tokens = itertools.count(1)
+        self._listener = None
+        self._state = "RUN"
+        self._owner = os.getpid()
+        start = None if initializer is None else self._define(initializer, _worker.HOOK)
+        argument = dumps(tuple(initargs)) if initializer is not None else b""
+        arguments = [os.fsencode(argument) for argument in _command()]
+        config = native.Config(
+            workers=processes, executable=arguments[0], arguments=native.strings(arguments), environment=None,
+            name=self._name.encode(), start_function=start and start.pointer, start_argument=argument,
+            start_length=len(argument), tasks_per_worker=maxtasksperchild or 0, memory_limit=memory_limit or 0,
+            retries_alone=0, restarts=-1)
+        problem = ctypes.create_string_buffer(4096)
+        pointer = native.pool_new(ctypes.byref(config), problem, len(problem))
+        if not pointer:
+            raise OSError(problem.value.decode("utf-8", "replace"))
+        self._engine = Engine(pointer)
+        self._engine.workers = processes
+        _pools.add(self)
+
+    # Functions
+
+    @staticmethod
+    def _define(function, mode):
+        data = dump_function(function) + bytes([mode])
+        return native.Handle(native.function_new(data, len(data)))
+
+    def _function(self, function, mode):
+        """The same function is sent to a worker once: what it refers to is as it was then."""
+        known = self._functions.get(id(function))
+        if known is None:
+            if not callable(function):
+                raise TypeError(f"{function!r} is not callable")
+            known = {}
+            try:
+                # Another object may have its number once it is gone.
+                known[None] = weakref.ref(
+                    function, lambda _, key=id(function), functions=self._functions: functions.pop(key, None))
+            except TypeError:
+                return self._define(function, mode)
+            self._functions[id(function)] = known
+        found = known.get(mode)
+        if found is None:
+            found = known[mode] = self._define(function, mode)
+        return found
+
+    # Calls of one task
+
+    def apply(self, func, args=(), kwds={}):
+        """Calls `func(*args, **kwds)` in a worker, and returns what it returns."""
+        self._check_running()
+        return _value(SingleCall(
+            self._engine, self._function(func, _worker.ON_CALL), tuple(args), kwds, self._settings(None, None)).run())
+
+    def apply_async(self, func, args=(), kwds={}, callback=None, error_callback=None, *, time_limit=None, retries=None):
+        """The same without waiting: an `AsyncResult`."""
+        self._check_running()
+        return SingleResult(self, func, args, kwds, callback, error_callback, self._settings(time_limit, retries))
+
+    def _settings(self, time_limit, retries, group=None):
+        return Settings(
+            self._time_limit if time_limit is None else time_limit, self._retries if retries is None else retries, group)
+
+    # Calls of many
+
+    def map(self, func, iterable, chunksize=None, *, time_limit=None, retries=None):
+        """Calls `func` on each item, and returns the results in order."""
+        return self._all(func, _worker.ON_ONE, iterable, chunksize, time_limit, retries)
+
+    def starmap(self, func, iterable, chunksize=None, *, time_limit=None, retries=None):
+        """The same for items that are the arguments of a call each."""
+        return self._all(func, _worker.ON_ARGUMENTS, iterable, chunksize, time_limit, retries)
+
+    def map_async(
+        self, func, iterable, chunksize=None, callback=None, error_callback=None, *, time_limit=None, retries=None
+    ):
+        """`map` without waiting: an `AsyncResult`."""
+        return self._all_later(
+            func, _worker.ON_ONE, iterable, chunksize, time_limit, retries, callback, error_callback)
+
+    def starmap_async(
+        self, func, iterable, chunksize=None, callback=None, error_callback=None, *, time_limit=None, retries=None
+    ):
+        """`starmap` without waiting: an `AsyncResult`."""
+        return self._all_later(
+            func, _worker.ON_ARGUMENTS, iterable, chunksize, time_limit, retries, callback, error_callback)
+
+    def imap(self, func, iterable, chunksize=1, *, time_limit=None, retries=None):
+        """An iterator of the results, in order. Items are drawn as they are needed."""
+        return _in_order(self._begin(func, _worker.ON_ONE, iterable, chunksize, time_limit, retries))
+
+    def imap_unordered(self, func, iterable, chunksize=1, *, time_limit=None, retries=None):
+        """The same in the order in which they come."""
+        return _as_they_come(self._begin(func, _worker.ON_ONE, iterable, chunksize, time_limit, retries))
+
+    def _begin(self, func, mode, iterable, chunksize, time_limit, retries):
+        self._check_running()
+        if chunksize is not None and chunksize < 1:
+            raise ValueError(f"Chunksize must be 1+, not {chunksize:n}")
+        return Call(
+            self._engine, self._function(func, mode), iterable, self._settings(time_limit, retries, chunksize))
+
+    def _all(self, func, mode, iterable, chunksize, time_limit, retries):
+        items = iterable if type(iterable) in (list, tuple, range) else list(iterable)
+        call = self._begin(func, mode, items, chunksize, time_limit, retries)
+        return _collect(call, len(items))
+
+    def _all_later(self, func, mode, iterable, chunksize, time_limit, retries, callback, error_callback):
+        items = iterable if type(iterable) in (list, tuple, range) else list(iterable)
+        call = self._begin(func, mode, items, chunksize, time_limit, retries)
+        return MapResult(self, call, len(items), callback, error_callback)
+
+    # Callbacks
+
+    def _tell_ending(self, job, body):
+        """Has `body` called, on a thread of the pool's, when a call is over."""
+        with self._lock:
+            token = next(self._tokens)
+            self._callbacks[token] = body
+            if self._listener is None:
+                self._listener = threading.Thread(
+                    target=_listen, args=(weakref.ref(self), self._engine), name=f"{self._name}-callbacks", daemon=True)
+                self._listener.start()
+        native.job_tell_ending(job.pointer, token)
+
+    # The end
+
+    def _check_running(self):
+        if self._state != "RUN":
+            raise PoolClosed("Pool not running")
+        if self._owner != os.getpid():
+            raise PoolClosed(
+                "this process is a fork of the one whose pool this is, and has no part in it: make a pool of its own here")
+
+    def close(self):
+        """Takes no more tasks. Those that were given are done."""
+        if self._state == "RUN":
+            self._state = "CLOSE"
+
+    def terminate(self):
+        """Ends the workers at once."""
+        self._state = "TERMINATE"
+        if self._owner == os.getpid():
+            native.pool_shut_down(self._engine.pointer, 0)
+
+    def join(self):
+        """Waits until the workers have ended. After `close` or `terminate`."""
+        if self._state == "RUN":
+            raise ValueError("Pool is still running")
+        if self._owner != os.getpid():
+            return
+        ending = threading.Thread(
+            target=native.pool_shut_down, args=(self._engine.pointer, native.FOREVER), daemon=True)
+        ending.start()
+        ending.join()
+
+    def __enter__(self):
+        self._check_running()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.terminate()
+
+    def __del__(self, warn=warnings.warn):
+        if getattr(self, "_engine", None) is not None and self._state == "RUN" and self._owner == os.getpid():
+            warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
+            self.terminate()
+
+    def __reduce__(self):
+        raise NotImplementedError("pool objects cannot be passed between processes or pickled")
+
+    def __repr__(self):
+        return f"<{type(self).__module__}.{type(self).__qualname__} state={self._state} pool_size={self._processes}>"
+
+    # Seeing it
+
+    @property
+    def pids(self):
+        """The processes of the workers that live."""
+        return native.processes(self._engine.pointer)
+
+    @property
+    def statistics(self):
+        """How many tasks (groups of short ones count as one) were submitted, and what has become of them."""
+        return native.statistics(self._engine.pointer)
+
+
+def _command():
+    """How a worker is started: the same interpreter with the same options, which imports what this one could."""
+    from subprocess import _args_from_interpreter_flags
+
+    path = [os.getcwd() if entry == "" else entry for entry in sys.path]
+    code = f"import sys; sys.path[:] = {path!r}; from apus._worker import main; main()"
+    return [sys.executable, *_args_from_interpreter_flags(), "-c", code]
+
+
+def _collect(call, count):
+    """All results of a call by index. Raises the failure of the first task that has one, once all are over."""
+    values = [None] * count
+    bad = None
+    try:
+        for first, results in call:
+            if len(results) == 1:
+                values[first] = results[0]
+                if type(results[0]) is Failure:
+                    bad = first if bad is None else min(bad, first)
+                continue
+            values[first:first + len(results)] = results
+            if Failure in map(type, results):
+                place = first + next(i for i, result in enumerate(results) if type(result) is Failure)
+                bad = place if bad is None else min(bad, place)
+    except BaseException:
+        call.cancel()
+        raise
+    if bad is not None:
+        raise values[bad].error
+    return values
+
+
+def _value(result):
+    if type(result) is Failure:
+        raise result.error
+    return result
+
+
+class _Results:
+    """An iterator whose `next` may be called with a time limit."""
+
+    def __init__(self, call, is_ordered):
+        self._call, self._is_ordered = call, is_ordered
+        self._settled = iter(call)
+        self._ready, self._waiting, self._next = [], {}, 0
+        call.feed()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        while not self._ready:
+            try:
+                first, results = next(self._settled)
+            except StopIteration:
+                raise StopIteration from None
+            self._add(first, results)
+        return _value(self._ready.pop())
+
+    next = __next__
+
+    def _add(self, first, results):
+        if not self._is_ordered:
+            self._ready = results[::-1]
+            return
+        self._waiting[first] = results
+        found = []
+        while self._next in self._waiting:
+            results = self._waiting.pop(self._next)
+            self._next += len(results)
+            found += results
+        self._ready = found[::-1]
+
+    def close(self):
+        self._call.cancel()
+
+
+def _in_order(call):
+    return _Results(call, True)
+
+
+def _as_they_come(call):
+    return _Results(call, False)
+
+
+class AsyncResult:
+    """What a call will have come to."""
+
+    def __init__(self, pool, callback, error_callback):
+        self._pool, self._callback, self._error_callback = pool, callback, error_callback
+        self._done = threading.Event()
+        self._success, self._outcome = None, None
+
+    def _settle(self, success, outcome):
+        self._success, self._outcome = success, outcome
+        callback = self._callback if success else self._error_callback
+        if callback is not None:
+            try:
+                callback(outcome)
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+        self._callback = self._error_callback = None
+        self._done.set()
+
+    def ready(self):
+        """Whether it is over."""
+        return self._done.is_set()
+
+    def successful(self):
+        """Whether it has a value. ValueError if it is not over."""
+        if not self.ready():
+            raise ValueError(f"{self!r} not ready")
+        return self._success
+
+    def wait(self, timeout=None):
+        """Waits until it is over, or so many seconds."""
+        self._done.wait(timeout)
+
+    def get(self, timeout=None):
+        """The value, or what the task raised. `multiprocessing.TimeoutError` if it is not over in so many seconds."""
+        self.wait(timeout)
+        if not self.ready():
+            from multiprocessing import TimeoutError
+
+            raise TimeoutError
+        if self._success:
+            return self._outcome
+        raise self._outcome
+
+
+class MapResult(AsyncResult):
+    """Of `map_async`: a thread drives the call."""
+
+    def __init__(self, pool, call, count, callback, error_callback):
+        super().__init__(pool, callback, error_callback)
+        self._call = call
+        threading.Thread(target=self._drive, args=(call, count), daemon=True, name="apus-map").start()
+
+    def _drive(self, call, count):
+        try:
+            success, outcome = True, _collect(call, count)
+        except BaseException as error:
+            success, outcome = False, error
+        self._settle(success, outcome)
+
+    def cancel(self):
+        """Ends what is not over."""
+        self._call.cancel()
+
+
+class SingleResult(AsyncResult):
+    """Of `apply_async`. Whoever waits for it drives it; if nobody does and there are callbacks, the pool's thread."""
+
+    def __init__(self, pool, func, args, kwds, callback, error_callback, settings):
+        super().__init__(pool, callback, error_callback)
+        self._taking = threading.Lock()
+        self._call = SingleCall(pool._engine, pool._function(func, _worker.ON_CALL), tuple(args), kwds, settings)
+        self._call.begin()
+        if self._call.job is not None and (callback is not None or error_callback is not None):
+            pool._tell_ending(self._call.job, self._take)
+
+    def _take(self, timeout=None):
+        """Takes the result if it comes in time."""
+        end = deadline(timeout)
+        if not self._taking.acquire(timeout=-1 if timeout is None else max(timeout, 0)):
+            return
+        try:
+            while not self._done.is_set():
+                result = self._call.result
+                if result is not None:
+                    is_failure = type(result) is Failure
+                    return self._settle(not is_failure, result.error if is_failure else result)
+                left = SLICE if end is None else min(SLICE, int(max(0, end - time.monotonic()) * 1e9))
+                self._call.step(left)
+                if self._call.result is None and left == 0:
+                    return
+        finally:
+            self._taking.release()
+
+    def ready(self):
+        if not self._done.is_set():
+            self._take(0)
+        return self._done.is_set()
+
+    def wait(self, timeout=None):
+        if not self._done.is_set():
+            self._take(timeout)
+
+    def cancel(self):
+        """Ends it, also when it runs."""
+        self._call.cancel()
+
+
+def _listen(pool, engine):
+    """Calls callbacks as calls end."""
+    while True:
+        token = native.pool_next_ending(engine.pointer, 1_000_000_000)
+        owner = pool()
+        if owner is None:
+            return
+        if token:
+            owner._callbacks.pop(token)()
+        elif native.pool_has_ended(engine.pointer) and not owner._callbacks:
+            return
+        del owner
+
+
+@atexit.register
+def _end_all():
+    for pool in list(_pools):
+        if pool._owner == os.getpid():
+            pool.terminate()

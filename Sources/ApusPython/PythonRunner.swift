@@ -1,0 +1,46 @@
+import ApusEngine
+import ApusSystem
+import ApusWire
+import CApus
+import CApusPython
+
+/// A Python function in a worker: the interpreter runs it, and emits what comes of it.
+final class PythonRunner: ElementRunner {
+  private let number: UInt64
+  private let worker: apus_py_worker
+  var strides: (input: Int, output: Int)? { nil }
+  var code: FunctionCode { FunctionCode() }
+
+  init(_ number: UInt64, _ definition: UnsafeRawBufferPointer, _ worker: apus_py_worker) throws {
+    (self.number, self.worker) = (number, worker)
+    guard worker.define(number, definition.baseAddress, UInt64(definition.count)) == 0 else {
+      throw PythonService.takeFailure()
+    }
+  }
+
+  deinit { worker.forget(number) }
+
+  func run(_ input: ElementInput, output: WorkerLoop) throws {
+    switch input {
+    case .bytes(let bytes): try run(bytes)
+    case .stream(let length):
+      let bytes = ByteBuffer(capacity: length)
+      try output.read(
+        into: UnsafeMutableRawBufferPointer(start: bytes.uninitialized(count: length), count: length))
+      try run(bytes.bytes)
+    }
+  }
+
+  private func run(_ bytes: UnsafeRawBufferPointer) throws {
+    guard worker.run(number, bytes.baseAddress, UInt64(bytes.count)) == 0 else {
+      throw FailureReport(.call, PythonService.takeFailure())
+    }
+  }
+
+  func run(_ run: _RawRun) throws { throw WorkerProtocolError("a Python function takes no plain memory") }
+}
+
+/// What a worker could not hand back as a value.
+struct PythonFailure: Error, CustomStringConvertible {
+  let description: String
+}

@@ -1,0 +1,72 @@
+import ApusEngine
+import ApusSystem
+import ApusWire
+import CApus
+public import CApusPython
+
+/// A worker whose functions are Python's.
+enum PythonService {
+  // Sound: of the one thread that serves.
+  nonisolated(unsafe) private static var failure = ""
+  nonisolated(unsafe) fileprivate static var problem: (any Error)?
+
+  static func takeFailure() -> PythonFailure {
+    defer { failure = "" }
+    return PythonFailure(description: failure)
+  }
+
+  static func fail(_ text: String) { failure = text }
+}
+
+/// Serves the pool that has started this process until it is told to stop. Not 0 if it could not: `problem` says why.
+@c(apus_py_worker_serve)
+public func serve(
+  _ worker: UnsafePointer<apus_py_worker>, _ problem: UnsafeMutablePointer<CChar>, _ size: UInt64
+) -> Int32 {
+  let worker = worker.pointee
+  var count: UInt64 = 0
+  do {
+    try WorkerEntry.serve { definition in
+      count += 1
+      return try PythonRunner(count, definition, worker)
+    }
+    return 0
+  } catch {
+    write("\(error)", to: problem, size)
+    return 1
+  }
+}
+
+/// From within `run`: what the element has come to. Once. Not 0 if it can't be handed back.
+@c(apus_py_worker_emit)
+public func emit(_ bytes: UnsafeRawPointer?, _ length: UInt64) -> Int32 {
+  do {
+    try WorkerLoop.current!.emit(UnsafeRawBufferPointer(start: bytes, count: Int(length)))
+    return 0
+  } catch {
+    PythonService.fail("\(error)")
+    return 1
+  }
+}
+
+/// From within `run` or `define`, before anything but 0 is returned: what is wrong.
+@c(apus_py_worker_fail)
+public func fail(_ text: UnsafeRawPointer?, _ length: UInt64) {
+  PythonService.fail(String(decoding: UnsafeRawBufferPointer(start: text, count: Int(length)), as: UTF8.self))
+}
+
+/// Where the worker notes which part of the element it is at: 8 bytes. Null outside of a worker.
+@c(apus_py_worker_part)
+public func partOfElement() -> UnsafeMutableRawPointer? { WorkerLoop.current?.placeOfPart }
+
+/// Which of its pool's workers this is; -1 outside of one.
+@c(apus_py_worker_place)
+public func placeOfWorker() -> Int64 { Int64(WorkerLoop.current?.place ?? -1) }
+
+/// How often the element in hand was tried before.
+@c(apus_py_worker_tries)
+public func triesOfElement() -> Int64 { Int64(WorkerLoop.current?.tries ?? 0) }
+
+/// Whether the parent has asked the element in hand to stop.
+@c(apus_py_worker_is_cancelled)
+public func elementIsCancelled() -> Int32 { WorkerLoop.current?.isCancelled ?? false ? 1 : 0 }

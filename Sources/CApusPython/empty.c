@@ -1,0 +1,2 @@
+// The header is all of it.
+#include "apus_python.h"
