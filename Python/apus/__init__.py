@@ -1,12 +1,14 @@
 """Parallel computing that survives crashes: a pool of processes in the manner of `multiprocessing.Pool`, and more."""
 
 __version__ = "0.1.0"
-__all__ = ["Pool", "cpu_count"]
+__all__ = ["Executor", "Pool", "cpu_count"]
 
 _places = {
     "Pool": "pool",
     "AsyncResult": "pool",
     "cpu_count": "pool",
+    "Executor": "executor",
+    "Future": "executor",
     **dict.fromkeys(
         "ApusError TaskError WorkerDied TaskTimeout TaskCancelled MemoryLimitExceeded TaskExited EncodingError "
         "RemoteError RemoteTraceback PoolBroken PoolClosed".split(),

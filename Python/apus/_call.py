@@ -36,6 +36,8 @@ NO_PART = (1 << 64) - 1
 
 # Behind what a worker hands back: how long it took, and how it is coded. (A pickle ends where it ends.)
 TRAILER = struct.Struct("<QB")
+# Behind a group whose size was guessed: the worker may hand back what it has after so many nanoseconds.
+MAY_STOP, STOP_AFTER = 1, 5_000_000
 VALUES, MIXED, BROKEN = range(3)
 # Between asking a task to stop, which none hears, and killing its worker.
 GRACE = 0
@@ -84,8 +86,9 @@ class Call:
     Inputs are drawn as the workers want them, so a lazy or endless iterable is never held whole.
     """
 
-    def __init__(self, engine, function, inputs, settings):
-        self.engine, self.settings, self.function = engine, settings, function
+    def __init__(self, engine, function, inputs, settings, limit=None):
+        """`limit.room` is how many more inputs may be drawn, if there is a bound."""
+        self.engine, self.settings, self.function, self.limit = engine, settings, function, limit
         self.job = native.Handle(native.job_new(engine.pointer, function.pointer, ctypes.byref(settings.options())))
         self.inputs = iter(inputs)
         self.length = len(inputs) if hasattr(inputs, "__len__") else None
@@ -114,13 +117,13 @@ class Call:
         while wanted > 0:
             given = self._give(min(wanted, 256))
             if given == 0:
+                # Or it would ask at once again.
+                native.job_pause(self.job.pointer)
                 break
             wanted -= given
         if self.is_drawn and not self.again and not self.groups:
             self.is_closed = True
             native.job_give(self.job.pointer, None, None, 0, 0, 1)
-        elif self.is_drawn and not self.again:
-            native.job_pause(self.job.pointer)
 
     def _give(self, most):
         parts, ends, end = [], [], 0
@@ -156,6 +159,11 @@ class Call:
         if self.settings.group is None and self.length is not None:
             # So that the workers end together.
             size = min(size, max(1, (self.length - self.drawn) // (4 * self.engine.workers)))
+        if self.limit is not None:
+            size = min(size, self.limit.room)
+            if size == 0:
+                return None
+            self.limit.room -= size
         items = list(itertools.islice(self.inputs, size))
         if len(items) < size:
             self.is_drawn = True
@@ -170,7 +178,7 @@ class Call:
         try:
             data = dump_values(group.items)
             group.size = len(data)
-            return data
+            return data if self.settings.group is not None else data + _MAY_STOP
         except Exception as error:
             if len(group.items) > 1:
                 self._split(group)
@@ -187,6 +195,10 @@ class Call:
     # Taking
 
     def __iter__(self):
+        return self.steps(None)
+
+    def steps(self, end):
+        """The same. TimeoutError if it is not over by a moment of the monotonic clock."""
         job = self.job.pointer
         while True:
             self.feed()
@@ -210,7 +222,9 @@ class Call:
                 return
             if native.job_is_over(job):
                 raise TaskCancelled("the call was cancelled")
-            native.wait(job, SLICE)
+            native.wait(job, _slice(end))
+            if end is not None and time.monotonic() >= end:
+                raise TimeoutError
 
     def _fail(self, group, text, kind, exit_code, signal, process, part):
         """What has come of a group that has no values: None if it is tried again."""
@@ -233,19 +247,30 @@ class Call:
         if values is None:
             self._split(group)
         elif self.settings.group is None:
-            count, elapsed = len(group.items), TRAILER.unpack_from(data, len(data) - TRAILER.size)[0]
+            count, elapsed = len(values), TRAILER.unpack_from(data, len(data) - TRAILER.size)[0]
             self._learn(elapsed / count, max(group.size, len(data)) / count)
+            self._regroup(Group(group.first + count, group.items[count:]))
         return values
+
+    def _regroup(self, group):
+        """Has what a worker has left of a group done in groups of the size that is right now."""
+        items = group.items
+        for place in reversed(range(0, len(items), self.size)):
+            self.again.append(Group(group.first + place, items[place:place + self.size]))
 
     def _learn(self, task_time, task_bytes):
         known = self.task_time
-        self.task_time = task_time if known is None or task_time < known else 0.75 * known + 0.25 * task_time
+        self.task_time = task_time if known is None else 0.5 * known + 0.5 * task_time
         self.task_bytes = 0.5 * self.task_bytes + 0.5 * task_bytes
         best = min(GROUP_TIME / max(self.task_time, 1.0), GROUP_BYTES / max(self.task_bytes, 1.0), GROUP_MOST)
         self.size = max(1, min(int(best), 8 * self.size))
 
     def cancel(self):
         native.job_cancel(self.job.pointer)
+
+
+# Of a call that is not over.
+PENDING = object()
 
 
 class SingleCall:
@@ -255,7 +280,7 @@ class SingleCall:
         self.engine, self.function, self.settings = engine, function, settings
         self.group = Group(None, [(args, kwds)])
         self.tries = 0
-        self.job, self.result = None, None
+        self.job, self.result = None, PENDING
         try:
             self.data = dump_call(args, kwds)
         except Exception as error:
@@ -263,7 +288,7 @@ class SingleCall:
 
     def begin(self):
         """Gives it to the engine, which goes on with it by itself."""
-        if self.result is not None:
+        if self.result is not PENDING:
             return
         options, function = ctypes.byref(self.settings.options()), self.function.pointer
         self.job = native.Handle(native.job_new(self.engine.pointer, function, options))
@@ -271,7 +296,7 @@ class SingleCall:
 
     def run(self):
         """The result, waited for. The shortest way for a short task."""
-        if self.result is None:
+        if self.result is PENDING:
             found = native.call(
                 self.engine.pointer, self.function.pointer, self.data, _buffer(), self.settings.limit, GRACE)
             if type(found) is bytes:
@@ -279,7 +304,7 @@ class SingleCall:
             else:
                 self.job = native.Handle(found)
         try:
-            while self.result is None:
+            while self.result is PENDING:
                 self.step(SLICE)
         except BaseException:
             native.job_cancel(self.job.pointer)
@@ -287,7 +312,7 @@ class SingleCall:
         return self.result
 
     def step(self, time_limit):
-        """Looks for the result, or waits for it so many nanoseconds. `result` is set if it is there."""
+        """Looks for the result, or waits for it so many nanoseconds. `result` is not `PENDING` if it is there."""
         for result in native.take(self.job.pointer):
             return self._settle(*result)
         if native.job_is_over(self.job.pointer):
@@ -304,11 +329,16 @@ class SingleCall:
         else:
             self.result = Failure(failure(kind, data, exit_code, signal, process, None, self.settings))
 
+    def has_begun(self):
+        """Whether a worker is at it."""
+        return self.job is not None and native.job_stage(self.job.pointer) == 1
+
     def cancel(self):
         if self.job is not None:
             native.job_cancel(self.job.pointer)
 
 
+_MAY_STOP = bytes([MAY_STOP])
 _local = threading.local()
 
 
@@ -384,6 +414,11 @@ def _died(text, exit_code, signal, process, index):
 def _cause(error, cause):
     error.__cause__ = cause
     return error
+
+
+def _slice(end):
+    """How long to wait before the next look at signals, in nanoseconds."""
+    return SLICE if end is None else min(SLICE, max(0, int((end - time.monotonic()) * 1e9)))
 
 
 def deadline(timeout):

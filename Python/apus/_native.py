@@ -93,6 +93,7 @@ job_new = _declare(_short, "job_new", c_void_p, c_void_p, c_void_p, POINTER(Opti
 job_wanted = _declare(_short, "job_wanted", c_int64, c_void_p, POINTER(c_int64))
 job_pause = _declare(_short, "job_pause", None, c_void_p)
 job_is_over = _declare(_short, "job_is_over", c_int32, c_void_p)
+job_stage = _declare(_short, "job_stage", c_int32, c_void_p)
 job_tell_ending = _declare(_short, "job_tell_ending", None, c_void_p, c_uint64)
 pool_has_ended = _declare(_short, "pool_has_ended", c_int32, c_void_p)
 pool_processes = _declare(_short, "pool_processes", c_int64, c_void_p, POINTER(c_int32), c_int64)

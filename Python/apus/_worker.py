@@ -6,7 +6,7 @@ import sys
 from time import perf_counter_ns
 
 from . import _native as native
-from ._call import BROKEN, MIXED, NO_PART, TRAILER, VALUES
+from ._call import BROKEN, MAY_STOP, MIXED, NO_PART, STOP_AFTER, TRAILER, VALUES
 from ._codec import dump_exception, dump_values, loads
 
 # How a function is called on an item of a group.
@@ -80,6 +80,7 @@ def _run(number, data):
     values = []
     code = VALUES
     place = 0
+    stop_at = started + STOP_AFTER if data[-1] == MAY_STOP else None
     for item in items:
         part[0] = place
         try:
@@ -98,6 +99,8 @@ def _run(number, data):
             if code == MIXED:
                 values[-1] = (True, values[-1])
         place += 1
+        if stop_at is not None and perf_counter_ns() > stop_at:
+            break
     part[0] = NO_PART if place > 1 else 0
     # What they printed is in the pipe before their results can be seen.
     _flush()

@@ -12,7 +12,7 @@ import weakref
 
 from . import _native as native
 from . import _worker
-from ._call import SLICE, Call, Failure, Settings, SingleCall, deadline
+from ._call import PENDING, SLICE, Call, Failure, Settings, SingleCall, deadline
 from ._codec import dump_function, dumps
 from .errors import PoolClosed
 
@@ -426,12 +426,12 @@ class SingleResult(AsyncResult):
         try:
             while not self._done.is_set():
                 result = self._call.result
-                if result is not None:
+                if result is not PENDING:
                     is_failure = type(result) is Failure
                     return self._settle(not is_failure, result.error if is_failure else result)
                 left = SLICE if end is None else min(SLICE, int(max(0, end - time.monotonic()) * 1e9))
                 self._call.step(left)
-                if self._call.result is None and left == 0:
+                if self._call.result is PENDING and left == 0:
                     return
         finally:
             self._taking.release()

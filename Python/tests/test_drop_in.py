@@ -209,3 +209,23 @@ def test_bad_arguments():
         with pytest.raises(apus.EncodingError, match="cannot be passed between processes"):
             pool.apply(list_of, (pool,))
     assert "state=TERMINATE pool_size=1" in repr(pool)
+
+
+def nap(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def test_slow_tasks_behind_quick_ones_are_shared(pool):
+    assert len(set(pool.map(nap, [0] * 5000 + [0.05] * 20)[5000:])) == 2
+
+
+def nothing(*_):
+    return None
+
+
+def test_none_is_a_value(pool):
+    assert pool.apply(nothing) is None
+    assert pool.apply_async(nothing).get() is None
+    assert pool.map(nothing, range(100)) == [None] * 100
+    assert list(pool.imap(nothing, range(3))) == [None] * 3
