@@ -14,6 +14,7 @@ class Config(Structure):
         ("executable", c_char_p),
         ("arguments", POINTER(c_char_p)),
         ("environment", POINTER(c_char_p)),
+        ("workers_template", c_void_p),
         ("name", c_char_p),
         ("start_function", c_void_p),
         ("start_argument", c_char_p),
@@ -71,6 +72,7 @@ def _declare(library, name, result, *arguments):
 # These wait, or start processes: the interpreter lock is free meanwhile.
 _long = ctypes.CDLL(PATH)
 pool_new = _declare(_long, "pool_new", c_void_p, POINTER(Config), c_char_p, c_uint64)
+template_new = _declare(_long, "template_new", c_void_p, c_char_p, POINTER(c_char_p), c_int32, c_char_p, c_uint64)
 pool_shut_down = _declare(_long, "pool_shut_down", None, c_void_p, c_uint64)
 pool_next_ending = _declare(_long, "pool_next_ending", c_uint64, c_void_p, c_uint64)
 job_give = _declare(_long, "job_give", None, c_void_p, c_char_p, c_void_p, c_int64, c_int64, c_int32)
@@ -98,6 +100,7 @@ job_tell_ending = _declare(_short, "job_tell_ending", None, c_void_p, c_uint64)
 pool_has_ended = _declare(_short, "pool_has_ended", c_int32, c_void_p)
 pool_processes = _declare(_short, "pool_processes", c_int64, c_void_p, POINTER(c_int32), c_int64)
 pool_statistics = _declare(_short, "pool_statistics", None, c_void_p, POINTER(Statistics))
+worker_adopted = _declare(_short, "worker_adopted", c_int32, c_int32)
 worker_part = _declare(_short, "worker_part", c_void_p)
 
 

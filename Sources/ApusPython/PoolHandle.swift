@@ -14,6 +14,7 @@ final class PoolHandle {
     if let environment = config.environment { request.environment = Self.lines(environment) }
     var configuration = EngineConfiguration(workers: Int(config.workers), command: request)
     configuration.checksIdentity = false  // what runs is an interpreter
+    configuration.template = config.workers_template.map { borrowed($0, Template.self) }
     configuration.name = String(cString: config.name)
     if let function = config.start_function {
       let argument = UnsafeRawBufferPointer(start: config.start_argument, count: Int(config.start_length))
@@ -28,7 +29,7 @@ final class PoolHandle {
   }
 
   /// Up to the null pointer.
-  private static func lines(_ lines: UnsafePointer<UnsafePointer<CChar>?>) -> [ByteString] {
+  static func lines(_ lines: UnsafePointer<UnsafePointer<CChar>?>) -> [ByteString] {
     var found: [ByteString] = []
     var next = lines
     while let line = next.pointee {
@@ -81,4 +82,23 @@ public func poolStatistics(_ pool: UnsafeMutableRawPointer, _ place: UnsafeMutab
     submitted: Int64(found.submitted), queued: Int64(found.queued), running: Int64(found.running),
     succeeded: Int64(found.succeeded), failed: Int64(found.failed), cancelled: Int64(found.cancelled),
     retried: Int64(found.retried), restarts: Int64(found.restarts), recycled: Int64(found.recycled))
+}
+
+/// Starts what workers are forked from: an interpreter that reads requests from descriptor 3 (see `Template`), and `input` from
+/// descriptor 4. Null if that fails: `problem` then says why.
+@c(apus_py_template_new)
+public func newTemplate(
+  _ executable: UnsafePointer<CChar>, _ arguments: UnsafePointer<UnsafePointer<CChar>?>, _ input: Int32,
+  _ problem: UnsafeMutablePointer<CChar>, _ size: UInt64
+) -> UnsafeMutableRawPointer? {
+  do {
+    let input = try OwnedDescriptor.duplicate(input)
+    let request = SpawnRequest(
+      path: ByteString(cString: executable), arguments: PoolHandle.lines(arguments),
+      descriptors: [(input.number, 4)])
+    return handedOut(try Template(request, keeping: [input]))
+  } catch {
+    write("no template could be started: \(error)", to: problem, size)
+    return nil
+  }
 }

@@ -2,6 +2,7 @@ import ApusEngine
 import ApusSystem
 import ApusWire
 import CApus
+import Glibc
 public import CApusPython
 
 /// A worker whose functions are Python's.
@@ -70,3 +71,11 @@ public func triesOfElement() -> Int64 { Int64(WorkerLoop.current?.tries ?? 0) }
 /// Whether the parent has asked the element in hand to stop.
 @c(apus_py_worker_is_cancelled)
 public func elementIsCancelled() -> Int32 { WorkerLoop.current?.isCancelled ?? false ? 1 : 0 }
+
+/// In what a template has just forked: leads a group of its own, and dies with the template, `parent`. Not 0 if that is gone.
+@c(apus_py_worker_adopted)
+public func adopted(_ parent: Int32) -> Int32 {
+  setpgid(0, 0)
+  apus_set_parent_death_signal(SIGKILL)
+  return getppid() == parent ? 0 : 1
+}

@@ -88,6 +88,15 @@ int apus_wait(pid_t pid, int pidfd, int options, struct apus_exit *result) {
   return 0;
 }
 
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+int apus_pidfd_open(pid_t pid) {
+  int descriptor = (int)syscall(SYS_pidfd_open, pid, 0);
+  return descriptor < 0 ? -errno : descriptor;
+}
+
 bool apus_is_pidfd(int descriptor) {
   siginfo_t info;
   return !waitid((idtype_t)3, (id_t)descriptor, &info, WEXITED | WNOHANG | WNOWAIT) || errno != EBADF;

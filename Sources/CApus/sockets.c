@@ -66,6 +66,11 @@ int apus_socket_accept(int listener) {
   return connection < 0 ? -errno : connection;
 }
 
+int apus_socket_seqpacket_pair(int sockets[2]) {
+  apus_reserve_standard_streams();
+  return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0 ? 0 : errno;
+}
+
 int apus_socket_peer(int connection, pid_t *process, uid_t *user) {
   struct ucred peer;
   socklen_t length = sizeof peer;
@@ -76,21 +81,26 @@ int apus_socket_peer(int connection, pid_t *process, uid_t *user) {
 }
 
 int apus_socket_send(int connection, const void *bytes, size_t count, int descriptor) {
+  return apus_socket_send_all(connection, bytes, count, &descriptor, descriptor >= 0 ? 1 : 0);
+}
+
+int apus_socket_send_all(int connection, const void *bytes, size_t count, const int *descriptors, size_t number) {
   struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};
   union {
-    char bytes[CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(16 * sizeof(int))];
     struct cmsghdr alignment;
   } control;
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-  if (descriptor >= 0) {
+  if (number > 16) return EINVAL;
+  if (number > 0) {
     memset(&control, 0, sizeof control);
     message.msg_control = control.bytes;
-    message.msg_controllen = sizeof control.bytes;
+    message.msg_controllen = CMSG_SPACE(number * sizeof(int));
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
+    header->cmsg_len = CMSG_LEN(number * sizeof(int));
+    memcpy(CMSG_DATA(header), descriptors, number * sizeof(int));
   }
   while (sendmsg(connection, &message, MSG_NOSIGNAL) < 0) {
     if (errno != EINTR) return errno;

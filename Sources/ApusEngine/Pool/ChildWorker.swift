@@ -26,10 +26,12 @@ package final class ChildWorker: WorkerProcess {
   /// Starts workers at places of a pool, each of which rings `doorbell`; every one succeeds or fails for itself.
   ///
   /// - Parameters:
+  ///   - template: What they are forked from, in place of their commands.
   ///   - output: Where what they print goes.
   ///   - memoryLimit: Bytes that the kernel is to let each have, where it does so.
   package static func start(
-    _ commands: [(place: Int, request: SpawnRequest)], doorbell: Int32, output: OutputRoute,
+    _ commands: [(place: Int, request: SpawnRequest)], template: Template? = nil, doorbell: Int32,
+    output: OutputRoute,
     memoryLimit: UInt64? = nil
   ) -> [Result<ChildWorker, ProcessError>] {
     guard !commands.isEmpty else { return [] }
@@ -42,7 +44,13 @@ package final class ChildWorker: WorkerProcess {
       request.descriptors = part.descriptors(doorbell: doorbell)
       return request
     }
-    var spawned = Spawner.spawn(requests).makeIterator()
+    let processes =
+      template.map { template in
+        requests.map { request in
+          Result { () throws(ProcessError) -> ChildProcess in try template.fork(request.descriptors) }
+        }
+      } ?? Spawner.spawn(requests)
+    var spawned = processes.makeIterator()
     return zip(parts, commands).map { part, command in
       Result { () throws(ProcessError) -> ChildWorker in
         let part = try part.get()

@@ -8,6 +8,8 @@ package struct EngineConfiguration: Sendable {
   package var distant: (any DistantWorkers)?
   /// The program, its arguments and its environment. The descriptors that a worker is born with are added.
   package var command: SpawnRequest
+  /// What workers are forked from; nil: each is a new run of `command`.
+  package var template: Template?
   /// Whether a worker must be a run of this very build.
   package var checksIdentity = true
   /// Nanoseconds that a worker may take until it is ready; nil: as long as it likes.

@@ -9,10 +9,12 @@ extension PoolEngine {
 
   private func isDistant(_ slot: Int) -> Bool { distant != nil && slot >= firstDistant }
 
-  /// Starts the first workers; throws if none could be. They are there when it returns.
+  /// Starts the first workers; throws if none could be. They are there when it returns, unless a template forks them.
   func startAll() throws(ProcessError) {
     let now = apus_now()
     let slots = Array(0..<configuration.workers)
+    // A template may import for long first.
+    if configuration.template != nil { return start(slots, now: now) }
     let children = adoptAll(starter.startNow(slots.filter { !isDistant($0) }), now: now)
     let failures = children + adoptAll(startDistant(slots.filter(isDistant)), now: now)
     if let first = failures.first, failures.count == configuration.workers { throw first }

@@ -161,7 +161,7 @@ package final class PoolEngine: @unchecked Sendable {
       configuration.output, label: configuration.outputLabel,
       workers: configuration.workers)
     starter = WorkerStarter(
-      doorbell: doorbell, notice: poke, output: output,
+      doorbell: doorbell, notice: poke, template: configuration.template, output: output,
       memoryLimit: configuration.memoryLimit.map(Self.kernelLimit)
     ) {
       configuration.command(ofSlot: $0)

@@ -16,28 +16,30 @@ final class WorkerStarter: Sendable {
   }
   let state = Locked(State())
   private let command: @Sendable (Int) -> (place: Int, request: SpawnRequest)
+  private let template: Template?
   private let output: OutputRoute
   private let memoryLimit: UInt64?
   private let doorbell: Bell
   private let notice: Bell
 
   /// - Parameters:
+  ///   - template: What they are forked from, if not started anew.
   ///   - output: Where what they print goes.
   ///   - memoryLimit: Bytes that the kernel is to let each have.
   ///   - command: The place of a slot, and how its worker is started.
   ///   - notice: Rung when there is something for `take`.
   init(
-    doorbell: Bell, notice: Bell, output: OutputRoute, memoryLimit: UInt64? = nil,
+    doorbell: Bell, notice: Bell, template: Template? = nil, output: OutputRoute, memoryLimit: UInt64? = nil,
     _ command: @escaping @Sendable (Int) -> (place: Int, request: SpawnRequest)
   ) {
     (self.command, self.doorbell, self.notice) = (command, doorbell, notice)
-    (self.output, self.memoryLimit) = (output, memoryLimit)
+    (self.template, self.output, self.memoryLimit) = (template, output, memoryLimit)
   }
 
   /// Starts workers at once, on the caller's thread.
   func startNow(_ slots: [Int]) -> [Started] {
     let children = ChildWorker.start(
-      slots.map(command), doorbell: doorbell.descriptor.number, output: output,
+      slots.map(command), template: template, doorbell: doorbell.descriptor.number, output: output,
       memoryLimit: memoryLimit)
     return Array(zip(slots, children))
   }

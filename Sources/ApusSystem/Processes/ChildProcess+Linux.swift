@@ -20,6 +20,8 @@ package final class ChildProcess: Sendable {
   package let pid: Int32
 
   private let group: Group
+  /// Who reaps it in our place, if it is no child of ours.
+  private let keeper: (any ProcessKeeper)?
   // A fork of this process (Python's os.fork) has a copy of this object, and must not end our children with it
   // when it releases the copy: pidfds work across a fork.
   private let parent = getpid()
@@ -42,9 +44,8 @@ package final class ChildProcess: Sendable {
     }
   }
 
-  init(pid: Int32, pidfd: Int32, group: Group) {
-    self.pid = pid
-    self.group = group
+  init(pid: Int32, pidfd: Int32, group: Group, keeper: (any ProcessKeeper)? = nil) {
+    (self.pid, self.group, self.keeper) = (pid, group, keeper)
     state = Locked(State(descriptor: pidfd >= 0 ? OwnedDescriptor(pidfd) : nil, status: nil))
   }
 
@@ -73,7 +74,7 @@ package final class ChildProcess: Sendable {
   @discardableResult
   package func signal(_ signal: Int32) -> Bool {
     state.withLock { state in
-      isOurs && state.status == nil && apus_signal(pid, state.number, signal) == 0
+      isOurs && state.status == nil && send(signal, state)
     }
   }
 
@@ -84,17 +85,26 @@ package final class ChildProcess: Sendable {
   package func signalGroup(_ signal: Int32) -> Bool {
     state.withLock { state in
       guard isOurs && state.status == nil else { return false }
-      if group != .shared && apus_signal_group(pid, state.number, signal) == 0 { return true }
+      if group != .shared && sendToGroup(signal, state) { return true }
       // The child may have moved to another group.
-      return apus_signal(pid, state.number, signal) == 0
+      return send(signal, state)
     }
+  }
+
+  private func send(_ signal: Int32, _ state: State) -> Bool {
+    // Nobody reaps what is kept for us but on our word: its number is its own.
+    keeper != nil ? kill(pid, signal) == 0 : apus_signal(pid, state.number, signal) == 0
+  }
+
+  private func sendToGroup(_ signal: Int32, _ state: State) -> Bool {
+    keeper != nil ? kill(-pid, signal) == 0 : apus_signal_group(pid, state.number, signal) == 0
   }
 
   /// Kills what the child started and left in its group. Part of `reap()` for most children.
   @discardableResult
   package func killRemainingGroup() -> Bool {
     state.withLock { state in
-      group != .shared && isOurs && state.status == nil && apus_signal_group(pid, state.number, SIGKILL) == 0
+      group != .shared && isOurs && state.status == nil && sendToGroup(SIGKILL, state)
     }
   }
 
@@ -103,6 +113,11 @@ package final class ChildProcess: Sendable {
     state.withLock { state in
       let status = ended(state)
       guard status != nil, state.status == nil, isOurs else { return status }
+      if keeper != nil {
+        state.status = status
+        state.letGo()
+        return status
+      }
       var reaped = apus_exit()
       _ = apus_wait(pid, state.number, WEXITED | WNOHANG, &reaped)
       state.status = status
@@ -118,6 +133,11 @@ package final class ChildProcess: Sendable {
   private func ended(_ state: State) -> ExitStatus? {
     if let status = state.status { return status }
     if !isOurs { return .unknown }
+    if let keeper {
+      guard state.number < 0 || isReadable(state.number, within: 0) else { return nil }
+      if group == .endsWithChild { _ = sendToGroup(SIGKILL, state) }
+      return keeper.reap(pid)
+    }
     // Without taking: the zombie keeps the group's number ours while the rest is killed.
     var ended = apus_exit()
     let error = apus_wait(pid, state.number, WEXITED | WNOHANG | WNOWAIT, &ended)
@@ -137,11 +157,21 @@ package final class ChildProcess: Sendable {
       // being closed and given out again when another thread reaps meanwhile.
       let descriptor = state.withLock { $0.descriptor }
       withExtendedLifetime(descriptor) {
+        if keeper != nil, let descriptor {
+          _ = isReadable(descriptor.number, within: -1)
+          return
+        }
         var ended = apus_exit()
         _ = apus_wait(pid, descriptor?.number ?? -1, WEXITED | WNOWAIT, &ended)
       }
     }
   }
+}
+
+/// Whose children are kept for us.
+protocol ProcessKeeper: AnyObject, Sendable {
+  /// Reaps one that has ended.
+  func reap(_ pid: Int32) -> ExitStatus
 }
 
 extension ExitStatus {

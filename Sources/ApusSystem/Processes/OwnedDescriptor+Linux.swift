@@ -18,6 +18,18 @@ extension OwnedDescriptor {
     try pair("making a pair of sockets") { apus_socket_pair($0) }
   }
 
+  /// The same with borders between messages, blocking.
+  package static func messageSocketPair() throws(ProcessError) -> (OwnedDescriptor, OwnedDescriptor) {
+    try pair("making a pair of sockets") { apus_socket_seqpacket_pair($0) }
+  }
+
+  /// Another one of the same file.
+  package static func duplicate(_ number: Int32) throws(ProcessError) -> OwnedDescriptor {
+    let found = fcntl(number, F_DUPFD_CLOEXEC, 3)
+    if found < 0 { throw ProcessError(errno: errno, doing: "duplicating a descriptor") }
+    return OwnedDescriptor(found)
+  }
+
   /// An eventfd, non-blocking.
   package static func eventCounter(_ initial: UInt32 = 0) throws(ProcessError) -> OwnedDescriptor {
     let number = apus_eventfd(initial)

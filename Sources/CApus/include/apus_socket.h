@@ -21,6 +21,12 @@ int apus_socket_peer(int connection, pid_t *process, uid_t *user);
 /// Sends one message, and `descriptor` with it unless that is negative. Raises no SIGPIPE. 0 or errno.
 int apus_socket_send(int connection, const void *bytes, size_t count, int descriptor);
 
+/// The same with several descriptors, 16 at most.
+int apus_socket_send_all(int connection, const void *bytes, size_t count, const int *descriptors, size_t number);
+
+/// Two connected sockets of that kind, blocking and close-on-exec. 0 or errno.
+int apus_socket_seqpacket_pair(int sockets[2]);
+
 /// Receives one message of at most `count` bytes, and at most one descriptor (close-on-exec; -1 if there is none):
 /// more of them are closed. Returns the length, 0 at the end, or -errno; -EMSGSIZE if the message was longer.
 ssize_t apus_socket_receive(int connection, void *bytes, size_t count, int *descriptor);

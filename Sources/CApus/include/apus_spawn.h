@@ -81,6 +81,9 @@ struct apus_exit {
 /// and how it ended can't be known (before Linux 6.15).
 int apus_wait(pid_t pid, int pidfd, int options, struct apus_exit *result);
 
+/// A pidfd (close-on-exec) of any process, or -errno.
+int apus_pidfd_open(pid_t pid);
+
 /// Whether a descriptor is still a pidfd: another part of the program may have closed it.
 bool apus_is_pidfd(int descriptor);
 

@@ -14,6 +14,8 @@ typedef struct apus_py_pool_config {
   const char *const *arguments;
   // Lines NAME=value, a null pointer last; null: this process's environment.
   const char *const *environment;
+  // What workers are forked from, by `apus_py_template_new`; null: each is a new run of the interpreter.
+  void *workers_template;
   const char *name;
   // The function that each worker calls before its first task, and its argument; null: none.
   void *start_function;
