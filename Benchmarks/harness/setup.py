@@ -47,12 +47,13 @@ def installed(name):
 def install_peers(packages):
     if not (VENV / "bin/python").exists():
         call("python3", "-m", "venv", VENV)
-    missing = [name for name in packages if installed(name) is None]
+    # A folder is a package of this checkout: always built again.
+    missing = [ROOT / name if "/" in name else name for name in packages if "/" in name or installed(name) is None]
     if missing:
         try:
-            call(VENV / "bin/python", "-m", "pip", "install", "--quiet", *missing)
+            call(VENV / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *missing)
         except BenchError:
-            raise BenchError(f"Python's {', '.join(missing)} could not be installed; a peer can be left out "
+            raise BenchError(f"Python's {', '.join(map(str, missing))} could not be installed; a peer can be left out "
                              "with --without NAME") from None
 
 
@@ -117,6 +118,6 @@ def machine(packages, tools):
                      "gcc": first_line("gcc", "-dumpfullversion"),
                      "Linux": platform.release()}
         | {name: re.search(r"\d+(\.\d+)+", first_line(*command))[0] for name, command in tools.items()}
-        | {name: installed(name) for name in packages if name != "matplotlib"},
+        | {name: installed(name) for name in packages if name != "matplotlib" and "/" not in name},
         "date": datetime.now(timezone.utc).date().isoformat(),
     }

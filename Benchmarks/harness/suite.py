@@ -34,7 +34,7 @@ UNITS = {
 }
 
 # Ends of names of ours that say which work it is, not who does it.
-VARIANTS = (", 4 workers", ", shared libraries", ", a listener", ", replaced every 7")
+VARIANTS = (", 4 workers", ", shared libraries", ", a listener", ", replaced every 7", ", fresh interpreters")
 
 
 @dataclass
@@ -81,7 +81,7 @@ def c(program, *arguments):
 
 
 def is_ours(command):
-    return any(word.parent in SWIFT_BUILDS for word in command if isinstance(word, Path))
+    return any(word.parent in SWIFT_BUILDS if isinstance(word, Path) else str(word).startswith("Apus") for word in command)
 
 
 def ratio(ours, peer):

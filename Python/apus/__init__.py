@@ -1,7 +1,7 @@
 """Parallel computing that survives crashes: a pool of processes in the manner of `multiprocessing.Pool`, and more."""
 
 __version__ = "0.1.0"
-__all__ = ["Executor", "Pool", "cpu_count"]
+__all__ = ["Executor", "Pool", "cpu_count", "register_joblib"]
 
 _places = {
     "Pool": "pool",
@@ -15,6 +15,13 @@ _places = {
         "errors",
     ),
 }
+
+
+def register_joblib():
+    """Makes `apus` a backend of joblib's: `with joblib.parallel_config("apus"): ...`, or `Parallel(backend="apus")`."""
+    from ._joblib import register
+
+    register()
 
 
 def __getattr__(name):

@@ -49,9 +49,12 @@ def dump_values(values):
 
 def dump_call(arguments, names):
     """The same of a list of one call's arguments."""
-    if not names and all(type(argument) in _ATOMS for argument in arguments):
-        return pickle.dumps([(arguments, names)], PROTOCOL)
-    return dumps([(arguments, names)])
+    if names:
+        return dumps([(arguments, names)])
+    for argument in arguments:
+        if type(argument) not in _ATOMS:
+            return dumps([(arguments, names)])
+    return pickle.dumps([(arguments, names)], PROTOCOL)
 
 
 # What has nothing in it that plain pickle could not find.

@@ -51,7 +51,8 @@ def prepare():
     with open(4, "rb") as file:
         file.seek(0)  # a template before this one may have read it
         data = file.read()
-    modules, body = _codec.loads(data) if data else ((), None)
+    variables, modules, body = _codec.loads(data)
+    os.environb.update(variables)
     for name in modules:
         __import__(name)
     if body is not None:

@@ -50,11 +50,13 @@ class Pool:
     `start`: "template" forks each worker from a clean interpreter of one thread, which has imported the modules that are named in
     `prepare`, or has called it if it is a function: large state is shared, and a new worker costs milliseconds. "fresh" starts an
     interpreter for each.
+    `environment`: variables that workers have besides those of this program, from before they import anything.
     """
 
     def __init__(
         self, processes=None, initializer=None, initargs=(), maxtasksperchild=None, context=None, *,
         time_limit=None, retries=0, memory_limit=None, name=None, start="template", prepare=(),
+        environment=None,
     ):
         if _worker.importing:
             raise RuntimeError(
@@ -84,9 +86,11 @@ class Pool:
         hook = None if initializer is None else self._define(initializer, _worker.HOOK)
         argument = dumps(tuple(initargs)) if initializer is not None else b""
         arguments = _command("_worker")
-        self._template = _template(prepare) if start == "template" else None
+        variables = _variables(environment or {})
+        self._template = _template(prepare, variables) if start == "template" else None
         config = native.Config(
-            workers=processes, executable=arguments[0], arguments=native.strings(arguments), environment=None,
+            workers=processes, executable=arguments[0], arguments=native.strings(arguments),
+            environment=native.strings([b"%s=%s" % pair for pair in {**os.environb, **variables}.items()]),
             workers_template=self._template and self._template.pointer, name=self._name.encode(),
             start_function=hook and hook.pointer, start_argument=argument,
             start_length=len(argument), tasks_per_worker=maxtasksperchild or 0, memory_limit=memory_limit or 0,
@@ -280,12 +284,22 @@ _templates = {}
 _MOST_TEMPLATES = 4
 
 
-def _template(prepare):
+def _variables(environment):
+    variables = {}
+    for name, value in environment.items():
+        name, value = os.fsencode(name), os.fsencode(str(value))
+        if not name or b"=" in name or b"\0" in name + value:
+            raise ValueError(f"environment: {name!r} can't be a variable with the value {value!r}")
+        variables[name] = value
+    return variables
+
+
+def _template(prepare, variables):
     """What workers are forked from. Pools that want the same share one."""
     if callable(prepare):
-        data = dumps(((), dump_function(prepare)))
+        data = dumps((variables, (), dump_function(prepare)))
     else:
-        data = dumps((tuple([prepare] if isinstance(prepare, str) else prepare), None))
+        data = dumps((variables, tuple([prepare] if isinstance(prepare, str) else prepare), None))
     arguments = _command("_template")
     key = (os.getpid(), os.getcwd(), tuple(os.environ.items()), tuple(arguments), data)
     found = _templates.pop(key, None)

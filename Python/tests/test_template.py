@@ -113,3 +113,12 @@ def test_nothing_outlives_the_program():
         processes = set(map(int, found.stdout.split()))
         assert len(processes) >= 2
         assert eventually(lambda: all(map(is_gone, processes)))
+
+
+@pytest.mark.parametrize("start", ["template", "fresh"])
+def test_environment(start):
+    with apus.Pool(1, start=start, environment={"OF_MINE": 3}) as pool:
+        assert pool.apply(os.getenv, ("OF_MINE",)) == "3" and pool.apply(os.getenv, ("PATH",))
+    for bad in ({"a=b": 1}, {"": 1}, {"a": "\0"}):
+        with pytest.raises(ValueError, match="environment"):
+            apus.Pool(1, start=start, environment=bad)

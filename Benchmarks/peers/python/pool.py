@@ -19,6 +19,14 @@ def noop(x):
     return x + 1
 
 
+def exclaim(text):
+    return text + "!"
+
+
+def turn(pair):
+    return pair[1], pair[0]
+
+
 def echo(array):
     return array
 
@@ -37,6 +45,8 @@ class Pool:
     """multiprocessing.Pool, forked: the default, and the fastest, of Python 3.11 on Linux."""
 
     method = "fork"
+    # Whether what its workers come from is started with the first pool, and stays.
+    warms_up = False
 
     def __init__(self, workers):
         self.pool = multiprocessing.get_context(self.method).Pool(workers)
@@ -59,8 +69,32 @@ class SpawnPool(Pool):
     method = "spawn"
 
 
+class ServerPool(Pool):
+    method = "forkserver"
+    warms_up = True
+
+
+class Apus(Pool):
+    """Ours, from Python: see the package in `Python/`."""
+
+    start = "template"
+    warms_up = True
+
+    def __init__(self, workers):
+        import apus
+
+        self.pool = apus.Pool(workers, start=self.start)
+
+
+class ApusFresh(Apus):
+    start = "fresh"
+    warms_up = False
+
+
 class Executor:
     """concurrent.futures.ProcessPoolExecutor, forked."""
+
+    warms_up = False
 
     def __init__(self, workers):
         from concurrent.futures import ProcessPoolExecutor
@@ -160,6 +194,26 @@ def automatic(library, workers, count):
     return mapped(library, workers, count, "map_chunks")
 
 
+# For a drop-in: what a program that passes no chunk size gets, and one that passes 100, for each kind of value.
+KINDS = {"int": (noop, int), "str": (exclaim, str), "tuple": (turn, lambda i: (i, str(i)))}
+
+
+def default_chunks(library, workers, count, chunk=None):
+    """The slowest kind of value."""
+    pool = library(workers)
+    seconds = 0
+    for function, kind in KINDS.values():
+        inputs = list(map(kind, range(count)))
+        assert pool.pool.map(function, inputs[:1000]) == list(map(function, inputs[:1000]))
+        seconds = max(seconds, median_seconds(lambda: pool.pool.map(function, inputs, chunk), repetitions=3))
+    pool.close()
+    return {"seconds": seconds, "count": count}
+
+
+def chunks_of_100(library, workers, count):
+    return default_chunks(library, workers, count, 100)
+
+
 def doubles(library, workers, mebibytes):
     import numpy
 
@@ -172,6 +226,10 @@ def doubles(library, workers, mebibytes):
 
 
 def startup(library, workers, _):
+    if library.warms_up:
+        first = library(workers)
+        use_every_worker(first, workers)
+        first.close()
     start = time.perf_counter()
     pool = library(workers)
     use_every_worker(pool, workers)
@@ -209,9 +267,9 @@ def idle(library, workers, seconds):
 
 if __name__ == "__main__":
     measurement, library, workers, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    measurements = {f.__name__: f for f in (call, each, automatic, doubles, startup, memory, idle)}
-    libraries = {kind.__name__: kind for kind in (Pool, SpawnPool, Executor, Loky, Joblib)}
-    modules = {"Executor": "concurrent.futures.process", "Loky": "loky", "Joblib": "joblib"}
+    measurements = {f.__name__: f for f in (call, each, automatic, default_chunks, chunks_of_100, doubles, startup, memory, idle)}
+    libraries = {kind.__name__: kind for kind in (Pool, SpawnPool, ServerPool, Executor, Loky, Joblib, Apus, ApusFresh)}
+    modules = {"Executor": "concurrent.futures.process", "Loky": "loky", "Joblib": "joblib", "Apus": "apus.pool", "ApusFresh": "apus.pool"}
     if library in modules:
         importlib.import_module(modules[library])  # now, so that no start-up pays for it
     print(json.dumps(measurements[measurement](libraries[library], workers, count)))
