@@ -5,6 +5,7 @@ engine's. Its size follows from the time that the worker measures. If a worker d
 it was at: that one has failed, and the others of the group are given again.
 """
 
+import collections
 import ctypes
 import itertools
 import pickle
@@ -81,9 +82,10 @@ class Group:
 
 
 class Call:
-    """A call that one thread drives. Iterating gives each group's first index and results, in the order in which they come.
+    """A call that one thread drives: an iterator of each group's first index and results, in the order in which they come.
 
-    Inputs are drawn as the workers want them, so a lazy or endless iterable is never held whole.
+    Inputs are drawn as the workers want them, so a lazy or endless iterable is never held whole. If it raises, so does this
+    iterator, after the results of what was drawn before.
     """
 
     def __init__(self, engine, function, inputs, settings, limit=None):
@@ -103,8 +105,11 @@ class Call:
         self.task_time = None
         self.task_bytes = 1.0
         self.is_closed = False
-        # What could not even be given.
-        self.failed = []
+        self.input_error = None
+        # What has come and was not taken from here.
+        self.ready = collections.deque()
+        # When `next` gives up, by the monotonic clock.
+        self.end = None
 
     # Giving
 
@@ -126,14 +131,14 @@ class Call:
             native.job_give(self.job.pointer, None, None, 0, 0, 1)
 
     def _give(self, most):
+        """Gives at most so many elements. Returns how many."""
         parts, ends, end = [], [], 0
         first = self.elements
-        failed = []
-        while len(parts) < most:
+        while len(parts) < most and end < 4 << 20:
             group = self._next_group()
             if group is None:
                 break
-            data = self._pickled(group, failed)
+            data = self._pickled(group)
             if data is None:
                 continue
             end += len(data)
@@ -141,13 +146,9 @@ class Call:
             ends.append(end)
             self.groups[self.elements] = group
             self.elements += 1
-            if end > 4 << 20:
-                break
-        self.failed.extend(failed)
         if parts:
             native.job_give(
-                self.job.pointer, b"".join(parts), (ctypes.c_uint64 * len(ends))(*ends), len(ends), first, 0
-            )
+                self.job.pointer, b"".join(parts), (ctypes.c_uint64 * len(ends))(*ends), len(ends), first, 0)
         return len(parts)
 
     def _next_group(self):
@@ -164,7 +165,11 @@ class Call:
             if size == 0:
                 return None
             self.limit.room -= size
-        items = list(itertools.islice(self.inputs, size))
+        items = []
+        try:
+            items.extend(itertools.islice(self.inputs, size))
+        except Exception as error:
+            self.input_error = error
         if len(items) < size:
             self.is_drawn = True
         if not items:
@@ -173,7 +178,7 @@ class Call:
         self.drawn += len(items)
         return group
 
-    def _pickled(self, group, failed):
+    def _pickled(self, group):
         """A group's bytes. Of one that can't be pickled, each task has its own try."""
         try:
             data = dump_values(group.items)
@@ -183,7 +188,8 @@ class Call:
             if len(group.items) > 1:
                 self._split(group)
             else:
-                failed.append((group.first, [Failure(_cannot("the argument can't be pickled", error, group.first))]))
+                error = _cannot("the argument can't be pickled", error, group.first)
+                self.ready.append((group.first, [Failure(error)]))
             return None
 
     def _split(self, group, but=None):
@@ -195,39 +201,39 @@ class Call:
     # Taking
 
     def __iter__(self):
-        return self.steps(None)
+        return self
 
-    def steps(self, end):
-        """The same. TimeoutError if it is not over by a moment of the monotonic clock."""
-        job = self.job.pointer
-        while True:
-            self.feed()
-            if self.failed:
-                failed, self.failed = self.failed, []
-                yield from failed
-                continue
-            for result in native.take(job):
-                group = self.groups.pop(result[0], None)
-                if group is None:
-                    continue
-                if len(result) == 2:
-                    values = self._decoded(result[1], group)
-                    if values is not None:
-                        yield group.first, values
-                    continue
-                failed = self._fail(group, *result[1:])
-                if failed is not None:
-                    yield failed
-            if self.is_closed and not self.groups:
-                return
-            if native.job_is_over(job):
-                raise TaskCancelled("the call was cancelled")
-            native.wait(job, _slice(end))
-            if end is not None and time.monotonic() >= end:
-                raise TimeoutError
+    def __next__(self):
+        while not self.ready:
+            self._step()
+        return self.ready.popleft()
+
+    def _step(self):
+        """Feeds, and takes what has come, or waits a moment. StopIteration if the call is over, TimeoutError at `end`."""
+        job, groups, ready = self.job.pointer, self.groups, self.ready
+        self.feed()
+        results = native.take(job)
+        for result in results:
+            group = groups.pop(result[0])
+            if len(result) == 2:
+                values = self._decoded(result[1], group)
+                if values is not None:
+                    ready.append((group.first, values))
+            else:
+                self._fail(group, *result[1:])
+        if results or ready:
+            return
+        if self.is_closed and not groups:
+            error, self.input_error = self.input_error, None
+            raise error or StopIteration
+        if native.job_is_over(job):
+            raise TaskCancelled("the call was cancelled")
+        native.wait(job, _slice(self.end))
+        if self.end is not None and time.monotonic() >= self.end:
+            raise TimeoutError
 
     def _fail(self, group, text, kind, exit_code, signal, process, part):
-        """What has come of a group that has no values: None if it is tried again."""
+        """A group has no values: it is tried again, or has failed."""
         if kind in (native.DIED, native.MEMORY_LIMIT) and len(group.items) > 1:
             if part >= len(group.items):
                 # At the bytes of all of them: each by itself, then.
@@ -240,7 +246,7 @@ class Call:
             self.attempts[group.first] = tried + 1
             return self.again.append(group)
         error = failure(kind, text, exit_code, signal, process, group.first, self.settings)
-        return group.first, [Failure(error)] * len(group.items)
+        self.ready.append((group.first, [Failure(error)] * len(group.items)))
 
     def _decoded(self, data, group):
         values = decoded(data, group)

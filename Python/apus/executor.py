@@ -147,11 +147,11 @@ class _Limit:
 
 def _results(call, end, limit):
     waiting, position = {}, 0
+    call.end = end
     call.feed()
 
     def results():
         nonlocal position
-        settled = call.steps(end)
         try:
             while True:
                 while position in waiting:
@@ -164,7 +164,7 @@ def _results(call, end, limit):
                             raise value.error
                         yield value
                 try:
-                    first, found = next(settled)
+                    first, found = next(call)
                 except StopIteration:
                     return
                 except TimeoutError:

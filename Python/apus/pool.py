@@ -352,11 +352,10 @@ def _value(result):
 
 
 class _Results:
-    """An iterator whose `next` may be called with a time limit."""
+    """The results of a call, one after the other."""
 
     def __init__(self, call, is_ordered):
         self._call, self._is_ordered = call, is_ordered
-        self._settled = iter(call)
         self._ready, self._waiting, self._next = [], {}, 0
         call.feed()
 
@@ -365,14 +364,22 @@ class _Results:
 
     def __next__(self):
         while not self._ready:
-            try:
-                first, results = next(self._settled)
-            except StopIteration:
-                raise StopIteration from None
-            self._add(first, results)
+            self._add(*next(self._call))
         return _value(self._ready.pop())
 
-    next = __next__
+    def next(self, timeout=None):
+        """The same. `multiprocessing.TimeoutError` if there is none in so many seconds; it may come later."""
+        self._call.end = deadline(timeout)
+        try:
+            return self.__next__()
+        except TimeoutError as error:
+            if type(error) is not TimeoutError:  # a task's own
+                raise
+            from multiprocessing import TimeoutError as Late
+
+            raise Late from None
+        finally:
+            self._call.end = None
 
     def _add(self, first, results):
         if not self._is_ordered:
@@ -387,6 +394,7 @@ class _Results:
         self._ready = found[::-1]
 
     def close(self):
+        """No more results are wanted: what is not over is ended."""
         self._call.cancel()
 
 

@@ -108,8 +108,11 @@ def raise_midway():
 def test_inputs_that_raise(pool):
     with pytest.raises(KeyError, match="midway"):
         pool.map(square, raise_midway())
-    with pytest.raises(KeyError, match="midway"):
-        list(pool.imap(square, raise_midway()))
+    for chunksize in (1, 2, 5):
+        results = pool.imap(square, raise_midway(), chunksize)
+        assert (next(results), next(results)) == (1, 4)
+        with pytest.raises(KeyError, match="midway"):
+            next(results)
     assert pool.map(square, [3]) == [9]
 
 
@@ -229,3 +232,12 @@ def test_none_is_a_value(pool):
     assert pool.apply_async(nothing).get() is None
     assert pool.map(nothing, range(100)) == [None] * 100
     assert list(pool.imap(nothing, range(3))) == [None] * 3
+
+
+def test_next_with_a_time(pool):
+    results = pool.imap(nap, [0.5, 0])
+    with pytest.raises(apus.TimeoutError):
+        results.next(timeout=0.01)
+    assert results.next(timeout=60) and results.next()
+    with pytest.raises(StopIteration):
+        results.next(1)
