@@ -1,13 +1,13 @@
 """Objects as bytes.
 
 Plain pickle where it will do. A function or class of `__main__`, a lambda, and what is defined inside of a function travel by
-value, by cloudpickle: a worker does not import the main module.
+value (`_by_value.py`): a worker does not import the main module.
 """
 
 import io
 import pickle
 import traceback
-from types import FunctionType, MethodType
+from types import FunctionType
 
 from .errors import EncodingError, RemoteError, RemoteTraceback, TaskExited
 
@@ -35,9 +35,9 @@ def dumps(obj):
         _Pickler(file, PROTOCOL).dump(obj)
         return file.getvalue()
     except _ByValue:
-        import cloudpickle
+        from . import _by_value
 
-        return cloudpickle.dumps(obj, PROTOCOL)
+        return _by_value.dumps(obj, PROTOCOL)
 
 
 def dump_values(values):
@@ -67,6 +67,62 @@ def dump_function(function):
         return dumps(function)
     except Exception as error:
         raise EncodingError(f"the function {function!r} can't be pickled: {_describe(error)}") from error
+
+
+def is_by_value(function):
+    """Whether it is a plain function that travels by value."""
+    return type(function) is FunctionType and (
+        function.__module__ in ("__main__", None) or "<" in function.__qualname__)
+
+
+def bindings(function):
+    """What a function that travels by value refers to by name: triples of a namespace, a name and what it is there.
+
+    Through other such functions, too.
+    """
+    found, seen, left = [], {id(function)}, [function]
+    while left:
+        function = left.pop()
+        names, values = function.__globals__, []
+        for name in _names(function.__code__):
+            if name in names:
+                found.append((names, name, names[name]))
+                values.append(names[name])
+        for cell in function.__closure__ or ():
+            try:
+                value = cell.cell_contents
+            except ValueError:  # not set yet
+                continue
+            found.append((_Cell(cell), None, value))
+            values.append(value)
+        for value in values:
+            if is_by_value(value) and id(value) not in seen:
+                seen.add(id(value))
+                left.append(value)
+    return found
+
+
+def _names(code):
+    """Which names its code, and the code in it, looks up."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, type(code)):
+            yield from _names(constant)
+
+
+class _Cell:
+    """A variable of an outer function, looked up as in a namespace."""
+
+    __slots__ = ("cell",)
+
+    def __init__(self, cell):
+        self.cell = cell
+
+    def get(self, _, default=None):
+        try:
+            return self.cell.cell_contents
+        except ValueError:
+            return default
 
 
 def _describe(error):

@@ -51,6 +51,9 @@ def prepare():
     with open(4, "rb") as file:
         file.seek(0)  # a template before this one may have read it
         data = file.read()
+    from ._by_value import share_namespace
+
+    share_namespace()
     variables, modules, body = _codec.loads(data)
     os.environb.update(variables)
     for name in modules:

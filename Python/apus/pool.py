@@ -9,11 +9,12 @@ import threading
 import time
 import warnings
 import weakref
+from types import FunctionType
 
 from . import _native as native
 from . import _worker
 from ._call import PENDING, SLICE, Call, Failure, Settings, SingleCall, deadline
-from ._codec import dump_function, dumps
+from ._codec import bindings, dump_function, dumps, is_by_value
 from .errors import PoolClosed
 
 _pools = weakref.WeakSet()
@@ -26,6 +27,18 @@ def cpu_count():
         return len(os.sched_getaffinity(0))
     except AttributeError:
         return os.cpu_count() or 1
+
+
+class _Known:
+    """A function that was pickled, and what it referred to then."""
+
+    __slots__ = ("function", "bindings", "handles")
+
+    def __init__(self, function, mode, handle, others):
+        # Another object may have its number once it is gone.
+        self.function = weakref.ref(function, lambda _, key=id(function): others.pop(key, None))
+        self.bindings = bindings(function) if is_by_value(function) else ()
+        self.handles = {mode: handle}
 
 
 class Engine(native.Handle):
@@ -71,8 +84,8 @@ class Pool:
             raise ValueError("maxtasksperchild must be a positive int or None")
         self._processes, self._time_limit, self._retries = processes, time_limit, retries
         self._name = name or f"pool-{next(_names)}"
-        # By the function's `id`: its definitions by mode, and a weak reference to it.
-        self._functions = {}
+        # What is known of functions, by their `id`; and definitions by their bytes.
+        self._functions, self._sent = {}, {}
         self._lock = threading.Lock()
         self._callbacks = {}
         self._tokens = itertools.count(1)
@@ -105,29 +118,36 @@ class Pool:
 
     # Functions
 
-    @staticmethod
-    def _define(function, mode):
+    def _define(self, function, mode):
+        """The same bytes are sent to a worker once."""
         data = dump_function(function) + bytes([mode])
-        return native.Handle(native.function_new(data, len(data)))
+        with self._lock:
+            handle = self._sent.pop(data, None) or native.Handle(native.function_new(data, len(data)))
+            if len(data) < 64 << 10:
+                self._sent[data] = handle
+            while len(self._sent) > 32:
+                del self._sent[next(iter(self._sent))]
+        return handle
 
     def _function(self, function, mode):
-        """The same function is sent to a worker once: what it refers to is as it was then."""
+        """Pickles a function, unless it was and what it refers to is bound as it was then."""
         known = self._functions.get(id(function))
-        if known is None:
-            if not callable(function):
-                raise TypeError(f"{function!r} is not callable")
-            known = {}
-            try:
-                # Another object may have its number once it is gone.
-                known[None] = weakref.ref(
-                    function, lambda _, key=id(function), functions=self._functions: functions.pop(key, None))
-            except TypeError:
-                return self._define(function, mode)
-            self._functions[id(function)] = known
-        found = known.get(mode)
-        if found is None:
-            found = known[mode] = self._define(function, mode)
-        return found
+        if known is not None and known.function() is function:
+            for names, name, value in known.bindings:
+                if names.get(name, known) is not value:
+                    break
+            else:
+                found = known.handles.get(mode)
+                if found is None:
+                    found = known.handles[mode] = self._define(function, mode)
+                return found
+        if not callable(function):
+            raise TypeError(f"{function!r} is not callable")
+        handle = self._define(function, mode)
+        # Of other callables nobody knows what they refer to.
+        if type(function) is FunctionType:
+            self._functions[id(function)] = _Known(function, mode, handle, self._functions)
+        return handle
 
     # Calls of one task
 
