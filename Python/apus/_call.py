@@ -60,16 +60,16 @@ class Settings:
 
     def __init__(self, time_limit=None, retries=0, group=None):
         self.time_limit, self.retries = time_limit, retries
-        # How many tasks make a group; None: as many as pay.
-        self.group = 1 if time_limit is not None and group is None else group
+        # How many tasks make a group; None: as many as pay. A time limit is that of one task.
+        self.group = 1 if time_limit is not None else group
 
     @property
     def limit(self):
         """Nanoseconds; 0: none."""
         return 0 if self.time_limit is None else max(1, int(self.time_limit * 1e9))
 
-    def options(self):
-        return native.Options(self.limit, GRACE, 0, 0)
+    def options(self, retries=0):
+        return native.Options(self.limit, GRACE, retries, 0)
 
 
 class Group:
@@ -93,7 +93,7 @@ class Call:
         self.engine, self.settings, self.function, self.limit = engine, settings, function, limit
         self.job = native.Handle(native.job_new(engine.pointer, function.pointer, ctypes.byref(settings.options())))
         self.inputs = iter(inputs)
-        self.length = len(inputs) if hasattr(inputs, "__len__") else None
+        self.length = len(inputs) if type(inputs) in (list, tuple, range) else None
         self.is_drawn = False
         self.drawn = 0
         # Of the engine's elements: those that have no result yet, by index.
@@ -106,8 +106,10 @@ class Call:
         self.task_bytes = 1.0
         self.is_closed = False
         self.input_error = None
-        # What has come and was not taken from here.
-        self.ready = collections.deque()
+        # What the engine has handed over; and what is made of that, and was not taken from here.
+        self.taken, self.ready = collections.deque(), collections.deque()
+        # What `next` raises once nothing is ready any more.
+        self.over = None
         # When `next` gives up, by the monotonic clock.
         self.end = None
 
@@ -134,21 +136,24 @@ class Call:
         """Gives at most so many elements. Returns how many."""
         parts, ends, end = [], [], 0
         first = self.elements
-        while len(parts) < most and end < 4 << 20:
-            group = self._next_group()
-            if group is None:
-                break
-            data = self._pickled(group)
-            if data is None:
-                continue
-            end += len(data)
-            parts.append(data)
-            ends.append(end)
-            self.groups[self.elements] = group
-            self.elements += 1
-        if parts:
-            native.job_give(
-                self.job.pointer, b"".join(parts), (ctypes.c_uint64 * len(ends))(*ends), len(ends), first, 0)
+        try:
+            while len(parts) < most and end < 4 << 20:
+                group = self._next_group()
+                if group is None:
+                    break
+                data = self._pickled(group)
+                if data is None:
+                    continue
+                end += len(data)
+                parts.append(data)
+                ends.append(end)
+                self.groups[self.elements] = group
+                self.elements += 1
+        finally:
+            # Also if Ctrl-C comes between.
+            if parts:
+                native.job_give(
+                    self.job.pointer, b"".join(parts), (ctypes.c_uint64 * len(ends))(*ends), len(ends), first, 0)
         return len(parts)
 
     def _next_group(self):
@@ -170,10 +175,15 @@ class Call:
             items.extend(itertools.islice(self.inputs, size))
         except Exception as error:
             self.input_error = error
+        except BaseException:
+            if items:
+                self.again.append(self._drawn(items))
+            raise
         if len(items) < size:
             self.is_drawn = True
-        if not items:
-            return None
+        return self._drawn(items) if items else None
+
+    def _drawn(self, items):
         group = Group(self.drawn, items)
         self.drawn += len(items)
         return group
@@ -184,7 +194,10 @@ class Call:
             data = dump_values(group.items)
             group.size = len(data)
             return data if self.settings.group is not None else data + _MAY_STOP
-        except Exception as error:
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                self.again.append(group)
+                raise
             if len(group.items) > 1:
                 self._split(group)
             else:
@@ -205,35 +218,45 @@ class Call:
 
     def __next__(self):
         while not self.ready:
-            self._step()
+            if self.over is not None:
+                raise self.over
+            self.step()
         return self.ready.popleft()
 
-    def _step(self):
-        """Feeds, and takes what has come, or waits a moment. StopIteration if the call is over, TimeoutError at `end`."""
-        job, groups, ready = self.job.pointer, self.groups, self.ready
+    def step(self):
+        """Feeds, and takes what has come or waits a moment. `Late` at `end`."""
+        job, groups, taken, known = self.job.pointer, self.groups, self.taken, len(self.ready)
         self.feed()
-        results = native.take(job)
-        for result in results:
-            group = groups.pop(result[0])
-            if len(result) == 2:
-                values = self._decoded(result[1], group)
-                if values is not None:
-                    ready.append((group.first, values))
-            else:
-                self._fail(group, *result[1:])
-        if results or ready:
-            return
-        if self.is_closed and not groups:
-            error, self.input_error = self.input_error, None
-            raise error or StopIteration
-        if native.job_is_over(job):
-            raise TaskCancelled("the call was cancelled")
-        native.wait(job, _slice(self.end))
-        if self.end is not None and time.monotonic() >= self.end:
-            raise TimeoutError
+        taken.extend(native.take(job))
+        if not taken and len(self.ready) == known:
+            return self._wait(job)
+        while taken:
+            result = taken[0]
+            group = groups.get(result[0])
+            if group is not None:
+                if len(result) == 2:
+                    values = self._decoded(result[1], group)
+                    if values is not None:
+                        self.ready.append((group.first, values))
+                else:
+                    self._fail(group, *result[1:])
+                del groups[result[0]]
+            taken.popleft()
+
+    def _wait(self, job):
+        if self.is_closed and not self.groups:
+            self.over = self.input_error or StopIteration()
+        elif native.job_is_over(job):
+            self.over = TaskCancelled("the call was cancelled")
+        else:
+            native.wait(job, _slice(self.end))
+            if self.end is not None and time.monotonic() >= self.end:
+                raise Late
 
     def _fail(self, group, text, kind, exit_code, signal, process, part):
         """A group has no values: it is tried again, or has failed."""
+        if kind == native.FAILED and len(group.items) > 1:
+            return self._split(group)
         if kind in (native.DIED, native.MEMORY_LIMIT) and len(group.items) > 1:
             if part >= len(group.items):
                 # At the bytes of all of them: each by itself, then.
@@ -274,6 +297,16 @@ class Call:
     def cancel(self):
         native.job_cancel(self.job.pointer)
 
+    def __del__(self, cancel=native.job_cancel):
+        # Its inputs would never be all there.
+        job = getattr(self, "job", None)
+        if job is not None and self.over is None:
+            cancel(job.pointer)
+
+
+class Late(Exception):
+    """Nothing has come in time."""
+
 
 # Of a call that is not over.
 PENDING = object()
@@ -285,7 +318,6 @@ class SingleCall:
     def __init__(self, engine, function, args, kwds, settings):
         self.engine, self.function, self.settings = engine, function, settings
         self.group = Group(None, [(args, kwds)])
-        self.tries = 0
         self.job, self.result = None, PENDING
         try:
             self.data = dump_call(args, kwds)
@@ -296,13 +328,15 @@ class SingleCall:
         """Gives it to the engine, which goes on with it by itself."""
         if self.result is not PENDING:
             return
-        options, function = ctypes.byref(self.settings.options()), self.function.pointer
+        options, function = ctypes.byref(self.settings.options(self.settings.retries)), self.function.pointer
         self.job = native.Handle(native.job_new(self.engine.pointer, function, options))
         native.job_give(self.job.pointer, self.data, ctypes.byref(ctypes.c_uint64(len(self.data))), 1, 0, 1)
 
     def run(self):
         """The result, waited for. The shortest way for a short task."""
-        if self.result is PENDING:
+        if self.settings.retries:
+            self.begin()
+        elif self.result is PENDING:
             found = native.call(
                 self.engine.pointer, self.function.pointer, self.data, _buffer(), self.settings.limit, GRACE)
             if type(found) is bytes:
@@ -329,9 +363,6 @@ class SingleCall:
     def _settle(self, _, data, kind=native.VALUE, exit_code=-1, signal=-1, process=0, part=0):
         if kind == native.VALUE:
             self.result = decoded(data, self.group)[0]
-        elif kind == native.DIED and self.tries < self.settings.retries:
-            self.tries += 1
-            self.begin()
         else:
             self.result = Failure(failure(kind, data, exit_code, signal, process, None, self.settings))
 
@@ -369,14 +400,22 @@ def decoded(data, group):
         return [Failure(_cause(EncodingError(f"{what}: {parts[1]}: {parts[2]}", first), cause))]
     try:
         values = loads(data)
-    except Exception as error:
+    except BaseException as error:
         return None if len(group.items) > 1 else [Failure(_cannot("the result can't be unpickled", error, first))]
     if code == MIXED:
         values = [
-            value if is_value else Failure(load_exception(value, None if first is None else first + place))
+            value if is_value else _failed(is_value, value, None if first is None else first + place)
             for place, (is_value, value) in enumerate(values)
         ]
     return values
+
+
+def _failed(is_raised, parts, index):
+    error = load_exception(parts, index)
+    if is_raised is None:
+        what = "the worker could not pickle the result"
+        error = _cause(EncodingError(f"{what}: {parts[1]}: {parts[2]}", index), error)
+    return Failure(error)
 
 
 def _cannot(what, error, index):

@@ -78,20 +78,23 @@ def is_by_value(function):
 def bindings(function):
     """What a function that travels by value refers to by name: triples of a namespace, a name and what it is there.
 
-    Through other such functions, too.
+    Through other such functions, too. Not the function itself, which would keep itself.
     """
+    root = function
     found, seen, left = [], {id(function)}, [function]
     while left:
         function = left.pop()
         names, values = function.__globals__, []
         for name in _names(function.__code__):
-            if name in names:
+            if name in names and names[name] is not root:
                 found.append((names, name, names[name]))
                 values.append(names[name])
         for cell in function.__closure__ or ():
             try:
                 value = cell.cell_contents
             except ValueError:  # not set yet
+                continue
+            if value is root:
                 continue
             found.append((_Cell(cell), None, value))
             values.append(value)
@@ -130,18 +133,21 @@ def _describe(error):
 
 
 def dump_exception(error):
-    """An exception that a task has raised, for `load_exception`."""
+    """An exception that a task has raised, for `load_exception`. Whatever its methods do."""
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    text = "".join(traceback.format_exception(kind, error, error.__traceback__))
     try:
         message = str(error)
-    except Exception:
+    except BaseException:
         message = "<its message can't be had>"
+    try:
+        text = "".join(traceback.format_exception(kind, error, error.__traceback__))
+    except BaseException:
+        text = "".join(traceback.format_tb(error.__traceback__)) + name
     try:
         pickled = dumps(error)
         loads(pickled)
-    except Exception:
+    except BaseException:
         pickled = None
     return pickled, name, message, text
 
@@ -153,7 +159,7 @@ def load_exception(parts, index):
     if pickled is not None:
         try:
             error = loads(pickled)
-        except Exception:
+        except BaseException:
             pass
     trace = RemoteTraceback(f'\n"""\n{text}"""')
     if not isinstance(error, BaseException):
@@ -164,5 +170,9 @@ def load_exception(parts, index):
         error.__cause__ = trace
         outer.__cause__ = error
         return outer
-    error.__cause__ = trace
+    try:
+        error.__cause__ = trace
+    except BaseException:
+        error = RemoteError(f"{name}: {message}", index)
+        error.__cause__ = trace
     return error

@@ -15,6 +15,7 @@ class Config(Structure):
         ("arguments", POINTER(c_char_p)),
         ("environment", POINTER(c_char_p)),
         ("workers_template", c_void_p),
+        ("start_limit", c_uint64),
         ("name", c_char_p),
         ("start_function", c_void_p),
         ("start_argument", c_char_p),
@@ -43,7 +44,7 @@ class Result(Structure):
     ]
 
     def data(self):
-        return ctypes.string_at(self.bytes, self.length) if self.length else b""
+        return _bytes_at(self.bytes, self.length)
 
 
 class Statistics(Structure):
@@ -51,6 +52,11 @@ class Statistics(Structure):
         (name, c_int64)
         for name in "submitted queued running succeeded failed cancelled retried restarts recycled".split()
     ]
+
+
+def _bytes_at(address, length):
+    # `string_at` counts in C's int.
+    return bytes((ctypes.c_char * length).from_address(address)) if length else b""
 
 
 VALUE, FAILED, DIED, CANCELLED, TIME_LIMIT, MEMORY_LIMIT, UNSERVED = range(1, 8)
@@ -72,7 +78,7 @@ def _declare(library, name, result, *arguments):
 # These wait, or start processes: the interpreter lock is free meanwhile.
 _long = ctypes.CDLL(PATH)
 pool_new = _declare(_long, "pool_new", c_void_p, POINTER(Config), c_char_p, c_uint64)
-template_new = _declare(_long, "template_new", c_void_p, c_char_p, POINTER(c_char_p), c_int32, c_char_p, c_uint64)
+template_new = _declare(_long, "template_new", c_void_p, c_char_p, POINTER(c_char_p), c_int32, c_int32, c_char_p, c_uint64)
 pool_shut_down = _declare(_long, "pool_shut_down", None, c_void_p, c_uint64)
 pool_next_ending = _declare(_long, "pool_next_ending", c_uint64, c_void_p, c_uint64)
 job_give = _declare(_long, "job_give", None, c_void_p, c_char_p, c_void_p, c_int64, c_int64, c_int32)
@@ -87,19 +93,21 @@ _worker_serve = _declare(_long, "worker_serve", c_int32, POINTER(Worker), c_char
 _worker_emit = _declare(_long, "worker_emit", c_int32, c_char_p, c_uint64)
 _worker_fail = _declare(_long, "worker_fail", None, c_char_p, c_uint64)
 
-# These are over at once.
+job_new = _declare(_long, "job_new", c_void_p, c_void_p, c_void_p, POINTER(Options))
+job_wanted = _declare(_long, "job_wanted", c_int64, c_void_p, POINTER(c_int64))
+job_pause = _declare(_long, "job_pause", None, c_void_p)
+job_is_over = _declare(_long, "job_is_over", c_int32, c_void_p)
+job_stage = _declare(_long, "job_stage", c_int32, c_void_p)
+job_tell_ending = _declare(_long, "job_tell_ending", None, c_void_p, c_uint64)
+pool_has_ended = _declare(_long, "pool_has_ended", c_int32, c_void_p)
+pool_processes = _declare(_long, "pool_processes", c_int64, c_void_p, POINTER(c_int32), c_int64)
+pool_statistics = _declare(_long, "pool_statistics", None, c_void_p, POINTER(Statistics))
+template_has_failed = _declare(_long, "template_has_failed", c_int32, c_void_p)
+
+# These wait for nobody.
 _short = ctypes.PyDLL(PATH)
 function_new = _declare(_short, "function_new", c_void_p, c_char_p, c_uint64)
 buffer_new = _declare(_short, "buffer_new", c_void_p)
-job_new = _declare(_short, "job_new", c_void_p, c_void_p, c_void_p, POINTER(Options))
-job_wanted = _declare(_short, "job_wanted", c_int64, c_void_p, POINTER(c_int64))
-job_pause = _declare(_short, "job_pause", None, c_void_p)
-job_is_over = _declare(_short, "job_is_over", c_int32, c_void_p)
-job_stage = _declare(_short, "job_stage", c_int32, c_void_p)
-job_tell_ending = _declare(_short, "job_tell_ending", None, c_void_p, c_uint64)
-pool_has_ended = _declare(_short, "pool_has_ended", c_int32, c_void_p)
-pool_processes = _declare(_short, "pool_processes", c_int64, c_void_p, POINTER(c_int32), c_int64)
-pool_statistics = _declare(_short, "pool_statistics", None, c_void_p, POINTER(Statistics))
 worker_adopted = _declare(_short, "worker_adopted", c_int32, c_int32)
 worker_part = _declare(_short, "worker_part", c_void_p)
 
@@ -137,7 +145,7 @@ def serve(define, run, forget):
     def guarded(body):
         def callback(number, address, length):
             try:
-                made = body(number, ctypes.string_at(address, length))
+                made = body(number, _bytes_at(address, length))
                 return _worker_emit(made, len(made)) if made is not None else 0
             except BaseException as error:  # nothing may leave through the engine
                 text = str(error).encode("utf-8", "replace")

@@ -3,10 +3,14 @@
 It starts no thread, and nothing of the engine, before it forks. `Template` (ApusSystem) says what it is asked and answers.
 """
 
+import atexit
+import fcntl
 import os
 import socket
 import struct
 import sys
+import threading
+import weakref
 
 from . import _codec, _native, _worker
 
@@ -15,13 +19,24 @@ FORK, REAP = 1, 2
 
 
 def main():
-    prepare()
+    with open(4, "rb") as file:
+        file.seek(0)  # a template before this one may have read it
+        data = file.read()
+    connection = socket.socket(fileno=fcntl.fcntl(3, fcntl.F_DUPFD_CLOEXEC, 64))
+    # What is opened from here on must not have the numbers that a worker's own descriptors get.
+    for number in (3, 4, 5):
+        nothing = os.open(os.devnull, os.O_RDWR)
+        if nothing != number:
+            os.dup2(nothing, number)
+            os.close(nothing)
+    _worker.importing += 1  # a pool made now would have a template that makes one
+    prepare(data)
+    _worker.importing -= 1
     # What there is now is shared with all workers: the collector is not to touch it.
     import gc
 
     gc.collect()
     gc.freeze()
-    connection = socket.socket(fileno=3)
     while True:
         message, descriptors, _, _ = socket.recv_fds(connection, 256, 16)
         if not message:
@@ -46,11 +61,8 @@ def main():
         connection.send(struct.pack("=q", child))
 
 
-def prepare():
+def prepare(data):
     """Imports modules and calls what the user wants done once for all workers."""
-    with open(4, "rb") as file:
-        file.seek(0)  # a template before this one may have read it
-        data = file.read()
     from ._by_value import share_namespace
 
     share_namespace()
@@ -74,8 +86,6 @@ def reap(process):
 def become_worker(parent, descriptors, numbers):
     if _native.worker_adopted(parent):
         os._exit(1)
-    import fcntl
-
     # Out of the way of where they are to be.
     moved = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 64) for descriptor in descriptors]
     for descriptor in descriptors:
@@ -83,8 +93,24 @@ def become_worker(parent, descriptors, numbers):
     for descriptor, number in zip(moved, numbers):
         os.dup2(descriptor, number)
         os.close(descriptor)
+    # What is to happen as the template ends is not this process's.
+    atexit._clear()
+    for entry in weakref.finalize._registry.values():
+        entry.atexit = False
+    weakref.finalize._registered_with_atexit = False
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         # Or all workers would draw the same numbers. Python's own generator sees to that itself.
         numpy.random.seed()
-    _worker.main()
+    status = 0
+    try:
+        _worker.main()
+    except SystemExit as error:
+        print(error, file=sys.stderr)
+        status = 1
+    # Not as the interpreter ends: what was prepared would be destroyed, and what belongs to it, such as its temporary files.
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

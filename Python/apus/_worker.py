@@ -109,8 +109,23 @@ def _run(number, data):
     try:
         data = dump_values(values)
     except BaseException as error:
-        return _broken("the worker could not pickle the result", error)
+        if len(values) == 1:
+            return _broken("the worker could not pickle the result", error)
+        code, data = MIXED, _dump_each(values, code)
     return data + TRAILER.pack(perf_counter_ns() - started, code)
+
+
+def _dump_each(values, code):
+    """The same if some value can't be pickled."""
+    found = []
+    for pair in values if code == MIXED else [(True, value) for value in values]:
+        if pair[0]:
+            try:
+                dump_values([pair[1]])
+            except BaseException as error:
+                pair = (None, dump_exception(error))
+        found.append(pair)
+    return dump_values(found)
 
 
 def _broken(what, error):

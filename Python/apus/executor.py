@@ -1,13 +1,19 @@
 """A `concurrent.futures` executor whose tasks can be ended one by one."""
 
+import atexit
 import concurrent.futures
-import itertools
+import os
 import threading
-import time
+import weakref
 
 from . import _worker
-from ._call import PENDING, Call, Failure, Settings, SingleCall
-from .pool import Pool, cpu_count
+from ._call import PENDING, Call, Failure, Late, Settings, SingleCall, deadline
+from .pool import Pool, Results, cpu_count
+
+
+_executors = weakref.WeakSet()
+# Before the interpreter stops to start threads.
+_at_exit = getattr(threading, "_register_atexit", atexit.register)
 
 
 class Future(concurrent.futures.Future):
@@ -48,34 +54,34 @@ class Executor(concurrent.futures.Executor):
         self._open = set()
         self._lock = threading.Lock()
         self._is_shut_down = False
+        _executors.add(self)
 
     def submit(self, fn, /, *args, **kwargs):
         """Calls `fn(*args, **kwargs)` in a worker: a `Future`."""
-        future = Future()
-        pool = self._pool
+        future, pool = Future(), self._pool
+        with self._lock:
+            self._check_open()
+        try:
+            call = SingleCall(
+                pool._engine, pool._function(fn, _worker.ON_CALL), args, kwargs, pool._settings(None, None))
+        except Exception as error:
+            future.set_exception(error)
+            return future
+        future._call = call
         with self._lock:
             self._check_open()
             self._open.add(future)
-        call = SingleCall(
-            pool._engine, pool._function(fn, _worker.ON_CALL), args, kwargs, pool._settings(None, None))
-        future._call = call
-        self._begin(future, call)
-        return future
-
-    def _begin(self, future, call):
-        call.begin()
+            call.begin()
         if call.result is PENDING:
-            self._pool._tell_ending(call.job, lambda: self._settle(future, call))
+            pool._tell_ending(call.job, lambda: self._settle(future, call))
         else:
             self._settle(future, call)
+        return future
 
     def _settle(self, future, call):
         """On the pool's thread, when the call is over."""
         while call.result is PENDING:
-            tries = call.tries
             call.step(0)
-            if call.tries != tries:
-                return self._pool._tell_ending(call.job, lambda: self._settle(future, call))
         with self._lock:
             self._open.discard(future)
         if not future.set_running_or_notify_cancel():
@@ -102,8 +108,7 @@ class Executor(concurrent.futures.Executor):
         call = Call(
             pool._engine, pool._function(fn, _worker.ON_ARGUMENTS), inputs, Settings(pool._time_limit, pool._retries, chunksize),
             limit)
-        end = None if timeout is None else time.monotonic() + timeout
-        return _results(call, end, limit)
+        return _results(Results(pool, call, True), deadline(timeout), limit)
 
     def _check_open(self):
         if self._is_shut_down:
@@ -122,12 +127,6 @@ class Executor(concurrent.futures.Executor):
         if wait:
             concurrent.futures.wait(waiting)
             self._pool.join()
-        else:
-            threading.Thread(target=self._end_later, args=(waiting,), daemon=True).start()
-
-    def _end_later(self, waiting):
-        concurrent.futures.wait(waiting)
-        self._pool.join()
 
     def terminate_workers(self):
         """Ends all workers at once, and the executor: what is not over raises `PoolBroken`."""
@@ -145,32 +144,26 @@ class _Limit:
         self.room = room
 
 
-def _results(call, end, limit):
-    waiting, position = {}, 0
-    call.end = end
-    call.feed()
+def _results(results, end, limit):
+    try:
+        while True:
+            try:
+                value = results._take(end)
+            except StopIteration:
+                return
+            except Late:
+                raise concurrent.futures.TimeoutError from None
+            finally:
+                if limit is not None:
+                    limit.room += 1
+            yield value
+    finally:
+        results.close()
 
-    def results():
-        nonlocal position
-        try:
-            while True:
-                while position in waiting:
-                    found = waiting.pop(position)
-                    for value in found:
-                        position += 1
-                        if limit is not None:
-                            limit.room += 1
-                        if type(value) is Failure:
-                            raise value.error
-                        yield value
-                try:
-                    first, found = next(call)
-                except StopIteration:
-                    return
-                except TimeoutError:
-                    raise concurrent.futures.TimeoutError from None
-                waiting[first] = found
-        finally:
-            call.cancel()
 
-    return results()
+@_at_exit
+def _finish_all():
+    """As `concurrent.futures` does: what was submitted is done before the program ends."""
+    for executor in list(_executors):
+        if executor._pool._owner == os.getpid():
+            executor.shutdown()

@@ -1,6 +1,7 @@
 """A pool of worker processes, in the manner of `multiprocessing.Pool`."""
 
 import atexit
+import contextlib
 import ctypes
 import itertools
 import os
@@ -13,7 +14,7 @@ from types import FunctionType
 
 from . import _native as native
 from . import _worker
-from ._call import PENDING, SLICE, Call, Failure, Settings, SingleCall, deadline
+from ._call import PENDING, SLICE, Call, Failure, Late, Settings, SingleCall, deadline
 from ._codec import bindings, dump_function, dumps, is_by_value
 from .errors import PoolClosed
 
@@ -63,13 +64,14 @@ class Pool:
     `start`: "template" forks each worker from a clean interpreter of one thread, which has imported the modules that are named in
     `prepare`, or has called it if it is a function: large state is shared, and a new worker costs milliseconds. "fresh" starts an
     interpreter for each.
+    `start_timeout`: seconds that a worker may take until its first task: to import, to prepare, to call the initializer.
     `environment`: variables that workers have besides those of this program, from before they import anything.
     """
 
     def __init__(
         self, processes=None, initializer=None, initargs=(), maxtasksperchild=None, context=None, *,
         time_limit=None, retries=0, memory_limit=None, name=None, start="template", prepare=(),
-        environment=None,
+        start_timeout=60, environment=None,
     ):
         if _worker.importing:
             raise RuntimeError(
@@ -90,6 +92,9 @@ class Pool:
         self._callbacks = {}
         self._tokens = itertools.count(1)
         self._listener = None
+        # Iterators of results, which whoever ends the pool has to draw to their ends.
+        self._iterators = weakref.WeakSet()
+        self._ending = None
         self._state = "RUN"
         self._owner = os.getpid()
         if start not in ("template", "fresh"):
@@ -100,11 +105,12 @@ class Pool:
         argument = dumps(tuple(initargs)) if initializer is not None else b""
         arguments = _command("_worker")
         variables = _variables(environment or {})
-        self._template = _template(prepare, variables) if start == "template" else None
+        patience = min(int(start_timeout * 1000), (1 << 31) - 1)
+        self._template = _template(prepare, variables, patience) if start == "template" else None
         config = native.Config(
             workers=processes, executable=arguments[0], arguments=native.strings(arguments),
             environment=native.strings([b"%s=%s" % pair for pair in {**os.environb, **variables}.items()]),
-            workers_template=self._template and self._template.pointer, name=self._name.encode(),
+            workers_template=self._template and self._template.pointer, start_limit=int(start_timeout * 1e9), name=self._name.encode(),
             start_function=hook and hook.pointer, start_argument=argument,
             start_length=len(argument), tasks_per_worker=maxtasksperchild or 0, memory_limit=memory_limit or 0,
             retries_alone=0, restarts=-1)
@@ -192,11 +198,14 @@ class Pool:
 
     def imap(self, func, iterable, chunksize=1, *, time_limit=None, retries=None):
         """An iterator of the results, in order. Items are drawn as they are needed."""
-        return _in_order(self._begin(func, _worker.ON_ONE, iterable, chunksize, time_limit, retries))
+        return self._iterate(func, iterable, chunksize, time_limit, retries, is_ordered=True)
 
     def imap_unordered(self, func, iterable, chunksize=1, *, time_limit=None, retries=None):
         """The same in the order in which they come."""
-        return _as_they_come(self._begin(func, _worker.ON_ONE, iterable, chunksize, time_limit, retries))
+        return self._iterate(func, iterable, chunksize, time_limit, retries, is_ordered=False)
+
+    def _iterate(self, func, iterable, chunksize, time_limit, retries, is_ordered):
+        return Results(self, self._begin(func, _worker.ON_ONE, iterable, chunksize, time_limit, retries), is_ordered)
 
     def _begin(self, func, mode, iterable, chunksize, time_limit, retries):
         self._check_running()
@@ -239,8 +248,13 @@ class Pool:
 
     def close(self):
         """Takes no more tasks. Those that were given are done."""
-        if self._state == "RUN":
+        with self._lock:
+            if self._state != "RUN" or self._owner != os.getpid():
+                return
             self._state = "CLOSE"
+            self._ending = threading.Thread(
+                target=_end, args=(self._engine, list(self._iterators)), daemon=True, name=f"{self._name}-end")
+            self._ending.start()
 
     def terminate(self):
         """Ends the workers at once."""
@@ -252,12 +266,8 @@ class Pool:
         """Waits until the workers have ended. After `close` or `terminate`."""
         if self._state == "RUN":
             raise ValueError("Pool is still running")
-        if self._owner != os.getpid():
-            return
-        ending = threading.Thread(
-            target=native.pool_shut_down, args=(self._engine.pointer, native.FOREVER), daemon=True)
-        ending.start()
-        ending.join()
+        if self._ending is not None and self._owner == os.getpid():
+            self._ending.join()
 
     def __enter__(self):
         self._check_running()
@@ -268,8 +278,8 @@ class Pool:
 
     def __del__(self, warn=warnings.warn):
         if getattr(self, "_engine", None) is not None and self._state == "RUN" and self._owner == os.getpid():
-            warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
             self.terminate()
+            warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
 
     def __reduce__(self):
         raise NotImplementedError("pool objects cannot be passed between processes or pickled")
@@ -294,9 +304,16 @@ def _command(module):
     """How a process of ours is started: the same interpreter with the same options, which imports what this one could."""
     from subprocess import _args_from_interpreter_flags
 
-    path = [os.getcwd() if entry == "" else entry for entry in sys.path]
+    path = [os.getcwd() if entry == "" else entry for entry in sys.path if isinstance(entry, str)]
     code = f"import sys; sys.path[:] = {path!r}; from apus.{module} import main; main()"
     return [os.fsencode(word) for word in (sys.executable, *_args_from_interpreter_flags(), "-c", code)]
+
+
+def _end(engine, iterators):
+    """Ends a closed pool once all that it was given is done."""
+    for results in iterators:
+        results.drain()
+    native.pool_shut_down(engine.pointer, native.FOREVER)
 
 
 # The last few templates, by all that they have taken over from this process.
@@ -314,7 +331,7 @@ def _variables(environment):
     return variables
 
 
-def _template(prepare, variables):
+def _template(prepare, variables, patience):
     """What workers are forked from. Pools that want the same share one."""
     if callable(prepare):
         data = dumps((variables, (), dump_function(prepare)))
@@ -323,14 +340,16 @@ def _template(prepare, variables):
     arguments = _command("_template")
     key = (os.getpid(), os.getcwd(), tuple(os.environ.items()), tuple(arguments), data)
     found = _templates.pop(key, None)
-    if found is None:
+    if found is None or native.template_has_failed(found.pointer):
         source = os.memfd_create("apus-template")
         try:
-            os.write(source, data)
+            left = memoryview(data)
+            while left:
+                left = left[os.write(source, left):]
             os.lseek(source, 0, os.SEEK_SET)
             problem = ctypes.create_string_buffer(4096)
             pointer = native.template_new(
-                arguments[0], native.strings(arguments), source, problem, len(problem))
+                arguments[0], native.strings(arguments), source, patience, problem, len(problem))
         finally:
             os.close(source)
         if not pointer:
@@ -371,35 +390,50 @@ def _value(result):
     return result
 
 
-class _Results:
-    """The results of a call, one after the other."""
+class Results:
+    """The results of a call, one after the other. Several threads may read them."""
 
-    def __init__(self, call, is_ordered):
-        self._call, self._is_ordered = call, is_ordered
+    def __init__(self, pool, call, is_ordered):
+        self._pool, self._call, self._is_ordered = pool, call, is_ordered
         self._ready, self._waiting, self._next = [], {}, 0
+        self._lock, self._user = threading.Lock(), None
+        pool._iterators.add(self)
         call.feed()
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        while not self._ready:
-            self._add(*next(self._call))
-        return _value(self._ready.pop())
+        return self._take(None)
 
     def next(self, timeout=None):
         """The same. `multiprocessing.TimeoutError` if there is none in so many seconds; it may come later."""
-        self._call.end = deadline(timeout)
         try:
-            return self.__next__()
-        except TimeoutError as error:
-            if type(error) is not TimeoutError:  # a task's own
-                raise
-            from multiprocessing import TimeoutError as Late
+            return self._take(deadline(timeout))
+        except Late:
+            from multiprocessing import TimeoutError
 
-            raise Late from None
+            raise TimeoutError from None
+
+    def _take(self, end):
+        with self._alone():
+            self._call.end = end
+            while not self._ready:
+                self._add(*next(self._call))
+            return _value(self._ready.pop())
+
+    @contextlib.contextmanager
+    def _alone(self):
+        if self._user == threading.get_ident():
+            raise RuntimeError("the iterator of results is read by its own inputs")
+        while not self._lock.acquire(timeout=1):
+            pass
+        self._user = threading.get_ident()
+        try:
+            yield
         finally:
-            self._call.end = None
+            self._user = None
+            self._lock.release()
 
     def _add(self, first, results):
         if not self._is_ordered:
@@ -413,17 +447,19 @@ class _Results:
             found += results
         self._ready = found[::-1]
 
+    def drain(self):
+        """Has the rest of the inputs drawn and done. The results are kept."""
+        call = self._call
+        call.limit = None
+        while call.over is None:
+            with self._alone():
+                call.end = None
+                if call.over is None:
+                    call.step()
+
     def close(self):
         """No more results are wanted: what is not over is ended."""
         self._call.cancel()
-
-
-def _in_order(call):
-    return _Results(call, True)
-
-
-def _as_they_come(call):
-    return _Results(call, False)
 
 
 class AsyncResult:
@@ -441,7 +477,7 @@ class AsyncResult:
             try:
                 callback(outcome)
             except BaseException:
-                sys.excepthook(*sys.exc_info())
+                _report()
         self._callback = self._error_callback = None
         self._done.set()
 
@@ -499,8 +535,13 @@ class SingleResult(AsyncResult):
         self._taking = threading.Lock()
         self._call = SingleCall(pool._engine, pool._function(func, _worker.ON_CALL), tuple(args), kwds, settings)
         self._call.begin()
-        if self._call.job is not None and (callback is not None or error_callback is not None):
-            pool._tell_ending(self._call.job, self._take)
+        # Callbacks are the pool's thread's to call, whoever waits.
+        self._has_callbacks = callback is not None or error_callback is not None
+        if self._has_callbacks:
+            if self._call.job is not None:
+                pool._tell_ending(self._call.job, self._take)
+            else:
+                threading.Thread(target=self._take, daemon=True).start()
 
     def _take(self, timeout=None):
         """Takes the result if it comes in time."""
@@ -521,12 +562,14 @@ class SingleResult(AsyncResult):
             self._taking.release()
 
     def ready(self):
-        if not self._done.is_set():
+        if not self._has_callbacks and not self._done.is_set():
             self._take(0)
         return self._done.is_set()
 
     def wait(self, timeout=None):
-        if not self._done.is_set():
+        if self._has_callbacks:
+            self._done.wait(timeout)
+        elif not self._done.is_set():
             self._take(timeout)
 
     def cancel(self):
@@ -537,15 +580,37 @@ class SingleResult(AsyncResult):
 def _listen(pool, engine):
     """Calls callbacks as calls end."""
     while True:
-        token = native.pool_next_ending(engine.pointer, 1_000_000_000)
         owner = pool()
         if owner is None:
             return
-        if token:
-            owner._callbacks.pop(token)()
-        elif native.pool_has_ended(engine.pointer) and not owner._callbacks:
-            return
+        # A pool that nobody holds ends, but not while somebody wants to hear of its calls.
+        kept = owner if owner._callbacks else None
         del owner
+        token = native.pool_next_ending(engine.pointer, 200_000_000)
+        owner = kept or pool()
+        if owner is None:
+            return
+        if token:
+            body = owner._callbacks.pop(token, None)
+            try:
+                if body is not None:
+                    body()
+            except BaseException:
+                _report()
+            del body
+        elif native.pool_has_ended(engine.pointer):
+            with owner._lock:
+                if not owner._callbacks:
+                    owner._listener = None
+                    return
+        del owner, kept
+
+
+def _report():
+    try:
+        sys.excepthook(*sys.exc_info())
+    except BaseException:
+        pass
 
 
 @atexit.register

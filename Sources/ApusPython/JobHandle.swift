@@ -15,7 +15,11 @@ final class JobHandle {
 
   init(_ pool: PoolHandle, _ job: EngineJob) { (self.pool, self.job) = (pool, job) }
 
-  deinit { pool.engine.remove(job) }
+  /// What nobody holds any more is done all the same.
+  deinit {
+    let (engine, job) = (pool.engine, job)
+    if !engine.whenOver(job, { engine.remove(job) }) { engine.remove(job) }
+  }
 
   /// The next thing that has come back.
   func next() -> apus_py_result {

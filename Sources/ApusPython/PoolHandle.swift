@@ -14,6 +14,7 @@ final class PoolHandle {
     if let environment = config.environment { request.environment = Self.lines(environment) }
     var configuration = EngineConfiguration(workers: Int(config.workers), command: request)
     configuration.checksIdentity = false  // what runs is an interpreter
+    configuration.startUpLimit = config.start_limit > 0 ? config.start_limit : nil
     configuration.template = config.workers_template.map { borrowed($0, Template.self) }
     configuration.name = String(cString: config.name)
     if let function = config.start_function {
@@ -85,10 +86,11 @@ public func poolStatistics(_ pool: UnsafeMutableRawPointer, _ place: UnsafeMutab
 }
 
 /// Starts what workers are forked from: an interpreter that reads requests from descriptor 3 (see `Template`), and `input` from
-/// descriptor 4. Null if that fails: `problem` then says why.
+/// descriptor 4, and may take `patience` milliseconds to be ready. Null if that fails: `problem` then says why.
 @c(apus_py_template_new)
 public func newTemplate(
   _ executable: UnsafePointer<CChar>, _ arguments: UnsafePointer<UnsafePointer<CChar>?>, _ input: Int32,
+  _ patience: Int32,
   _ problem: UnsafeMutablePointer<CChar>, _ size: UInt64
 ) -> UnsafeMutableRawPointer? {
   do {
@@ -96,9 +98,15 @@ public func newTemplate(
     let request = SpawnRequest(
       path: ByteString(cString: executable), arguments: PoolHandle.lines(arguments),
       descriptors: [(input.number, 4)])
-    return handedOut(try Template(request, keeping: [input]))
+    return handedOut(try Template(request, keeping: [input], patience: patience))
   } catch {
     write("no template could be started: \(error)", to: problem, size)
     return nil
   }
+}
+
+/// Whether a template has never been ready, and will not be.
+@c(apus_py_template_has_failed)
+public func templateHasFailed(_ template: UnsafeMutableRawPointer) -> Int32 {
+  borrowed(template, Template.self).hasFailed ? 1 : 0
 }

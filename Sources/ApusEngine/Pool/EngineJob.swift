@@ -115,9 +115,10 @@ package final class EngineJob: @unchecked Sendable {
     case none
     case blocking
     case continuation(UnsafeContinuation<Void, Never>)
-    case callback(@Sendable () -> Void)
   }
   @exclusivity(unchecked) var waiter = Waiter.none
+  /// Called when it is over, whoever waits for it.
+  @exclusivity(unchecked) var endings: [@Sendable () -> Void] = []
   /// Fewer queued tasks than this: the caller should encode more.
   @exclusivity(unchecked) var refillBelow = 0
   /// Its place in the engine's list of jobs.
@@ -148,6 +149,7 @@ package final class EngineJob: @unchecked Sendable {
   /// Whether nobody waits for its tasks any more.
   @inline(__always) var isUnwanted: Bool { isCancelled || isExpired }
 
+  var isOver: Bool { isComplete || isCancelled }
   var isComplete: Bool { isInputClosed && queued == 0 && inFlight == 0 && alone == 0 }
 
   /// Whether the caller has something to do.

@@ -137,6 +137,11 @@ extension PoolEngine {
   func announce() {
     if !waitingForRoom.isEmpty { giveRoom(now: 0) }
     touched.takeAll { job in
+      if !job.endings.isEmpty, job.isOver {
+        suspended -= 1
+        ended += job.endings
+        job.endings = []
+      }
       guard job.isSignalled else { return }
       switch job.waiter {
       case .none: break
@@ -144,10 +149,6 @@ extension PoolEngine {
         job.waiter = .none
         suspended -= 1
         resumable.append(continuation)
-      case .callback(let body):
-        job.waiter = .none
-        suspended -= 1
-        ended.append(body)
       case .blocking:
         if job !== driver {
           wakeFollower(job)

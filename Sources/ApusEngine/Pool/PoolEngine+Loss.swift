@@ -14,7 +14,8 @@ extension PoolEngine {
     (driver, followers, sleepers, suspended, starting) = (nil, [], 0, 0, 0)
     isEngineThreadAsleep = false
     for job in active {
-      if case .callback = job.waiter { suspended += 1 } else { job.waiter = .none }
+      job.waiter = .none
+      if !job.endings.isEmpty { suspended += 1 }
     }
     // `ended` stays: it holds what handles of this process wait for as well.
     (vacancies, ledger.news, resumable, waitingForRoom) = ([], [], [], [])

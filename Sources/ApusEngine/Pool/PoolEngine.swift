@@ -305,13 +305,13 @@ package final class PoolEngine: @unchecked Sendable {
   }
 
   /// Has `body` called when the job is complete or cancelled, by whichever thread finds out; not if it is already:
-  /// then the answer is false. For a job that nobody else waits for.
+  /// then the answer is false.
   package func whenOver(_ job: EngineJob, _ body: @escaping @Sendable () -> Void) -> Bool {
     enter()
     defer { unlockAndTell() }
-    if job.isComplete || job.isCancelled { return false }
-    job.waiter = .callback(body)
-    suspended += 1
+    if job.isOver { return false }
+    if job.endings.isEmpty { suspended += 1 }
+    job.endings.append(body)
     callEngineThread()
     return true
   }

@@ -92,12 +92,17 @@ package final class ChildProcess: Sendable {
   }
 
   private func send(_ signal: Int32, _ state: State) -> Bool {
-    // Nobody reaps what is kept for us but on our word: its number is its own.
-    keeper != nil ? kill(pid, signal) == 0 : apus_signal(pid, state.number, signal) == 0
+    apus_signal(pid, state.number, signal) == 0
   }
 
   private func sendToGroup(_ signal: Int32, _ state: State) -> Bool {
-    keeper != nil ? kill(-pid, signal) == 0 : apus_signal_group(pid, state.number, signal) == 0
+    if apus_signal_group(pid, state.number, signal) == 0 { return true }
+    // For older kernels, which ask whether it is our child: nobody reaps what is kept for us but on our word, or once its
+    // keeper has ended. So the number is its own.
+    guard let keeper, state.number >= 0, keeper.isThere || !isReadable(state.number, within: 0) else {
+      return false
+    }
+    return kill(-pid, signal) == 0
   }
 
   /// Kills what the child started and left in its group. Part of `reap()` for most children.
@@ -170,6 +175,8 @@ package final class ChildProcess: Sendable {
 
 /// Whose children are kept for us.
 protocol ProcessKeeper: AnyObject, Sendable {
+  /// Whether it has not ended.
+  var isThere: Bool { get }
   /// Reaps one that has ended.
   func reap(_ pid: Int32) -> ExitStatus
 }

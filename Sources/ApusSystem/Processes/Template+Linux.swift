@@ -19,16 +19,23 @@ package final class Template: Sendable {
   private let request: SpawnRequest
   /// What `request` names by number.
   private let inputs: [OwnedDescriptor]
+  private let patience: Int32
   private let current: Locked<Life>
 
   /// - Parameters:
   ///   - request: The program that is to be a template. It dies with this process, and what it forks with it. If it ends it is
   ///     started again.
   ///   - inputs: Descriptors that the request gives it.
-  package init(_ request: SpawnRequest, keeping inputs: [OwnedDescriptor] = []) throws(ProcessError) {
-    (self.request, self.inputs) = (request, inputs)
-    current = Locked(try Life(request))
+  ///   - patience: Milliseconds that it may take to make itself ready.
+  package init(
+    _ request: SpawnRequest, keeping inputs: [OwnedDescriptor] = [], patience: Int32
+  ) throws(ProcessError) {
+    (self.request, self.inputs, self.patience) = (request, inputs, patience)
+    current = Locked(try Life(request, patience))
   }
+
+  /// Whether it has ended, or does not answer, without ever having been ready.
+  package var hasFailed: Bool { current.withLock { $0 }.hasFailed }
 
   /// Has a child forked, which leads a group of its own. Blocks until the template is ready.
   ///
@@ -36,7 +43,7 @@ package final class Template: Sendable {
   package func fork(_ descriptors: [(source: Int32, target: Int32)]) throws(ProcessError) -> ChildProcess {
     let life = try current.withLock { (life) throws(ProcessError) in
       // One that never was ready would not be the next time.
-      if life.hasEnded, life.wasReady { life = try Life(request) }
+      if life.hasEnded, life.wasReady { life = try Life(request, patience) }
       return life
     }
     return try life.fork(descriptors)
@@ -46,11 +53,13 @@ package final class Template: Sendable {
   private final class Life: ProcessKeeper {
     private let process: ChildProcess
     private let connection: OwnedDescriptor
+    private let patience: Int32
     private let owner = getpid()
     /// Whether it has ever answered, and why it does not any more. The lock is for one question at a time.
     private let talk = Locked((hasAnswered: false, failure: ProcessError?.none))
 
-    init(_ request: SpawnRequest) throws(ProcessError) {
+    init(_ request: SpawnRequest, _ patience: Int32) throws(ProcessError) {
+      self.patience = patience
       let (ours, theirs) = try OwnedDescriptor.messageSocketPair()
       var request = request
       request.descriptors.append((theirs.number, Template.socketNumber))
@@ -64,35 +73,39 @@ package final class Template: Sendable {
     }
 
     var hasEnded: Bool { process.reap() != nil }
+    var isThere: Bool { !hasEnded }
+    var hasFailed: Bool { talk.withLock { $0.failure != nil && !$0.hasAnswered } }
     var wasReady: Bool { talk.withLock { $0.hasAnswered } }
 
     func fork(_ descriptors: [(source: Int32, target: Int32)]) throws(ProcessError) -> ChildProcess {
-      let answer = try ask([1, 0] + descriptors.map(\.target), descriptors.map(\.source))
+      let answer = try ask([1, 0] + descriptors.map(\.target), descriptors.map(\.source), within: patience)
       guard answer > 0, let pid = Int32(exactly: answer) else {
         throw ProcessError(errno: Int32(clamping: -answer), doing: "have a worker forked by its template")
       }
       let pidfd = apus_pidfd_open(pid)
       guard pidfd >= 0 else {
+        kill(pid, SIGKILL)
+        _ = reap(pid)
         throw ProcessError(errno: -pidfd, doing: "watch a worker that its template has forked")
       }
       return ChildProcess(pid: pid, pidfd: pidfd, group: .endsWithChild, keeper: self)
     }
 
     func reap(_ pid: Int32) -> ExitStatus {
-      guard let answer = try? ask([2, 0, pid, 0], []) else { return .unknown }
+      // Whoever asks may hold up others.
+      guard let answer = try? ask([2, 0, pid, 0], [], within: 1000) else { return .unknown }
       return ExitStatus(
         apus_exit(how: Int32(truncatingIfNeeded: answer), value: Int32(truncatingIfNeeded: answer >> 32)))
     }
 
-    /// How long a template may take to answer: it may import for long before it looks for the first time.
-    private static let patience: Int32 = 60_000  // ms
-
     /// The answer to a message, 8 bytes.
-    private func ask(_ message: [Int32], _ descriptors: [Int32]) throws(ProcessError) -> Int64 {
+    private func ask(
+      _ message: [Int32], _ descriptors: [Int32], within limit: Int32
+    ) throws(ProcessError) -> Int64 {
       try talk.withLock { (talk) throws(ProcessError) in
         if let failure = talk.failure { throw failure }
         do throws(ProcessError) {
-          let answer = try exchange(message, descriptors)
+          let answer = try exchange(message, descriptors, within: limit)
           talk.hasAnswered = true
           return answer
         } catch {
@@ -104,12 +117,14 @@ package final class Template: Sendable {
       }
     }
 
-    private func exchange(_ message: [Int32], _ descriptors: [Int32]) throws(ProcessError) -> Int64 {
+    private func exchange(
+      _ message: [Int32], _ descriptors: [Int32], within limit: Int32
+    ) throws(ProcessError) -> Int64 {
       let connection = connection.number
       let error = apus_socket_send_all(
         connection, message, message.count * 4, descriptors, descriptors.count)
       if error != 0 { throw ended(error) }
-      guard isReadable(connection, within: Self.patience) else {
+      guard isReadable(connection, within: limit) else {
         throw ProcessError(errno: ETIMEDOUT, doing: "wait for a template that makes itself ready")
       }
       var answer: Int64 = 0

@@ -16,6 +16,8 @@ typedef struct apus_py_pool_config {
   const char *const *environment;
   // What workers are forked from, by `apus_py_template_new`; null: each is a new run of the interpreter.
   void *workers_template;
+  // How long a worker may take to be ready; 0: as long as it likes.
+  uint64_t start_limit;
   const char *name;
   // The function that each worker calls before its first task, and its argument; null: none.
   void *start_function;
