@@ -134,6 +134,8 @@ class Call:
 
     def _give(self, most):
         """Gives at most so many elements. Returns how many."""
+        if self.size == 1 and self.limit is None and self.settings.group is not None and not self.again:
+            return self._give_singles(most)
         parts, ends, end = [], [], 0
         first = self.elements
         try:
@@ -155,6 +157,53 @@ class Call:
                 native.job_give(
                     self.job.pointer, b"".join(parts), (ctypes.c_uint64 * len(ends))(*ends), len(ends), first, 0)
         return len(parts)
+
+    def _give_singles(self, most):
+        """The same for groups of one: the quickest way."""
+        items = self._draw(most)
+        first, groups, element = self.drawn, self.groups, self.elements
+        parts, ends, end = [], [], 0
+        begun = element
+        try:
+            for item in items:
+                group = Group(self.drawn, [item])
+                data = self._pickled(group)
+                self.drawn += 1
+                if data is None:
+                    continue
+                end += len(data)
+                parts.append(data)
+                ends.append(end)
+                groups[element] = group
+                element += 1
+                if end > 4 << 20:
+                    break
+        finally:
+            self.elements = element
+            # What is too much for now, or Ctrl-C has left.
+            for item in items[self.drawn - first:]:
+                self.again.insert(0, Group(self.drawn, [item]))
+                self.drawn += 1
+            if parts:
+                native.job_give(
+                    self.job.pointer, b"".join(parts), (ctypes.c_uint64 * len(ends))(*ends), len(ends), begun, 0)
+        return len(items)
+
+    def _draw(self, most):
+        items = []
+        if self.is_drawn:
+            return items
+        try:
+            items.extend(itertools.islice(self.inputs, most))
+        except Exception as error:
+            self.input_error = error
+        except BaseException:
+            self.again.extend(self._drawn([item]) for item in items)
+            self.again.reverse()
+            raise
+        if len(items) < most:
+            self.is_drawn = True
+        return items
 
     def _next_group(self):
         if self.again:
@@ -225,19 +274,22 @@ class Call:
 
     def step(self):
         """Feeds, and takes what has come or waits a moment. `Late` at `end`."""
-        job, groups, taken, known = self.job.pointer, self.groups, self.taken, len(self.ready)
+        job, groups, ready, known = self.job.pointer, self.groups, self.ready, len(self.ready)
         self.feed()
-        taken.extend(native.take(job))
-        if not taken and len(self.ready) == known:
-            return self._wait(job)
+        taken = self.taken
+        if not taken:
+            taken.extend(native.take(job))
+            if not taken and len(ready) == known:
+                return self._wait(job)
         while taken:
+            # Taken away once it is done with: Ctrl-C may come between.
             result = taken[0]
             group = groups.get(result[0])
             if group is not None:
                 if len(result) == 2:
                     values = self._decoded(result[1], group)
                     if values is not None:
-                        self.ready.append((group.first, values))
+                        ready.append((group.first, values))
                 else:
                     self._fail(group, *result[1:])
                 del groups[result[0]]
@@ -272,13 +324,19 @@ class Call:
         self.ready.append((group.first, [Failure(error)] * len(group.items)))
 
     def _decoded(self, data, group):
+        if self.settings.group is not None and data[-1] == VALUES:
+            try:
+                return loads(data)
+            except BaseException:
+                pass
         values = decoded(data, group)
         if values is None:
             self._split(group)
         elif self.settings.group is None:
             count, elapsed = len(values), TRAILER.unpack_from(data, len(data) - TRAILER.size)[0]
             self._learn(elapsed / count, max(group.size, len(data)) / count)
-            self._regroup(Group(group.first + count, group.items[count:]))
+            if count < len(group.items):
+                self._regroup(Group(group.first + count, group.items[count:]))
         return values
 
     def _regroup(self, group):

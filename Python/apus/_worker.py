@@ -66,8 +66,7 @@ def _run(number, data):
     if _part is None:
         address = native.worker_part()
         _part = memoryview((ctypes.c_uint64 * 1).from_address(address)).cast("B").cast("Q")
-    part = _part
-    part[0] = NO_PART
+        _part[0] = NO_PART
     what = "the worker could not unpickle the function"
     try:
         mode, function = _function(number)
@@ -79,8 +78,9 @@ def _run(number, data):
         if _is_hook(number):
             raise
         return _broken(what, error)
-    values = []
-    code = VALUES
+    if len(items) == 1:
+        return _run_one(mode, function, items[0], started)
+    part, values, code = _part, [], VALUES
     place = 0
     stop_at = started + STOP_AFTER if data[-1] == MAY_STOP else None
     for item in items:
@@ -103,15 +103,33 @@ def _run(number, data):
         place += 1
         if stop_at is not None and perf_counter_ns() > stop_at:
             break
-    part[0] = NO_PART if place > 1 else 0
+    part[0] = NO_PART
     # What they printed is in the pipe before their results can be seen.
     _flush()
     try:
         data = dump_values(values)
-    except BaseException as error:
-        if len(values) == 1:
-            return _broken("the worker could not pickle the result", error)
+    except BaseException:
         code, data = MIXED, _dump_each(values, code)
+    return data + TRAILER.pack(perf_counter_ns() - started, code)
+
+
+def _run_one(mode, function, item, started):
+    """The same for a group of one: the quickest way."""
+    code = VALUES
+    try:
+        if mode == ON_ONE:
+            values = [function(item)]
+        elif mode == ON_ARGUMENTS:
+            values = [function(*item)]
+        else:
+            values = [function(*item[0], **item[1])]
+    except BaseException as error:
+        code, values = MIXED, [(False, dump_exception(error))]
+    _flush()
+    try:
+        data = dump_values(values)
+    except BaseException as error:
+        return _broken("the worker could not pickle the result", error)
     return data + TRAILER.pack(perf_counter_ns() - started, code)
 
 
