@@ -62,12 +62,16 @@ extension ProcessPoolTests {
 
     /// With a body that takes no context the elements go through the specialised loop.
     @Test func inTheLoopOverPlainMemoryToo() async throws {
+      let folder = "/tmp/apus-meeting-\(getpid())"
+      mkdir(folder, 0o700)
+      defer {
+        for number in [20_000, 20_001] { unlink("\(folder)/long \(number)") }
+        rmdir(folder)
+      }
       try await withProcessPool(workers: 2) { (pool) async throws in
         let spans = try await pool.map(Array(0..<30_000)) { (n: Int) -> Span in
           guard n == 20_000 || n == 20_001 else { return Span(start: 0, end: 0) }
-          let start = now()
-          usleep(1_000_000)
-          return Span(start: start, end: now())
+          return long(n, with: Marks(path: "/tmp/apus-meeting-\(getppid())"), other: 40_001 - n)
         }
         #expect(spans[20_000].overlaps(spans[20_001]))
       }
