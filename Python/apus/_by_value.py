@@ -12,8 +12,9 @@ import threading
 import cloudpickle
 from cloudpickle.cloudpickle import _function_setstate
 
-# In a worker: the globals of all functions of the main module, and which version of each the program has sent.
-namespace = None
+from . import _main_namespace
+
+# In a worker: which version of each global of the main module the program has sent.
 _versions = {}
 _state = threading.local()
 
@@ -24,13 +25,6 @@ def dumps(obj, protocol):
     return file.getvalue()
 
 
-def share_namespace():
-    """This process is a worker, or workers are forked from it."""
-    global namespace
-    if namespace is None:
-        namespace = {"__name__": "__main__", "__builtins__": __builtins__}
-
-
 class _MainGlobals(dict):
     """Stands for the globals of the main module."""
 
@@ -39,7 +33,7 @@ class _MainGlobals(dict):
 
 
 def _main_globals():
-    return {} if namespace is None else namespace
+    return {} if _main_namespace.namespace is None else _main_namespace.namespace
 
 
 class _Pickler(cloudpickle.Pickler):
@@ -57,6 +51,7 @@ class _Pickler(cloudpickle.Pickler):
 
 def _set_main_state(function, state):
     (attributes, slots), versions = state
+    namespace = _main_namespace.namespace
     if namespace is not None:
         # Those that the worker has from before, and may have changed.
         for name, version in versions.items():

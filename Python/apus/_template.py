@@ -12,7 +12,7 @@ import sys
 import threading
 import weakref
 
-from . import _codec, _native, _worker
+from . import _codec, _main_namespace, _native, _worker
 
 REQUEST = struct.Struct("=ii")
 FORK, REAP = 1, 2
@@ -63,9 +63,10 @@ def main():
 
 def prepare(data):
     """Imports modules and calls what the user wants done once for all workers."""
-    from ._by_value import share_namespace
+    # Now, so that no worker has to.
+    from . import _by_value  # noqa: F401
 
-    share_namespace()
+    _main_namespace.share()
     variables, modules, body = _codec.loads(data)
     os.environb.update(variables)
     for name in modules:

@@ -5,8 +5,8 @@ import pickle
 import sys
 from time import perf_counter_ns
 
+from . import _main_namespace
 from . import _native as native
-from ._by_value import share_namespace
 from ._call import BROKEN, MAY_STOP, MIXED, NO_PART, STOP_AFTER, TRAILER, VALUES
 from ._codec import dump_exception, dump_values, loads
 
@@ -25,7 +25,7 @@ def main():
     """Serves the pool that has started this process."""
     global is_worker
     is_worker = True
-    share_namespace()
+    _main_namespace.share()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)
     problem = native.serve(_define, _run, _forget)
