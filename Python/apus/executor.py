@@ -43,13 +43,15 @@ class Executor(concurrent.futures.Executor):
 
     def __init__(
         self, max_workers=None, mp_context=None, initializer=None, initargs=(), *, max_tasks_per_child=None,
-        time_limit=None, retries=0, memory_limit=None, name=None, start="template", prepare=(), environment=None,
+        time_limit=None, retries=0, memory_limit=None, name=None, start="template", prepare=(), start_timeout=60,
+        environment=None,
     ):
         if max_workers is not None and max_workers <= 0:
             raise ValueError("max_workers must be greater than 0")
         self._pool = Pool(
             max_workers, initializer, initargs, max_tasks_per_child, time_limit=time_limit, retries=retries,
-            memory_limit=memory_limit, name=name, start=start, prepare=prepare, environment=environment)
+            memory_limit=memory_limit, name=name, start=start, prepare=prepare, start_timeout=start_timeout,
+            environment=environment)
         self._max_workers = max_workers or cpu_count()
         self._open = set()
         self._lock = threading.Lock()
