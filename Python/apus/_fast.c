@@ -1,4 +1,4 @@
-// The calls that every task makes, for CPython: what `_native.py` does by ctypes, several times faster. It links with nothing of
+// The calls that every task makes, for CPython: what `_native.py` does by ctypes, without its detours. It links with nothing of
 // the engine: `bind` is told where its functions are.
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x03090000

@@ -18,13 +18,10 @@ _functions = {}
 _part = None
 # Not 0 while something is unpickled, which may import modules.
 importing = 0
-is_worker = False
 
 
 def main():
     """Serves the pool that has started this process."""
-    global is_worker
-    is_worker = True
     _main_namespace.share()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)

@@ -311,9 +311,11 @@ def _command(module):
 
 def _end(engine, iterators):
     """Ends a closed pool once all that it was given is done."""
-    for results in iterators:
-        results.drain()
-    native.pool_shut_down(engine.pointer, native.FOREVER)
+    try:
+        for results in iterators:
+            results.drain()
+    finally:
+        native.pool_shut_down(engine.pointer, native.FOREVER)
 
 
 # The last few templates, by all that they have taken over from this process.

@@ -64,7 +64,8 @@ final class JobHandle {
 
   private func tell(_ result: inout apus_py_result, _ kind: APUS_PY_KIND, _ text: String) {
     let bytes = ByteBuffer(capacity: 64)
-    text.utf8.withContiguousStorageIfAvailable { bytes.append(contentsOf: UnsafeRawBufferPointer($0)) }
+    var text = text
+    text.withUTF8 { bytes.append(contentsOf: UnsafeRawBufferPointer($0)) }
     kept = bytes
     result.kind = Int32(kind.rawValue)
     (result.bytes, result.length) = (UnsafeRawPointer(bytes.baseAddress), UInt64(bytes.count))
@@ -214,7 +215,7 @@ public func wantedByJob(_ job: UnsafeMutableRawPointer, _ chunk: UnsafeMutablePo
   return Int64(clamping: wanted.tasks)
 }
 
-/// The caller has nothing more to give until something comes back, or it is nudged.
+/// The caller has nothing more to give until something comes back.
 @c(apus_py_job_pause)
 public func pauseJob(_ job: UnsafeMutableRawPointer) {
   let job = borrowed(job, JobHandle.self)
@@ -226,13 +227,6 @@ public func pauseJob(_ job: UnsafeMutableRawPointer) {
 public func cancelJob(_ job: UnsafeMutableRawPointer) {
   let job = borrowed(job, JobHandle.self)
   job.pool.engine.cancel(job.job)
-}
-
-/// Has whoever waits for the call look again.
-@c(apus_py_job_nudge)
-public func nudgeJob(_ job: UnsafeMutableRawPointer) {
-  let job = borrowed(job, JobHandle.self)
-  job.pool.engine.nudge(job.job)
 }
 
 /// Of a call of one element: 0 while it waits, 1 once it is begun, 2 when it is over.

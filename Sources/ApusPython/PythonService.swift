@@ -9,7 +9,6 @@ public import CApusPython
 enum PythonService {
   // Sound: of the one thread that serves.
   nonisolated(unsafe) private static var failure = ""
-  nonisolated(unsafe) fileprivate static var problem: (any Error)?
 
   static func takeFailure() -> PythonFailure {
     defer { failure = "" }
@@ -59,18 +58,6 @@ public func fail(_ text: UnsafeRawPointer?, _ length: UInt64) {
 /// Where the worker notes which part of the element it is at: 8 bytes. Null outside of a worker.
 @c(apus_py_worker_part)
 public func partOfElement() -> UnsafeMutableRawPointer? { WorkerLoop.current?.placeOfPart }
-
-/// Which of its pool's workers this is; -1 outside of one.
-@c(apus_py_worker_place)
-public func placeOfWorker() -> Int64 { Int64(WorkerLoop.current?.place ?? -1) }
-
-/// How often the element in hand was tried before.
-@c(apus_py_worker_tries)
-public func triesOfElement() -> Int64 { Int64(WorkerLoop.current?.tries ?? 0) }
-
-/// Whether the parent has asked the element in hand to stop.
-@c(apus_py_worker_is_cancelled)
-public func elementIsCancelled() -> Int32 { WorkerLoop.current?.isCancelled ?? false ? 1 : 0 }
 
 /// In what a template has just forked: leads a group of its own, and dies with the template, `parent`. Not 0 if that is gone.
 @c(apus_py_worker_adopted)

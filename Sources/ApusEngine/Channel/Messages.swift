@@ -25,6 +25,8 @@ package struct TaskHeader: BitwiseCopyable {
     package static let memory: UInt8 = 2
     /// Mark in the output where each element begins.
     package static let marked: UInt8 = 4
+    /// That limit is the kernel's, too: the worker says at each task's end whether it counts (`ResultHeader.Kind.overLimit`).
+    package static let grouped: UInt8 = 8
   }
 
   package var kind: UInt16

@@ -147,7 +147,7 @@ final class EngineWorker {
   var memory: (held: UInt64?, limit: UInt64)?
   /// How many of its processes the kernel had ended for that when we looked last, and before that; and what was at the head.
   var kills: (count: Int, before: Int, head: UInt64) = (0, 0, 0)
-  /// A task that has ended, of which the kernel had ended a process.
+  /// Tasks that have ended, of which the kernel had ended a process.
   @exclusivity(unchecked) var overLimit: [(job: EngineJob, span: InputSpan)] = []
   /// Whether the kernel lets it have the memory of all workers.
   var mayHaveAll = false

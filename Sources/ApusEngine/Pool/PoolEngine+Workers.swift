@@ -154,6 +154,8 @@ extension PoolEngine {
     if let limit = configuration.memoryLimit {
       worker.channel.memoryLimit.pointee.store(limit, ordering: .relaxed)
       worker.flags |= TaskHeader.Flag.memory
+      // Both sides go by this one word: what the worker hands back late is not looked for before.
+      if worker.handsBackLate { worker.flags |= TaskHeader.Flag.grouped }
     }
     failedStarts = 0
     note(Event(.workerReady, from: eventSource, worker: worker.place, process: worker.process.pid))

@@ -33,11 +33,11 @@ final class MemoryWatch {
 
   /// The same before a run of elements. Returns how many it may have at most: few enough that they take no longer than from
   /// one look to the next, as far as the last run tells.
-  func checkBeforeRun(_ count: UInt64) throws -> UInt64 {
+  func checkBeforeRun(_ count: UInt64, isGrouped: Bool) throws -> UInt64 {
     guard limit != 0 else { return count }
     let now = apus_now()
-    // Nobody could say whose process was ended.
-    if kills != nil {
+    // Of several nobody could say whose process was ended.
+    if isGrouped {
       if isDue { try check() }
       beginElement()
       return 1

@@ -33,7 +33,8 @@ extension WorkerLoop {
       var most = header.flags & TaskHeader.Flag.timed != 0 ? 1 : end - next
       isWatched = header.flags & TaskHeader.Flag.memory != 0
       if isWatched, let memory {
-        most = min(most, try memory.checkBeforeRun(most))
+        let isGrouped = header.flags & TaskHeader.Flag.grouped != 0
+        most = min(most, try memory.checkBeforeRun(most, isGrouped: isGrouped))
       }
       next = try runRaw(header, runner, from: next, to: next + min(most, end - next))
     }

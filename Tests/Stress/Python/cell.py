@@ -125,8 +125,11 @@ class OfExecutor:
     def __init__(self, kind, initializer, arguments, **options):
         self.pool = kind(2, initializer=initializer, initargs=arguments, **options)
 
+    def schedule(self, task):
+        return self.pool.submit(work, task)
+
     def submit(self, task, callback):
-        future = self.pool.submit(work, task)
+        future = self.schedule(task)
         if callback is not None:
             future.add_done_callback(lambda future: callback(None))
         return future
@@ -163,24 +166,15 @@ def library(name, initializer=None, arguments=()):
     if name == "pebble":
         from pebble import ProcessPool
 
-        class Pebble(OfPool):
-            def __init__(self):
-                self.pool = ProcessPool(2, initializer=initializer, initargs=arguments)
-
-            def submit(self, task, callback):
-                future = self.pool.schedule(work, args=(task,), timeout=5)
-                if callback is not None:
-                    future.add_done_callback(lambda future: callback(None))
-                return future
-
-            def result(self, handle):
-                return handle.result()
+        class Pebble(OfExecutor):
+            def schedule(self, task):
+                return self.pool.schedule(work, args=(task,), timeout=5)
 
             def processes(self):
                 self.pool.schedule(os.getpid).result()
                 return list(self.pool._pool_manager.worker_manager.workers)
 
-        return Pebble()
+        return Pebble(lambda count, **options: ProcessPool(max_workers=count, **options), initializer, arguments)
     raise SystemExit(f"no library {name}")
 
 
