@@ -5,7 +5,7 @@ __all__ = ["Executor", "Pool", "cpu_count", "register_joblib"]
 
 _places = {
     "Pool": "pool",
-    "AsyncResult": "pool",
+    "AsyncResult": "results",
     "cpu_count": "pool",
     "Executor": "executor",
     "Future": "executor",

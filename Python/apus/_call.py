@@ -8,77 +8,19 @@ it was at: that one has failed, and the others of the group are given again.
 import collections
 import ctypes
 import itertools
-import pickle
-import struct
-import threading
 import time
 
 from . import _native as native
-from ._codec import dump_call, dump_values, load_exception, loads
-from .errors import (
-    EncodingError,
-    MemoryLimitExceeded,
-    PoolBroken,
-    PoolClosed,
-    TaskCancelled,
-    TaskError,
-    TaskTimeout,
-    WorkerDied,
-)
+from ._codec import dump_values, loads
+from ._outcome import MAY_STOP, TRAILER, VALUES, Failure, Group, cannot, decoded, failure
+from ._settings import SLICE, Late
+from .errors import TaskCancelled
 
-# How often a wait looks at signals, in nanoseconds.
-SLICE = 50_000_000
 # What a group should take of a worker, in nanoseconds, and bytes.
 GROUP_TIME = 400_000
 GROUP_BYTES = 48 << 10
 GROUP_MOST = 20_000
-# What a worker says while it is at no task of the group, but at the bytes of all.
-NO_PART = (1 << 64) - 1
-
-# Behind what a worker hands back: how long it took, and how it is coded. (A pickle ends where it ends.)
-TRAILER = struct.Struct("<QB")
-# Behind a group whose size was guessed: the worker may hand back what it has after so many nanoseconds.
-MAY_STOP, STOP_AFTER = 1, 5_000_000
-VALUES, MIXED, BROKEN = range(3)
-# Between asking a task to stop, which none hears, and killing its worker.
-GRACE = 0
-
-
-class Failure:
-    """In place of a result: what the call raises for it."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error):
-        self.error = error
-
-
-class Settings:
-    """How tasks of a call are treated."""
-
-    __slots__ = ("time_limit", "retries", "group")
-
-    def __init__(self, time_limit=None, retries=0, group=None):
-        self.time_limit, self.retries = time_limit, retries
-        # How many tasks make a group; None: as many as pay. A time limit is that of one task.
-        self.group = 1 if time_limit is not None else group
-
-    @property
-    def limit(self):
-        """Nanoseconds; 0: none."""
-        return 0 if self.time_limit is None else max(1, int(self.time_limit * 1e9))
-
-    def options(self, retries=0):
-        return native.Options(self.limit, GRACE, retries, 0)
-
-
-class Group:
-    """Consecutive tasks that travel together."""
-
-    __slots__ = ("first", "items", "size")
-
-    def __init__(self, first, items):
-        self.first, self.items, self.size = first, items, 0
+_MAY_STOP = bytes([MAY_STOP])
 
 
 class Call:
@@ -250,7 +192,7 @@ class Call:
             if len(group.items) > 1:
                 self._split(group)
             else:
-                error = _cannot("the argument can't be pickled", error, group.first)
+                error = cannot("the argument can't be pickled", error, group.first)
                 self.ready.append((group.first, [Failure(error)]))
             return None
 
@@ -362,167 +304,6 @@ class Call:
             cancel(job.pointer)
 
 
-class Late(Exception):
-    """Nothing has come in time."""
-
-
-# Of a call that is not over.
-PENDING = object()
-
-
-class SingleCall:
-    """A call of one task, with any arguments. One thread at a time takes steps."""
-
-    def __init__(self, engine, function, args, kwds, settings):
-        self.engine, self.function, self.settings = engine, function, settings
-        self.group = Group(None, [(args, kwds)])
-        self.job, self.result = None, PENDING
-        try:
-            self.data = dump_call(args, kwds)
-        except Exception as error:
-            self.result = Failure(_cannot("the argument can't be pickled", error, None))
-
-    def begin(self):
-        """Gives it to the engine, which goes on with it by itself."""
-        if self.result is not PENDING:
-            return
-        options, function = ctypes.byref(self.settings.options(self.settings.retries)), self.function.pointer
-        self.job = native.Handle(native.job_new(self.engine.pointer, function, options))
-        native.job_give(self.job.pointer, self.data, ctypes.byref(ctypes.c_uint64(len(self.data))), 1, 0, 1)
-
-    def run(self):
-        """The result, waited for. The shortest way for a short task."""
-        if self.settings.retries:
-            self.begin()
-        elif self.result is PENDING:
-            found = native.call(
-                self.engine.pointer, self.function.pointer, self.data, _buffer(), self.settings.limit, GRACE)
-            if type(found) is bytes:
-                self.result = decoded(found, self.group)[0]
-            else:
-                self.job = native.Handle(found)
-        try:
-            while self.result is PENDING:
-                self.step(SLICE)
-        except BaseException:
-            native.job_cancel(self.job.pointer)
-            raise
-        return self.result
-
-    def step(self, time_limit):
-        """Looks for the result, or waits for it so many nanoseconds. `result` is not `PENDING` if it is there."""
-        for result in native.take(self.job.pointer):
-            return self._settle(*result)
-        if native.job_is_over(self.job.pointer):
-            self._settle(0, b"", native.CANCELLED, -1, -1, 0, 0)
-        elif time_limit:
-            native.wait(self.job.pointer, time_limit)
-
-    def _settle(self, _, data, kind=native.VALUE, exit_code=-1, signal=-1, process=0, part=0):
-        if kind == native.VALUE:
-            self.result = decoded(data, self.group)[0]
-        else:
-            self.result = Failure(failure(kind, data, exit_code, signal, process, None, self.settings))
-
-    def has_begun(self):
-        """Whether a worker is at it."""
-        return self.job is not None and native.job_stage(self.job.pointer) == 1
-
-    def cancel(self):
-        if self.job is not None:
-            native.job_cancel(self.job.pointer)
-
-
-_MAY_STOP = bytes([MAY_STOP])
-_local = threading.local()
-
-
-def _buffer():
-    """Where the engine puts this thread's argument and result."""
-    try:
-        return _local.buffer.pointer
-    except AttributeError:
-        _local.buffer = native.Handle(native.buffer_new())
-        return _local.buffer.pointer
-
-
-def decoded(data, group):
-    """A group's results. None if its tasks must be tried one by one."""
-    code, first = data[-1], group.first
-    if code == BROKEN:
-        # The worker could not unpickle the arguments, or pickle the results, of all of them at once.
-        if len(group.items) > 1:
-            return None
-        what, parts = pickle.loads(data)
-        cause = load_exception(parts, first)
-        return [Failure(_cause(EncodingError(f"{what}: {parts[1]}: {parts[2]}", first), cause))]
-    try:
-        values = loads(data)
-    except BaseException as error:
-        return None if len(group.items) > 1 else [Failure(_cannot("the result can't be unpickled", error, first))]
-    if code == MIXED:
-        values = [
-            value if is_value else _failed(is_value, value, None if first is None else first + place)
-            for place, (is_value, value) in enumerate(values)
-        ]
-    return values
-
-
-def _failed(is_raised, parts, index):
-    error = load_exception(parts, index)
-    if is_raised is None:
-        what = "the worker could not pickle the result"
-        error = _cause(EncodingError(f"{what}: {parts[1]}: {parts[2]}", index), error)
-    return Failure(error)
-
-
-def _cannot(what, error, index):
-    return _cause(EncodingError(f"{what}: {type(error).__name__}: {error}", index), error)
-
-
-def failure(kind, text, exit_code, signal, process, index, settings):
-    """The error for a task that has no result."""
-    text = text.decode("utf-8", "replace")
-    if kind == native.DIED:
-        return _died(text, exit_code, signal, process, index)
-    if kind == native.TIME_LIMIT:
-        limit = f" of {settings.time_limit:g} s" if settings.time_limit is not None else ""
-        return TaskTimeout(f"the task exceeded its time limit{limit}, and its worker was killed", index)
-    if kind == native.MEMORY_LIMIT:
-        return MemoryLimitExceeded("the task exceeded its worker's memory limit, and was killed", index)
-    if kind == native.CANCELLED:
-        return TaskCancelled("the task was cancelled", index)
-    if kind == native.UNSERVED:
-        return PoolClosed(text) if text == "the pool is closed" else PoolBroken(text)
-    return TaskError(text, index)
-
-
-def _died(text, exit_code, signal, process, index):
-    from signal import Signals
-
-    if signal >= 0:
-        try:
-            how = f"signal {signal} ({Signals(signal).name})"
-        except ValueError:
-            how = f"signal {signal}"
-    else:
-        how = f"exit code {exit_code}" if exit_code >= 0 else "unknown exit status"
-    message = f"its worker, process {process}, died: {how}"
-    if text.strip():
-        message += f"\nThe end of what it wrote to standard error:\n{text.rstrip()}"
-    return WorkerDied(
-        message, index, process, exit_code if exit_code >= 0 else None, signal if signal >= 0 else None, text)
-
-
-def _cause(error, cause):
-    error.__cause__ = cause
-    return error
-
-
 def _slice(end):
     """How long to wait before the next look at signals, in nanoseconds."""
     return SLICE if end is None else min(SLICE, max(0, int((end - time.monotonic()) * 1e9)))
-
-
-def deadline(timeout):
-    return None if timeout is None else time.monotonic() + timeout

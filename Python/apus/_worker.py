@@ -7,7 +7,7 @@ from time import perf_counter_ns
 
 from . import _main_namespace
 from . import _native as native
-from ._call import BROKEN, MAY_STOP, MIXED, NO_PART, STOP_AFTER, TRAILER, VALUES
+from ._outcome import BROKEN, MAY_STOP, MIXED, NO_PART, STOP_AFTER, TRAILER, VALUES
 from ._codec import dump_exception, dump_values, loads
 
 # How a function is called on an item of a group.

@@ -7,8 +7,12 @@ import threading
 import weakref
 
 from . import _worker
-from ._call import PENDING, Call, Failure, Late, Settings, SingleCall, deadline
-from .pool import Pool, Results, cpu_count
+from ._call import Call
+from ._outcome import Failure
+from ._settings import Late, Settings, deadline
+from ._single import PENDING, SingleCall
+from .pool import Pool, cpu_count
+from .results import Results
 
 
 _executors = weakref.WeakSet()

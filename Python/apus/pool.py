@@ -1,22 +1,23 @@
 """A pool of worker processes, in the manner of `multiprocessing.Pool`."""
 
 import atexit
-import contextlib
 import ctypes
 import itertools
 import os
-import sys
 import threading
-import time
 import warnings
 import weakref
 from types import FunctionType
 
 from . import _native as native
 from . import _worker
-from ._call import PENDING, SLICE, Call, Failure, Late, Settings, SingleCall, deadline
+from ._call import Call
 from ._codec import bindings, dump_function, dumps, is_by_value
+from ._settings import Settings
+from ._single import SingleCall
+from ._start import command, template, variables_of
 from .errors import PoolClosed
+from .results import MapResult, Results, SingleResult, collect, report, value_of
 
 _pools = weakref.WeakSet()
 _names = itertools.count(1)
@@ -103,10 +104,10 @@ class Pool:
             raise ValueError('`prepare` is for start="template"; use `initializer` here')
         hook = None if initializer is None else self._define(initializer, _worker.HOOK)
         argument = dumps(tuple(initargs)) if initializer is not None else b""
-        arguments = _command("_worker")
-        variables = _variables(environment or {})
+        arguments = command("_worker")
+        variables = variables_of(environment or {})
         patience = min(int(start_timeout * 1000), (1 << 31) - 1)
-        self._template = _template(prepare, variables, patience) if start == "template" else None
+        self._template = template(prepare, variables, patience) if start == "template" else None
         config = native.Config(
             workers=processes, executable=arguments[0], arguments=native.strings(arguments),
             environment=native.strings([b"%s=%s" % pair for pair in {**os.environb, **variables}.items()]),
@@ -160,7 +161,7 @@ class Pool:
     def apply(self, func, args=(), kwds={}):
         """Calls `func(*args, **kwds)` in a worker, and returns what it returns."""
         self._check_running()
-        return _value(SingleCall(
+        return value_of(SingleCall(
             self._engine, self._function(func, _worker.ON_CALL), tuple(args), kwds, self._settings(None, None)).run())
 
     def apply_async(self, func, args=(), kwds={}, callback=None, error_callback=None, *, time_limit=None, retries=None):
@@ -217,7 +218,7 @@ class Pool:
     def _all(self, func, mode, iterable, chunksize, time_limit, retries):
         items = iterable if type(iterable) in (list, tuple, range) else list(iterable)
         call = self._begin(func, mode, items, chunksize, time_limit, retries)
-        return _collect(call, len(items))
+        return collect(call, len(items))
 
     def _all_later(self, func, mode, iterable, chunksize, time_limit, retries, callback, error_callback):
         items = iterable if type(iterable) in (list, tuple, range) else list(iterable)
@@ -300,15 +301,6 @@ class Pool:
         return native.statistics(self._engine.pointer)
 
 
-def _command(module):
-    """How a process of ours is started: the same interpreter with the same options, which imports what this one could."""
-    from subprocess import _args_from_interpreter_flags
-
-    path = [os.getcwd() if entry == "" else entry for entry in sys.path if isinstance(entry, str)]
-    code = f"import sys; sys.path[:] = {path!r}; from apus.{module} import main; main()"
-    return [os.fsencode(word) for word in (sys.executable, *_args_from_interpreter_flags(), "-c", code)]
-
-
 def _end(engine, iterators):
     """Ends a closed pool once all that it was given is done."""
     try:
@@ -316,267 +308,6 @@ def _end(engine, iterators):
             results.drain()
     finally:
         native.pool_shut_down(engine.pointer, native.FOREVER)
-
-
-# The last few templates, by all that they have taken over from this process.
-_templates = {}
-_MOST_TEMPLATES = 4
-
-
-def _variables(environment):
-    variables = {}
-    for name, value in environment.items():
-        name, value = os.fsencode(name), os.fsencode(str(value))
-        if not name or b"=" in name or b"\0" in name + value:
-            raise ValueError(f"environment: {name!r} can't be a variable with the value {value!r}")
-        variables[name] = value
-    return variables
-
-
-def _template(prepare, variables, patience):
-    """What workers are forked from. Pools that want the same share one."""
-    if callable(prepare):
-        data = dumps((variables, (), dump_function(prepare)))
-    else:
-        data = dumps((variables, tuple([prepare] if isinstance(prepare, str) else prepare), None))
-    arguments = _command("_template")
-    key = (os.getpid(), os.getcwd(), tuple(os.environ.items()), tuple(arguments), data)
-    found = _templates.pop(key, None)
-    if found is None or native.template_has_failed(found.pointer):
-        source = os.memfd_create("apus-template")
-        try:
-            left = memoryview(data)
-            while left:
-                left = left[os.write(source, left):]
-            os.lseek(source, 0, os.SEEK_SET)
-            problem = ctypes.create_string_buffer(4096)
-            pointer = native.template_new(
-                arguments[0], native.strings(arguments), source, patience, problem, len(problem))
-        finally:
-            os.close(source)
-        if not pointer:
-            raise OSError(problem.value.decode("utf-8", "replace"))
-        found = native.Handle(pointer)
-    _templates[key] = found
-    while len(_templates) > _MOST_TEMPLATES:
-        del _templates[next(iter(_templates))]
-    return found
-
-
-def _collect(call, count):
-    """All results of a call by index. Raises the failure of the first task that has one, once all are over."""
-    values = [None] * count
-    bad = None
-    try:
-        for first, results in call:
-            if len(results) == 1:
-                values[first] = results[0]
-                if type(results[0]) is Failure:
-                    bad = first if bad is None else min(bad, first)
-                continue
-            values[first:first + len(results)] = results
-            if Failure in map(type, results):
-                place = first + next(i for i, result in enumerate(results) if type(result) is Failure)
-                bad = place if bad is None else min(bad, place)
-    except BaseException:
-        call.cancel()
-        raise
-    if bad is not None:
-        raise values[bad].error
-    return values
-
-
-def _value(result):
-    if type(result) is Failure:
-        raise result.error
-    return result
-
-
-class Results:
-    """The results of a call, one after the other. Several threads may read them."""
-
-    def __init__(self, pool, call, is_ordered):
-        self._pool, self._call, self._is_ordered = pool, call, is_ordered
-        self._ready, self._waiting, self._next = [], {}, 0
-        self._lock, self._user = threading.Lock(), None
-        pool._iterators.add(self)
-        call.feed()
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        return self._take(None)
-
-    def next(self, timeout=None):
-        """The same. `multiprocessing.TimeoutError` if there is none in so many seconds; it may come later."""
-        try:
-            return self._take(deadline(timeout))
-        except Late:
-            from multiprocessing import TimeoutError
-
-            raise TimeoutError from None
-
-    def _take(self, end):
-        with self._alone():
-            self._call.end = end
-            while not self._ready:
-                self._add(*next(self._call))
-            return _value(self._ready.pop())
-
-    @contextlib.contextmanager
-    def _alone(self):
-        if self._user == threading.get_ident():
-            raise RuntimeError("the iterator of results is read by its own inputs")
-        while not self._lock.acquire(timeout=1):
-            pass
-        self._user = threading.get_ident()
-        try:
-            yield
-        finally:
-            self._user = None
-            self._lock.release()
-
-    def _add(self, first, results):
-        if not self._is_ordered:
-            self._ready = results[::-1]
-            return
-        self._waiting[first] = results
-        found = []
-        while self._next in self._waiting:
-            results = self._waiting.pop(self._next)
-            self._next += len(results)
-            found += results
-        self._ready = found[::-1]
-
-    def drain(self):
-        """Has the rest of the inputs drawn and done. The results are kept."""
-        call = self._call
-        call.limit = None
-        while call.over is None:
-            with self._alone():
-                call.end = None
-                if call.over is None:
-                    call.step()
-
-    def close(self):
-        """No more results are wanted: what is not over is ended."""
-        self._call.cancel()
-
-
-class AsyncResult:
-    """What a call will have come to."""
-
-    def __init__(self, pool, callback, error_callback):
-        self._pool, self._callback, self._error_callback = pool, callback, error_callback
-        self._done = threading.Event()
-        self._success, self._outcome = None, None
-
-    def _settle(self, success, outcome):
-        self._success, self._outcome = success, outcome
-        callback = self._callback if success else self._error_callback
-        if callback is not None:
-            try:
-                callback(outcome)
-            except BaseException:
-                _report()
-        self._callback = self._error_callback = None
-        self._done.set()
-
-    def ready(self):
-        """Whether it is over."""
-        return self._done.is_set()
-
-    def successful(self):
-        """Whether it has a value. ValueError if it is not over."""
-        if not self.ready():
-            raise ValueError(f"{self!r} not ready")
-        return self._success
-
-    def wait(self, timeout=None):
-        """Waits until it is over, or so many seconds."""
-        self._done.wait(timeout)
-
-    def get(self, timeout=None):
-        """The value, or what the task raised. `multiprocessing.TimeoutError` if it is not over in so many seconds."""
-        self.wait(timeout)
-        if not self.ready():
-            from multiprocessing import TimeoutError
-
-            raise TimeoutError
-        if self._success:
-            return self._outcome
-        raise self._outcome
-
-
-class MapResult(AsyncResult):
-    """Of `map_async`: a thread drives the call."""
-
-    def __init__(self, pool, call, count, callback, error_callback):
-        super().__init__(pool, callback, error_callback)
-        self._call = call
-        threading.Thread(target=self._drive, args=(call, count), daemon=True, name="apus-map").start()
-
-    def _drive(self, call, count):
-        try:
-            success, outcome = True, _collect(call, count)
-        except BaseException as error:
-            success, outcome = False, error
-        self._settle(success, outcome)
-
-    def cancel(self):
-        """Ends what is not over."""
-        self._call.cancel()
-
-
-class SingleResult(AsyncResult):
-    """Of `apply_async`. Whoever waits for it drives it; if nobody does and there are callbacks, the pool's thread."""
-
-    def __init__(self, pool, func, args, kwds, callback, error_callback, settings):
-        super().__init__(pool, callback, error_callback)
-        self._taking = threading.Lock()
-        self._call = SingleCall(pool._engine, pool._function(func, _worker.ON_CALL), tuple(args), kwds, settings)
-        self._call.begin()
-        # Callbacks are the pool's thread's to call, whoever waits.
-        self._has_callbacks = callback is not None or error_callback is not None
-        if self._has_callbacks:
-            if self._call.job is not None:
-                pool._tell_ending(self._call.job, self._take)
-            else:
-                threading.Thread(target=self._take, daemon=True).start()
-
-    def _take(self, timeout=None):
-        """Takes the result if it comes in time."""
-        end = deadline(timeout)
-        if not self._taking.acquire(timeout=-1 if timeout is None else max(timeout, 0)):
-            return
-        try:
-            while not self._done.is_set():
-                result = self._call.result
-                if result is not PENDING:
-                    is_failure = type(result) is Failure
-                    return self._settle(not is_failure, result.error if is_failure else result)
-                left = SLICE if end is None else min(SLICE, int(max(0, end - time.monotonic()) * 1e9))
-                self._call.step(left)
-                if self._call.result is PENDING and left == 0:
-                    return
-        finally:
-            self._taking.release()
-
-    def ready(self):
-        if not self._has_callbacks and not self._done.is_set():
-            self._take(0)
-        return self._done.is_set()
-
-    def wait(self, timeout=None):
-        if self._has_callbacks:
-            self._done.wait(timeout)
-        elif not self._done.is_set():
-            self._take(timeout)
-
-    def cancel(self):
-        """Ends it, also when it runs."""
-        self._call.cancel()
 
 
 def _listen(pool, engine):
@@ -598,7 +329,7 @@ def _listen(pool, engine):
                 if body is not None:
                     body()
             except BaseException:
-                _report()
+                report()
             del body
         elif native.pool_has_ended(engine.pointer):
             with owner._lock:
@@ -606,13 +337,6 @@ def _listen(pool, engine):
                     owner._listener = None
                     return
         del owner, kept
-
-
-def _report():
-    try:
-        sys.excepthook(*sys.exc_info())
-    except BaseException:
-        pass
 
 
 @atexit.register

@@ -1,0 +1,37 @@
+"""How calls are treated, and how long they are waited for."""
+
+import time
+
+from . import _native as native
+
+# How often a wait looks at signals, in nanoseconds.
+SLICE = 50_000_000
+# Between asking a task to stop, which none hears, and killing its worker.
+GRACE = 0
+
+
+class Settings:
+    """How tasks of a call are treated."""
+
+    __slots__ = ("time_limit", "retries", "group")
+
+    def __init__(self, time_limit=None, retries=0, group=None):
+        self.time_limit, self.retries = time_limit, retries
+        # How many tasks make a group; None: as many as pay. A time limit is that of one task.
+        self.group = 1 if time_limit is not None else group
+
+    @property
+    def limit(self):
+        """Nanoseconds; 0: none."""
+        return 0 if self.time_limit is None else max(1, int(self.time_limit * 1e9))
+
+    def options(self, retries=0):
+        return native.Options(self.limit, GRACE, retries, 0)
+
+
+class Late(Exception):
+    """Nothing has come in time."""
+
+
+def deadline(timeout):
+    return None if timeout is None else time.monotonic() + timeout

@@ -1,0 +1,62 @@
+"""How workers and their templates are started."""
+
+import ctypes
+import os
+import sys
+
+from . import _native as native
+from ._codec import dump_function, dumps
+
+
+def command(module):
+    """How a process of ours is started: the same interpreter with the same options, which imports what this one could."""
+    from subprocess import _args_from_interpreter_flags
+
+    path = [os.getcwd() if entry == "" else entry for entry in sys.path if isinstance(entry, str)]
+    code = f"import sys; sys.path[:] = {path!r}; from apus.{module} import main; main()"
+    return [os.fsencode(word) for word in (sys.executable, *_args_from_interpreter_flags(), "-c", code)]
+
+
+# The last few templates, by all that they have taken over from this process.
+_templates = {}
+_MOST_TEMPLATES = 4
+
+
+def variables_of(environment):
+    variables = {}
+    for name, value in environment.items():
+        name, value = os.fsencode(name), os.fsencode(str(value))
+        if not name or b"=" in name or b"\0" in name + value:
+            raise ValueError(f"environment: {name!r} can't be a variable with the value {value!r}")
+        variables[name] = value
+    return variables
+
+
+def template(prepare, variables, patience):
+    """What workers are forked from. Pools that want the same share one."""
+    if callable(prepare):
+        data = dumps((variables, (), dump_function(prepare)))
+    else:
+        data = dumps((variables, tuple([prepare] if isinstance(prepare, str) else prepare), None))
+    arguments = command("_template")
+    key = (os.getpid(), os.getcwd(), tuple(os.environ.items()), tuple(arguments), data)
+    found = _templates.pop(key, None)
+    if found is None or native.template_has_failed(found.pointer):
+        source = os.memfd_create("apus-template")
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[os.write(source, left):]
+            os.lseek(source, 0, os.SEEK_SET)
+            problem = ctypes.create_string_buffer(4096)
+            pointer = native.template_new(
+                arguments[0], native.strings(arguments), source, patience, problem, len(problem))
+        finally:
+            os.close(source)
+        if not pointer:
+            raise OSError(problem.value.decode("utf-8", "replace"))
+        found = native.Handle(pointer)
+    _templates[key] = found
+    while len(_templates) > _MOST_TEMPLATES:
+        del _templates[next(iter(_templates))]
+    return found

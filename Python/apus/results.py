@@ -1,0 +1,235 @@
+"""What calls come to: lists, iterators, and results that are asked for later."""
+
+import contextlib
+import sys
+import threading
+import time
+
+from . import _worker
+from ._outcome import Failure
+from ._settings import SLICE, Late, deadline
+from ._single import PENDING, SingleCall
+
+
+def collect(call, count):
+    """All results of a call by index. Raises the failure of the first task that has one, once all are over."""
+    values = [None] * count
+    bad = None
+    try:
+        for first, results in call:
+            if len(results) == 1:
+                values[first] = results[0]
+                if type(results[0]) is Failure:
+                    bad = first if bad is None else min(bad, first)
+                continue
+            values[first:first + len(results)] = results
+            if Failure in map(type, results):
+                place = first + next(i for i, result in enumerate(results) if type(result) is Failure)
+                bad = place if bad is None else min(bad, place)
+    except BaseException:
+        call.cancel()
+        raise
+    if bad is not None:
+        raise values[bad].error
+    return values
+
+
+def value_of(result):
+    if type(result) is Failure:
+        raise result.error
+    return result
+
+
+class Results:
+    """The results of a call, one after the other. Several threads may read them."""
+
+    def __init__(self, pool, call, is_ordered):
+        self._pool, self._call, self._is_ordered = pool, call, is_ordered
+        self._ready, self._waiting, self._next = [], {}, 0
+        self._lock, self._user = threading.Lock(), None
+        pool._iterators.add(self)
+        call.feed()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self._take(None)
+
+    def next(self, timeout=None):
+        """The same. `multiprocessing.TimeoutError` if there is none in so many seconds; it may come later."""
+        try:
+            return self._take(deadline(timeout))
+        except Late:
+            from multiprocessing import TimeoutError
+
+            raise TimeoutError from None
+
+    def _take(self, end):
+        with self._alone():
+            self._call.end = end
+            while not self._ready:
+                self._add(*next(self._call))
+            return value_of(self._ready.pop())
+
+    @contextlib.contextmanager
+    def _alone(self):
+        if self._user == threading.get_ident():
+            raise RuntimeError("the iterator of results is read by its own inputs")
+        while not self._lock.acquire(timeout=1):
+            pass
+        self._user = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._user = None
+            self._lock.release()
+
+    def _add(self, first, results):
+        if not self._is_ordered:
+            self._ready = results[::-1]
+            return
+        self._waiting[first] = results
+        found = []
+        while self._next in self._waiting:
+            results = self._waiting.pop(self._next)
+            self._next += len(results)
+            found += results
+        self._ready = found[::-1]
+
+    def drain(self):
+        """Has the rest of the inputs drawn and done. The results are kept."""
+        call = self._call
+        call.limit = None
+        while call.over is None:
+            with self._alone():
+                call.end = None
+                if call.over is None:
+                    call.step()
+
+    def close(self):
+        """No more results are wanted: what is not over is ended."""
+        self._call.cancel()
+
+
+class AsyncResult:
+    """What a call will have come to."""
+
+    def __init__(self, pool, callback, error_callback):
+        self._pool, self._callback, self._error_callback = pool, callback, error_callback
+        self._done = threading.Event()
+        self._success, self._outcome = None, None
+
+    def _settle(self, success, outcome):
+        self._success, self._outcome = success, outcome
+        callback = self._callback if success else self._error_callback
+        if callback is not None:
+            try:
+                callback(outcome)
+            except BaseException:
+                report()
+        self._callback = self._error_callback = None
+        self._done.set()
+
+    def ready(self):
+        """Whether it is over."""
+        return self._done.is_set()
+
+    def successful(self):
+        """Whether it has a value. ValueError if it is not over."""
+        if not self.ready():
+            raise ValueError(f"{self!r} not ready")
+        return self._success
+
+    def wait(self, timeout=None):
+        """Waits until it is over, or so many seconds."""
+        self._done.wait(timeout)
+
+    def get(self, timeout=None):
+        """The value, or what the task raised. `multiprocessing.TimeoutError` if it is not over in so many seconds."""
+        self.wait(timeout)
+        if not self.ready():
+            from multiprocessing import TimeoutError
+
+            raise TimeoutError
+        if self._success:
+            return self._outcome
+        raise self._outcome
+
+
+class MapResult(AsyncResult):
+    """Of `map_async`: a thread drives the call."""
+
+    def __init__(self, pool, call, count, callback, error_callback):
+        super().__init__(pool, callback, error_callback)
+        self._call = call
+        threading.Thread(target=self._drive, args=(call, count), daemon=True, name="apus-map").start()
+
+    def _drive(self, call, count):
+        try:
+            success, outcome = True, collect(call, count)
+        except BaseException as error:
+            success, outcome = False, error
+        self._settle(success, outcome)
+
+    def cancel(self):
+        """Ends what is not over."""
+        self._call.cancel()
+
+
+class SingleResult(AsyncResult):
+    """Of `apply_async`. Whoever waits for it drives it; if nobody does and there are callbacks, the pool's thread."""
+
+    def __init__(self, pool, func, args, kwds, callback, error_callback, settings):
+        super().__init__(pool, callback, error_callback)
+        self._taking = threading.Lock()
+        self._call = SingleCall(pool._engine, pool._function(func, _worker.ON_CALL), tuple(args), kwds, settings)
+        self._call.begin()
+        # Callbacks are the pool's thread's to call, whoever waits.
+        self._has_callbacks = callback is not None or error_callback is not None
+        if self._has_callbacks:
+            if self._call.job is not None:
+                pool._tell_ending(self._call.job, self._take)
+            else:
+                threading.Thread(target=self._take, daemon=True).start()
+
+    def _take(self, timeout=None):
+        """Takes the result if it comes in time."""
+        end = deadline(timeout)
+        if not self._taking.acquire(timeout=-1 if timeout is None else max(timeout, 0)):
+            return
+        try:
+            while not self._done.is_set():
+                result = self._call.result
+                if result is not PENDING:
+                    is_failure = type(result) is Failure
+                    return self._settle(not is_failure, result.error if is_failure else result)
+                left = SLICE if end is None else min(SLICE, int(max(0, end - time.monotonic()) * 1e9))
+                self._call.step(left)
+                if self._call.result is PENDING and left == 0:
+                    return
+        finally:
+            self._taking.release()
+
+    def ready(self):
+        if not self._has_callbacks and not self._done.is_set():
+            self._take(0)
+        return self._done.is_set()
+
+    def wait(self, timeout=None):
+        if self._has_callbacks:
+            self._done.wait(timeout)
+        elif not self._done.is_set():
+            self._take(timeout)
+
+    def cancel(self):
+        """Ends it, also when it runs."""
+        self._call.cancel()
+
+
+def report():
+    """Shows an exception that nobody is there to catch."""
+    try:
+        sys.excepthook(*sys.exc_info())
+    except BaseException:
+        pass
