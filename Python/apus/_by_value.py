@@ -19,9 +19,9 @@ _versions = {}
 _state = threading.local()
 
 
-def dumps(obj, protocol):
+def dumps(obj, protocol, callback=None):
     file = io.BytesIO()
-    _Pickler(file, protocol).dump(obj)
+    _Pickler(file, protocol, buffer_callback=callback).dump(obj)
     return file.getvalue()
 
 

@@ -11,8 +11,10 @@ import itertools
 import time
 
 from . import _native as native
-from ._codec import dump_values, loads
-from ._outcome import MAY_STOP, TRAILER, VALUES, Failure, Group, cannot, decoded, failure
+from ._codec import dump_values
+from ._frames import Frame
+from ._outcome import Failure, Group, cannot, decoded, failure
+from ._protocol import MAY_STOP, TRAILER
 from ._settings import SLICE, Late
 from .errors import TaskCancelled
 
@@ -20,7 +22,6 @@ from .errors import TaskCancelled
 GROUP_TIME = 400_000
 GROUP_BYTES = 48 << 10
 GROUP_MOST = 20_000
-_MAY_STOP = bytes([MAY_STOP])
 
 
 class Call:
@@ -78,47 +79,44 @@ class Call:
         """Gives at most so many elements. Returns how many."""
         if self.size == 1 and self.limit is None and self.settings.group is not None and not self.again:
             return self._give_singles(most)
-        parts, ends, end = [], [], 0
-        first = self.elements
+        batch = _Batch(self.elements)
         try:
-            while len(parts) < most and end < 4 << 20:
+            while len(batch.parts) < most and batch.is_open:
                 group = self._next_group()
                 if group is None:
                     break
                 data = self._pickled(group)
                 if data is None:
                     continue
-                end += len(data)
-                parts.append(data)
-                ends.append(end)
+                if batch.must_wait(data):
+                    self.again.append(group)
+                    break
                 self.groups[self.elements] = group
                 self.elements += 1
+                batch.add(data)
         finally:
             # Also if Ctrl-C comes between.
-            if parts:
-                native.job_give(
-                    self.job.pointer, b"".join(parts), (ctypes.c_uint64 * len(ends))(*ends), len(ends), first, 0)
-        return len(parts)
+            batch.give(self.job)
+        return self.elements - batch.first
 
     def _give_singles(self, most):
         """The same for groups of one: the quickest way."""
         items = self._draw(most)
         first, groups, element = self.drawn, self.groups, self.elements
-        parts, ends, end = [], [], 0
-        begun = element
+        batch = _Batch(element)
         try:
             for item in items:
                 group = Group(self.drawn, [item])
                 data = self._pickled(group)
+                if data is not None and batch.must_wait(data):
+                    break
                 self.drawn += 1
                 if data is None:
                     continue
-                end += len(data)
-                parts.append(data)
-                ends.append(end)
                 groups[element] = group
                 element += 1
-                if end > 4 << 20:
+                batch.add(data)
+                if not batch.is_open:
                     break
         finally:
             self.elements = element
@@ -126,9 +124,7 @@ class Call:
             for item in items[self.drawn - first:]:
                 self.again.insert(0, Group(self.drawn, [item]))
                 self.drawn += 1
-            if parts:
-                native.job_give(
-                    self.job.pointer, b"".join(parts), (ctypes.c_uint64 * len(ends))(*ends), len(ends), begun, 0)
+            batch.give(self.job)
         return len(items)
 
     def _draw(self, most):
@@ -182,9 +178,9 @@ class Call:
     def _pickled(self, group):
         """A group's bytes. Of one that can't be pickled, each task has its own try."""
         try:
-            data = dump_values(group.items)
-            group.size = len(data)
-            return data if self.settings.group is not None else data + _MAY_STOP
+            data = dump_values(group.items, 0 if self.settings.group is not None else MAY_STOP)
+            group.size = data.size if type(data) is Frame else len(data)
+            return data
         except BaseException as error:
             if not isinstance(error, Exception):
                 self.again.append(group)
@@ -228,7 +224,9 @@ class Call:
             result = taken[0]
             group = groups.get(result[0])
             if group is not None:
-                if len(result) == 2:
+                if len(result) == 4:
+                    ready.append((group.first, self._learned(group, *result[1:])))
+                elif len(result) == 2:
                     values = self._decoded(result[1], group)
                     if values is not None:
                         ready.append((group.first, values))
@@ -266,17 +264,16 @@ class Call:
         self.ready.append((group.first, [Failure(error)] * len(group.items)))
 
     def _decoded(self, data, group):
-        if self.settings.group is not None and data[-1] == VALUES:
-            try:
-                return loads(data)
-            except BaseException:
-                pass
         values = decoded(data, group)
         if values is None:
-            self._split(group)
-        elif self.settings.group is None:
-            count, elapsed = len(values), TRAILER.unpack_from(data, len(data) - TRAILER.size)[0]
-            self._learn(elapsed / count, max(group.size, len(data)) / count)
+            return self._split(group)
+        return self._learned(group, values, TRAILER.unpack_from(data, len(data) - TRAILER.size)[0], len(data))
+
+    def _learned(self, group, values, elapsed, size):
+        """The values, from which the size of groups is learned."""
+        if self.settings.group is None:
+            count = len(values)
+            self._learn(elapsed / count, max(group.size, size) / count)
             if count < len(group.items):
                 self._regroup(Group(group.first + count, group.items[count:]))
         return values
@@ -302,6 +299,35 @@ class Call:
         job = getattr(self, "job", None)
         if job is not None and self.over is None:
             cancel(job.pointer)
+
+
+class _Batch:
+    """Consecutive elements that are given to the engine at once: some, or a single frame."""
+
+    __slots__ = ("first", "parts", "ends", "size", "frame", "is_open")
+
+    def __init__(self, first):
+        self.first, self.parts, self.ends, self.size, self.frame, self.is_open = first, [], [], 0, None, True
+
+    def must_wait(self, data):
+        """Whether it is to be given after these."""
+        return type(data) is Frame and self.size > 0
+
+    def add(self, data):
+        if type(data) is Frame:
+            self.frame, self.is_open = data, False
+            return
+        self.parts.append(data)
+        self.size += len(data)
+        self.ends.append(self.size)
+        self.is_open = self.size < 4 << 20
+
+    def give(self, job):
+        if self.frame is not None:
+            native.give_pieces(job.pointer, self.frame.pieces(), self.first, 0)
+        elif self.parts:
+            ends = (ctypes.c_uint64 * len(self.ends))(*self.ends)
+            native.job_give(job.pointer, b"".join(self.parts), ends, len(ends), self.first, 0)
 
 
 def _slice(end):

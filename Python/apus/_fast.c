@@ -1,35 +1,134 @@
 // The calls that every task makes, for CPython: what `_native.py` does by ctypes, without its detours. It links with nothing of
-// the engine: `bind` is told where its functions are.
+// the engine: `open` loads it.
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x03090000
 #include <Python.h>
+#include <dlfcn.h>
 
 #include "apus_python.h"
+
+// In the limited API these are missing before 3.11.
+#ifndef PyBUF_READ
+#define PyBUF_READ 0x100
+#define PyBUF_WRITE 0x200
+#endif
 
 static void *(*engine_call)(void *, void *, const void *, uint64_t, const apus_py_options *, void *, apus_py_result *);
 static int32_t (*job_next)(void *, apus_py_result *);
 static int32_t (*job_wait)(void *, uint64_t);
+static void *(*job_keep)(void *);
 static int32_t (*worker_serve)(const apus_py_worker *, char *, uint64_t);
+static int32_t (*worker_read)(void *, uint64_t);
 static int32_t (*worker_emit)(const void *, uint64_t);
 static void (*worker_fail)(const void *, uint64_t);
+static void *(*worker_part)(void);
 
-static PyObject *bind(PyObject *self, PyObject *arguments) {
-  unsigned long long call, next, wait, serve, emit, fail;
-  if (!PyArg_ParseTuple(arguments, "KKKKKK", &call, &next, &wait, &serve, &emit, &fail)) return NULL;
-  *(void **)&engine_call = (void *)(uintptr_t)call;
-  *(void **)&job_next = (void *)(uintptr_t)next;
-  *(void **)&job_wait = (void *)(uintptr_t)wait;
-  *(void **)&worker_serve = (void *)(uintptr_t)serve;
-  *(void **)&worker_emit = (void *)(uintptr_t)emit;
-  *(void **)&worker_fail = (void *)(uintptr_t)fail;
+static const struct {
+  const char *name;
+  void *place;
+} functions[] = {
+    {"apus_py_call", &engine_call},         {"apus_py_job_next", &job_next},       {"apus_py_job_wait", &job_wait},
+    {"apus_py_job_keep", &job_keep},        {"apus_py_worker_serve", &worker_serve}, {"apus_py_worker_read", &worker_read},
+    {"apus_py_worker_emit", &worker_emit},  {"apus_py_worker_fail", &worker_fail}, {"apus_py_worker_part", &worker_part},
+};
+
+// open(path): loads the engine.
+static PyObject *open_library(PyObject *self, PyObject *path) {
+  PyObject *name;
+  if (!PyUnicode_FSConverter(path, &name)) return NULL;
+  void *library = dlopen(PyBytes_AsString(name), RTLD_NOW | RTLD_LOCAL);
+  Py_DECREF(name);
+  for (size_t i = 0; library && i < sizeof functions / sizeof functions[0]; i++) {
+    void *found = dlsym(library, functions[i].name);
+    if (!found) library = NULL;
+    memcpy(functions[i].place, &found, sizeof found);
+  }
+  if (library) Py_RETURN_NONE;
+  PyErr_SetString(PyExc_ImportError, dlerror());
+  return NULL;
+}
+
+// `memory` of `_native.py`.
+static PyObject *view_of_memory;
+
+// views_memory_by(function): what makes a view of the engine's memory.
+static PyObject *views_memory_by(PyObject *self, PyObject *function) {
+  Py_INCREF(function);
+  view_of_memory = function;
   Py_RETURN_NONE;
+}
+
+// Plain values: those of a few immutable types of Python's own. They travel by `marshal`, which is three times as fast as
+// `pickle` but knows neither other types nor what is one object twice.
+
+enum { DEPTH = 4, LONGEST_TEXT = 1024, MARSHAL_VERSION = 2 };
+// More bytes than this are not copied.
+enum { LARGE = 64 << 10 };
+// How `marshal` begins a list, and what `_outcome.py` has behind the values of a group: how long it took, and how it is coded.
+enum { MARSHALLED = '[', TRAILER = 9, VALUES = 0 };
+
+static PyObject *marshal_dumps, *marshal_loads, *marshal_version;
+
+static int is_plain(PyObject *value, int depth) {
+  PyTypeObject *type = Py_TYPE(value);
+  if (type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type || value == Py_None) return 1;
+  if (type == &PyUnicode_Type) return PyUnicode_GetLength(value) <= LONGEST_TEXT;
+  if (type == &PyBytes_Type) return PyBytes_Size(value) <= LONGEST_TEXT;
+  if (type != &PyTuple_Type || depth == 0) return 0;
+  for (Py_ssize_t i = 0, count = PyTuple_Size(value); i < count; i++)
+    if (!is_plain(PyTuple_GetItem(value, i), depth - 1)) return 0;
+  return 1;
+}
+
+static PyObject *marshalled(PyObject *list) {
+  return PyObject_CallFunctionObjArgs(marshal_dumps, list, marshal_version, NULL);
+}
+
+// plain(list): its bytes, or None if not all in it is plain.
+static PyObject *plain(PyObject *self, PyObject *list) {
+  if (Py_TYPE(list) != &PyList_Type) Py_RETURN_NONE;
+  for (Py_ssize_t i = 0, count = PyList_Size(list); i < count; i++)
+    if (!is_plain(PyList_GetItem(list, i), DEPTH)) Py_RETURN_NONE;
+  return marshalled(list);
+}
+
+// plain_call(arguments, names): the same of a list of this one pair.
+static PyObject *plain_call(PyObject *self, PyObject *arguments) {
+  PyObject *values, *names, *name, *value;
+  Py_ssize_t place = 0;
+  if (!PyArg_ParseTuple(arguments, "OO", &values, &names)) return NULL;
+  if (Py_TYPE(names) != &PyDict_Type || !is_plain(values, DEPTH)) Py_RETURN_NONE;
+  while (PyDict_Next(names, &place, &name, &value))
+    if (!is_plain(name, 0) || !is_plain(value, DEPTH)) Py_RETURN_NONE;
+  PyObject *list = Py_BuildValue("[(OO)]", values, names);
+  PyObject *bytes = list ? marshalled(list) : NULL;
+  Py_XDECREF(list);
+  return bytes;
+}
+
+// The list that begins with these bytes; what follows it is not looked at. Null without an exception if they are no such.
+static PyObject *unmarshalled(const void *bytes, uint64_t length) {
+  if (length == 0 || *(const char *)bytes != MARSHALLED) return NULL;
+  PyObject *view = PyMemoryView_FromMemory((char *)bytes, (Py_ssize_t)length, PyBUF_READ);
+  PyObject *list = view ? PyObject_CallFunctionObjArgs(marshal_loads, view, NULL) : NULL;
+  Py_XDECREF(view);
+  if (list && Py_TYPE(list) != &PyList_Type) Py_CLEAR(list);
+  if (!list) PyErr_Clear();
+  return list;
 }
 
 static PyObject *as_bytes(const apus_py_result *result) {
   return PyBytes_FromStringAndSize(result->bytes, (Py_ssize_t)result->length);
 }
 
-// call(pool, function, argument, buffer, time_limit, grace): the result's bytes if it came at once, else the job.
+// The values of a group if they are plain and nothing was raised. Null without an exception if not.
+static PyObject *as_values(const apus_py_result *result) {
+  if (result->length <= TRAILER || ((const char *)result->bytes)[result->length - 1] != VALUES) return NULL;
+  return unmarshalled(result->bytes, result->length - TRAILER);
+}
+
+// call(pool, function, argument, buffer, time_limit, grace): the result if it came at once, a list if it is plain and else its
+// bytes; if not, the job.
 static PyObject *call(PyObject *self, PyObject *arguments) {
   unsigned long long pool, function, buffer, time_limit, grace;
   const char *bytes;
@@ -44,10 +143,33 @@ static PyObject *call(PyObject *self, PyObject *arguments) {
       (void *)(uintptr_t)pool, (void *)(uintptr_t)function, bytes, (uint64_t)length, &options, (void *)(uintptr_t)buffer,
       &result);
   Py_END_ALLOW_THREADS
-  return job ? PyLong_FromVoidPtr(job) : as_bytes(&result);
+  if (job) return PyLong_FromVoidPtr(job);
+  PyObject *values = as_values(&result);
+  return values ? values : as_bytes(&result);
 }
 
-// take(job): what has come back, a list of (index, bytes) for values and of longer tuples for everything else.
+// One result of a job, as `take` lists it.
+static PyObject *item_of(void *job, const apus_py_result *result) {
+  long long index = (long long)result->index;
+  if (result->kind != APUS_PY_VALUE)
+    return Py_BuildValue(
+        "LNiiiiK", index, as_bytes(result), result->kind, result->exit_code, result->signal, result->process,
+        (unsigned long long)result->part);
+  PyObject *values = as_values(result);
+  if (values) {
+    uint64_t elapsed;
+    memcpy(&elapsed, (const char *)result->bytes + result->length - TRAILER, sizeof elapsed);
+    return Py_BuildValue("LNKK", index, values, (unsigned long long)elapsed, (unsigned long long)result->length);
+  }
+  void *kept = result->length > LARGE ? job_keep(job) : NULL;
+  PyObject *bytes = kept ? PyObject_CallFunction(
+                               view_of_memory, "KKK", (unsigned long long)(uintptr_t)kept,
+                               (unsigned long long)(uintptr_t)result->bytes, (unsigned long long)result->length)
+                         : as_bytes(result);
+  return Py_BuildValue("LN", index, bytes);
+}
+
+// take(job): what has come back: see `_native.py`.
 static PyObject *take(PyObject *self, PyObject *argument) {
   void *job = PyLong_AsVoidPtr(argument);
   if (PyErr_Occurred()) return NULL;
@@ -59,15 +181,7 @@ static PyObject *take(PyObject *self, PyObject *argument) {
     kind = job_next(job, &result);
     Py_END_ALLOW_THREADS
     if (kind == APUS_PY_NOTHING) return list;
-    PyObject *bytes = as_bytes(&result);
-    PyObject *item = NULL;
-    if (bytes && kind == APUS_PY_VALUE) {
-      item = Py_BuildValue("LN", (long long)result.index, bytes);
-    } else if (bytes) {
-      item = Py_BuildValue(
-          "LNiiiiK", (long long)result.index, bytes, kind, result.exit_code, result.signal, result.process,
-          (unsigned long long)result.part);
-    }
+    PyObject *item = item_of(job, &result);
     if (!item || PyList_Append(list, item) < 0) {
       Py_XDECREF(item);
       Py_CLEAR(list);
@@ -90,7 +204,10 @@ static PyObject *wait_for(PyObject *self, PyObject *arguments) {
 }
 
 // A worker's functions, as `serve` was given them.
-static PyObject *define_function, *run_function, *forget_function;
+static PyObject *define_function, *run_function, *forget_function, *settled_function, *raised_function;
+// Of the functions that are called with items: pairs of how and what, by number.
+static PyObject *known_functions;
+static PyObject *flush_name;
 
 static void tell_failure(void) {
   PyObject *kind, *value, *trace;
@@ -109,33 +226,142 @@ static void tell_failure(void) {
   Py_XDECREF(trace);
 }
 
-static PyObject *apply(PyObject *function, uint64_t number, const void *bytes, uint64_t length) {
-  return PyObject_CallFunction(function, "Ky#", (unsigned long long)number, (const char *)bytes, (Py_ssize_t)length);
+static PyObject *apply(PyObject *function, uint64_t number, PyObject *data) {
+  if (!data) return NULL;
+  PyObject *made = PyObject_CallFunction(function, "KO", (unsigned long long)number, data);
+  Py_DECREF(data);
+  return made;
 }
 
 static int32_t define(uint64_t number, const void *bytes, uint64_t length) {
   PyGILState_STATE state = PyGILState_Ensure();
-  PyObject *done = apply(define_function, number, bytes, length);
+  PyObject *done = apply(define_function, number, PyBytes_FromStringAndSize(bytes, (Py_ssize_t)length));
   if (!done) tell_failure();
   Py_XDECREF(done);
   PyGILState_Release(state);
   return done ? 0 : 1;
 }
 
-static int32_t run(uint64_t number, const void *bytes, uint64_t length) {
-  PyGILState_STATE state = PyGILState_Ensure();
-  PyObject *made = apply(run_function, number, bytes, length);
+static void flush(const char *name) {
+  PyObject *stream = PySys_GetObject(name);
+  PyObject *done = stream ? PyObject_CallMethodObjArgs(stream, flush_name, NULL) : NULL;
+  if (!done) PyErr_Clear();
+  Py_XDECREF(done);
+}
+
+enum HOW { ON_ONE, ON_ARGUMENTS, ON_CALL };
+
+static PyObject *call_on(long how, PyObject *function, PyObject *item) {
+  if (how == ON_ONE) return PyObject_CallFunctionObjArgs(function, item, NULL);
+  if (how == ON_ARGUMENTS && Py_TYPE(item) == &PyTuple_Type) return PyObject_CallObject(function, item);
+  if (how == ON_CALL && Py_TYPE(item) == &PyTuple_Type && PyTuple_Size(item) == 2)
+    return PyObject_Call(function, PyTuple_GetItem(item, 0), PyTuple_GetItem(item, 1));
+  PyErr_SetString(PyExc_TypeError, "the arguments of a task are no tuple");
+  return NULL;
+}
+
+static PyObject *take_raised(void) {
+  PyObject *kind, *value, *trace;
+  PyErr_Fetch(&kind, &value, &trace);
+  PyErr_NormalizeException(&kind, &value, &trace);
+  if (trace) PyException_SetTraceback(value, trace);
+  PyObject *made = PyObject_CallFunctionObjArgs(raised_function, value, NULL);
+  Py_XDECREF(kind);
+  Py_XDECREF(value);
+  Py_XDECREF(trace);
+  return made;
+}
+
+static int32_t emit(const void *bytes, uint64_t length) {
+  int32_t status;
+  Py_BEGIN_ALLOW_THREADS
+  status = worker_emit(bytes, length);
+  Py_END_ALLOW_THREADS
+  return status;
+}
+
+// Emits what Python has made of an element: bytes, or None if it has emitted them itself.
+static int32_t emit_made(PyObject *made) {
   char *found = NULL;
   Py_ssize_t size = 0;
-  int32_t status = 1;
-  if (!made || PyBytes_AsStringAndSize(made, &found, &size) < 0) {
+  int32_t status = 0;
+  if (!made || (made != Py_None && PyBytes_AsStringAndSize(made, &found, &size) < 0)) {
     tell_failure();
-  } else {
-    Py_BEGIN_ALLOW_THREADS
-    status = worker_emit(found, (uint64_t)size);
-    Py_END_ALLOW_THREADS
+    status = 1;
+  } else if (made != Py_None) {
+    status = emit(found, (uint64_t)size);
   }
   Py_XDECREF(made);
+  return status;
+}
+
+// Emits a value that is plain. -1 if it is not.
+static int32_t emit_plain(PyObject *value) {
+  char copy[4096], *found;
+  Py_ssize_t size;
+  if (!is_plain(value, DEPTH)) return -1;
+  PyObject *list = Py_BuildValue("[O]", value);
+  PyObject *bytes = list ? marshalled(list) : NULL;
+  Py_XDECREF(list);
+  if (!bytes || PyBytes_AsStringAndSize(bytes, &found, &size) < 0 || size > (Py_ssize_t)sizeof copy - TRAILER) {
+    PyErr_Clear();
+    Py_XDECREF(bytes);
+    return -1;
+  }
+  memcpy(copy, found, (size_t)size);
+  memset(copy + size, 0, TRAILER);
+  Py_DECREF(bytes);
+  return emit(copy, (uint64_t)size + TRAILER);
+}
+
+// The quickest way: calls a function that is known on one plain item, if that is what these bytes are. -1 if they are not.
+static int32_t run_quickly(uint64_t number, const void *bytes, uint64_t length) {
+  PyObject *key = PyLong_FromUnsignedLongLong(number);
+  PyObject *pair = key ? PyDict_GetItem(known_functions, key) : NULL;
+  Py_XDECREF(key);
+  if (!pair) return -1;
+  PyObject *items = unmarshalled(bytes, length);
+  if (!items) return -1;
+  if (PyList_Size(items) != 1) {
+    Py_DECREF(items);
+    return -1;
+  }
+  Py_INCREF(pair);
+  PyObject *value = call_on(PyLong_AsLong(PyTuple_GetItem(pair, 0)), PyTuple_GetItem(pair, 1), PyList_GetItem(items, 0));
+  Py_DECREF(pair);
+  Py_DECREF(items);
+  PyObject *raised = value ? NULL : take_raised();
+  // What it printed is in the pipe before its result can be seen.
+  flush("stdout");
+  flush("stderr");
+  int32_t status = value ? emit_plain(value) : emit_made(raised);
+  if (status < 0) status = emit_made(PyObject_CallFunctionObjArgs(settled_function, value, NULL));
+  Py_XDECREF(value);
+  return status;
+}
+
+// A long element, fetched.
+static PyObject *arrived(uint64_t length) {
+  PyObject *data = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)length);
+  if (!data) return NULL;
+  char *place = PyByteArray_AsString(data);
+  int32_t failed;
+  Py_BEGIN_ALLOW_THREADS
+  failed = worker_read(place, length);
+  Py_END_ALLOW_THREADS
+  if (!failed) return data;
+  Py_DECREF(data);
+  PyErr_SetString(PyExc_RuntimeError, "an argument has not come as a whole");
+  return NULL;
+}
+
+static int32_t run(uint64_t number, const void *bytes, uint64_t length) {
+  PyGILState_STATE state = PyGILState_Ensure();
+  int32_t status = bytes ? run_quickly(number, bytes, length) : -1;
+  if (status < 0) {
+    PyObject *data = bytes ? PyBytes_FromStringAndSize(bytes, (Py_ssize_t)length) : arrived(length);
+    status = emit_made(apply(run_function, number, data));
+  }
   PyGILState_Release(state);
   return status;
 }
@@ -148,9 +374,12 @@ static void forget(uint64_t number) {
   PyGILState_Release(state);
 }
 
-// serve(define, run, forget): None once the worker is told to stop, or why it could not serve.
+// serve(define, run, forget, functions, settled, raised): None once the worker is told to stop, or why it could not serve.
 static PyObject *serve(PyObject *self, PyObject *arguments) {
-  if (!PyArg_ParseTuple(arguments, "OOO", &define_function, &run_function, &forget_function)) return NULL;
+  if (!PyArg_ParseTuple(
+          arguments, "OOOO!OO", &define_function, &run_function, &forget_function, &PyDict_Type, &known_functions,
+          &settled_function, &raised_function))
+    return NULL;
   static const apus_py_worker worker = {define, run, forget};
   char problem[4096] = "";
   int32_t failed;
@@ -161,12 +390,21 @@ static PyObject *serve(PyObject *self, PyObject *arguments) {
   return PyUnicode_DecodeUTF8(problem, (Py_ssize_t)strlen(problem), "replace");
 }
 
+// part(): a view of the number that says which part of an element the worker is at.
+static PyObject *part(PyObject *self, PyObject *none) {
+  return PyMemoryView_FromMemory(worker_part(), sizeof(uint64_t), PyBUF_WRITE);
+}
+
 static PyMethodDef methods[] = {
-    {"bind", bind, METH_VARARGS, NULL},
+    {"open", open_library, METH_O, NULL},
+    {"views_memory_by", views_memory_by, METH_O, NULL},
     {"call", call, METH_VARARGS, NULL},
     {"take", take, METH_O, NULL},
     {"wait", wait_for, METH_VARARGS, NULL},
     {"serve", serve, METH_VARARGS, NULL},
+    {"part", part, METH_NOARGS, NULL},
+    {"plain", plain, METH_O, NULL},
+    {"plain_call", plain_call, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -174,4 +412,12 @@ static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "_fast", NULL, -1, methods, NULL, NULL, NULL, NULL,
 };
 
-PyMODINIT_FUNC PyInit__fast(void) { return PyModule_Create(&definition); }
+PyMODINIT_FUNC PyInit__fast(void) {
+  PyObject *marshal = PyImport_ImportModule("marshal");
+  marshal_dumps = marshal ? PyObject_GetAttrString(marshal, "dumps") : NULL;
+  marshal_loads = marshal ? PyObject_GetAttrString(marshal, "loads") : NULL;
+  Py_XDECREF(marshal);
+  marshal_version = PyLong_FromLong(MARSHAL_VERSION);
+  flush_name = PyUnicode_InternFromString("flush");
+  return marshal_dumps && marshal_loads && marshal_version && flush_name ? PyModule_Create(&definition) : NULL;
+}

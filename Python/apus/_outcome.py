@@ -1,10 +1,10 @@
 """What comes back of a group of tasks: values, what they raised, or why there are none."""
 
 import pickle
-import struct
 
 from . import _native as native
-from ._codec import load_exception, loads
+from ._codec import load_exception, load_values
+from ._protocol import BROKEN, MIXED
 from .errors import (
     EncodingError,
     MemoryLimitExceeded,
@@ -15,15 +15,6 @@ from .errors import (
     TaskTimeout,
     WorkerDied,
 )
-
-# What a worker says while it is at no task of the group, but at the bytes of all.
-NO_PART = (1 << 64) - 1
-
-# Behind what a worker hands back: how long it took, and how it is coded. (A pickle ends where it ends.)
-TRAILER = struct.Struct("<QB")
-# Behind a group whose size was guessed: the worker may hand back what it has after so many nanoseconds.
-MAY_STOP, STOP_AFTER = 1, 5_000_000
-VALUES, MIXED, BROKEN = range(3)
 
 
 class Failure:
@@ -55,7 +46,7 @@ def decoded(data, group):
         cause = load_exception(parts, first)
         return [Failure(_cause(EncodingError(f"{what}: {parts[1]}: {parts[2]}", first), cause))]
     try:
-        values = loads(data)
+        values = load_values(data)
     except BaseException as error:
         return None if len(group.items) > 1 else [Failure(cannot("the result can't be unpickled", error, first))]
     if code == MIXED:

@@ -1,19 +1,20 @@
 """A worker's side: calls the functions that the pool sends."""
 
-import ctypes
 import pickle
 import sys
 from time import perf_counter_ns
 
 from . import _main_namespace
-from . import _native as native
-from ._outcome import BROKEN, MAY_STOP, MIXED, NO_PART, STOP_AFTER, TRAILER, VALUES
-from ._codec import dump_exception, dump_values, loads
+from ._codec import dump_exception, dump_values, load_values
+from ._frames import Frame
+from ._library import fast
+from ._protocol import BROKEN, HOOK, MAY_STOP, MIXED, NO_PART, ON_ARGUMENTS, ON_ONE, TRAILER, VALUES
 
-# How a function is called on an item of a group.
-ON_ONE, ON_ARGUMENTS, ON_CALL, HOOK = range(4)
+# After so many nanoseconds a worker may hand back a part of a group whose size was guessed.
+STOP_AFTER = 5_000_000
 
 _definitions = {}
+# How and what is called, by number.
 _functions = {}
 _part = None
 # Not 0 while something is unpickled, which may import modules.
@@ -25,7 +26,11 @@ def main():
     _main_namespace.share()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)
-    problem = native.serve(_define, _run, _forget)
+    if fast is not None:
+        serve = fast.serve
+    else:
+        from ._native import serve
+    problem = serve(_define, _run, _forget, _functions, _settled, _raised)
     if problem is not None:
         sys.exit(f"apus: worker: {problem}")
 
@@ -43,7 +48,7 @@ def _loads(data):
     global importing
     importing += 1
     try:
-        return loads(data)
+        return load_values(data)
     finally:
         importing -= 1
 
@@ -52,7 +57,9 @@ def _function(number):
     found = _functions.get(number)
     if found is None:
         data = _definitions[number]
-        found = _functions[number] = (data[-1], _loads(data))
+        found = (data[-1], _loads(data))
+        if data[-1] != HOOK:
+            _functions[number] = found
     return found
 
 
@@ -61,8 +68,13 @@ def _run(number, data):
     global _part
     started = perf_counter_ns()
     if _part is None:
-        address = native.worker_part()
-        _part = memoryview((ctypes.c_uint64 * 1).from_address(address)).cast("B").cast("Q")
+        if fast is not None:
+            view = fast.part()
+        else:
+            from ._native import worker_part
+
+            view = worker_part()
+        _part = view.cast("Q")
         _part[0] = NO_PART
     what = "the worker could not unpickle the function"
     try:
@@ -79,7 +91,7 @@ def _run(number, data):
         return _run_one(mode, function, items[0], started)
     part, values, code = _part, [], VALUES
     place = 0
-    stop_at = started + STOP_AFTER if data[-1] == MAY_STOP else None
+    stop_at = started + STOP_AFTER if data[0] < 4 and data[0] & MAY_STOP else None
     for item in items:
         part[0] = place
         try:
@@ -107,27 +119,49 @@ def _run(number, data):
         data = dump_values(values)
     except BaseException:
         code, data = MIXED, _dump_each(values, code)
-    return data + TRAILER.pack(perf_counter_ns() - started, code)
+    return _handed_back(data, code, started)
 
 
 def _run_one(mode, function, item, started):
     """The same for a group of one: the quickest way."""
-    code = VALUES
     try:
         if mode == ON_ONE:
-            values = [function(item)]
+            value = function(item)
         elif mode == ON_ARGUMENTS:
-            values = [function(*item)]
+            value = function(*item)
         else:
-            values = [function(*item[0], **item[1])]
+            value = function(*item[0], **item[1])
     except BaseException as error:
-        code, values = MIXED, [(False, dump_exception(error))]
+        made = _raised(error, started)
+        _flush()
+        return made
     _flush()
+    return _settled(value, started)
+
+
+def _settled(value, started=None):
+    """What the parent gets of a group of one."""
     try:
-        data = dump_values(values)
+        data = dump_values([value])
     except BaseException as error:
         return _broken("the worker could not pickle the result", error)
-    return data + TRAILER.pack(perf_counter_ns() - started, code)
+    return _handed_back(data, VALUES, started)
+
+
+def _raised(error, started=None):
+    """The same if it has raised something."""
+    return _handed_back(dump_values([(False, dump_exception(error))]), MIXED, started)
+
+
+def _handed_back(data, code, started):
+    """The bytes for the parent. None if they are many, and on their way."""
+    trailer = TRAILER.pack(0 if started is None else perf_counter_ns() - started, code)
+    if type(data) is not Frame:
+        return data + trailer
+    from ._native import emit_pieces
+
+    emit_pieces(data.pieces(trailer))
+    return None
 
 
 def _dump_each(values, code):

@@ -6,9 +6,9 @@ import os
 import threading
 import weakref
 
-from . import _worker
 from ._call import Call
 from ._outcome import Failure
+from ._protocol import ON_ARGUMENTS, ON_CALL
 from ._settings import Late, Settings, deadline
 from ._single import PENDING, SingleCall
 from .pool import Pool, cpu_count
@@ -69,7 +69,7 @@ class Executor(concurrent.futures.Executor):
             self._check_open()
         try:
             call = SingleCall(
-                pool._engine, pool._function(fn, _worker.ON_CALL), args, kwargs, pool._settings(None, None))
+                pool._engine, pool._function(fn, ON_CALL), args, kwargs, pool._settings(None, None))
         except Exception as error:
             future.set_exception(error)
             return future
@@ -112,7 +112,7 @@ class Executor(concurrent.futures.Executor):
         inputs = zip(*iterables)
         limit = _Limit(buffersize) if buffersize is not None else None
         call = Call(
-            pool._engine, pool._function(fn, _worker.ON_ARGUMENTS), inputs, Settings(pool._time_limit, pool._retries, chunksize),
+            pool._engine, pool._function(fn, ON_ARGUMENTS), inputs, Settings(pool._time_limit, pool._retries, chunksize),
             limit)
         return _results(Results(pool, call, True), deadline(timeout), limit)
 

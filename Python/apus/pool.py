@@ -13,6 +13,7 @@ from . import _native as native
 from . import _worker
 from ._call import Call
 from ._codec import bindings, dump_function, dumps, is_by_value
+from ._protocol import HOOK, ON_ARGUMENTS, ON_CALL, ON_ONE
 from ._settings import Settings
 from ._single import SingleCall
 from ._start import command, template, variables_of
@@ -86,6 +87,7 @@ class Pool:
         if maxtasksperchild is not None and (not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0):
             raise ValueError("maxtasksperchild must be a positive int or None")
         self._processes, self._time_limit, self._retries = processes, time_limit, retries
+        self._usual = Settings(time_limit, retries)
         self._name = name or f"pool-{next(_names)}"
         # What is known of functions, by their `id`; and definitions by their bytes.
         self._functions, self._sent = {}, {}
@@ -102,7 +104,7 @@ class Pool:
             raise ValueError(f'start must be "template" or "fresh", not {start!r}')
         if start == "fresh" and prepare:
             raise ValueError('`prepare` is for start="template"; use `initializer` here')
-        hook = None if initializer is None else self._define(initializer, _worker.HOOK)
+        hook = None if initializer is None else self._define(initializer, HOOK)
         argument = dumps(tuple(initargs)) if initializer is not None else b""
         arguments = command("_worker")
         variables = variables_of(environment or {})
@@ -162,7 +164,7 @@ class Pool:
         """Calls `func(*args, **kwds)` in a worker, and returns what it returns."""
         self._check_running()
         return value_of(SingleCall(
-            self._engine, self._function(func, _worker.ON_CALL), tuple(args), kwds, self._settings(None, None)).run())
+            self._engine, self._function(func, ON_CALL), tuple(args), kwds, self._usual).run())
 
     def apply_async(self, func, args=(), kwds={}, callback=None, error_callback=None, *, time_limit=None, retries=None):
         """The same without waiting: an `AsyncResult`."""
@@ -177,25 +179,25 @@ class Pool:
 
     def map(self, func, iterable, chunksize=None, *, time_limit=None, retries=None):
         """Calls `func` on each item, and returns the results in order."""
-        return self._all(func, _worker.ON_ONE, iterable, chunksize, time_limit, retries)
+        return self._all(func, ON_ONE, iterable, chunksize, time_limit, retries)
 
     def starmap(self, func, iterable, chunksize=None, *, time_limit=None, retries=None):
         """The same for items that are the arguments of a call each."""
-        return self._all(func, _worker.ON_ARGUMENTS, iterable, chunksize, time_limit, retries)
+        return self._all(func, ON_ARGUMENTS, iterable, chunksize, time_limit, retries)
 
     def map_async(
         self, func, iterable, chunksize=None, callback=None, error_callback=None, *, time_limit=None, retries=None
     ):
         """`map` without waiting: an `AsyncResult`."""
         return self._all_later(
-            func, _worker.ON_ONE, iterable, chunksize, time_limit, retries, callback, error_callback)
+            func, ON_ONE, iterable, chunksize, time_limit, retries, callback, error_callback)
 
     def starmap_async(
         self, func, iterable, chunksize=None, callback=None, error_callback=None, *, time_limit=None, retries=None
     ):
         """`starmap` without waiting: an `AsyncResult`."""
         return self._all_later(
-            func, _worker.ON_ARGUMENTS, iterable, chunksize, time_limit, retries, callback, error_callback)
+            func, ON_ARGUMENTS, iterable, chunksize, time_limit, retries, callback, error_callback)
 
     def imap(self, func, iterable, chunksize=1, *, time_limit=None, retries=None):
         """An iterator of the results, in order. Items are drawn as they are needed."""
@@ -206,7 +208,7 @@ class Pool:
         return self._iterate(func, iterable, chunksize, time_limit, retries, is_ordered=False)
 
     def _iterate(self, func, iterable, chunksize, time_limit, retries, is_ordered):
-        return Results(self, self._begin(func, _worker.ON_ONE, iterable, chunksize, time_limit, retries), is_ordered)
+        return Results(self, self._begin(func, ON_ONE, iterable, chunksize, time_limit, retries), is_ordered)
 
     def _begin(self, func, mode, iterable, chunksize, time_limit, retries):
         self._check_running()

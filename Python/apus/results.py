@@ -5,8 +5,8 @@ import sys
 import threading
 import time
 
-from . import _worker
 from ._outcome import Failure
+from ._protocol import ON_CALL
 from ._settings import SLICE, Late, deadline
 from ._single import PENDING, SingleCall
 
@@ -183,7 +183,7 @@ class SingleResult(AsyncResult):
     def __init__(self, pool, func, args, kwds, callback, error_callback, settings):
         super().__init__(pool, callback, error_callback)
         self._taking = threading.Lock()
-        self._call = SingleCall(pool._engine, pool._function(func, _worker.ON_CALL), tuple(args), kwds, settings)
+        self._call = SingleCall(pool._engine, pool._function(func, ON_CALL), tuple(args), kwds, settings)
         self._call.begin()
         # Callbacks are the pool's thread's to call, whoever waits.
         self._has_callbacks = callback is not None or error_callback is not None

@@ -32,7 +32,13 @@ final class JobHandle {
     }
     let delivery = inbox.deliveries[position]
     position += 1
+    kept = nil
     return result(delivery)
+  }
+
+  func takeKept() -> ByteBuffer? {
+    defer { kept = nil }
+    return kept
   }
 
   var isOver: Bool { position == inbox.deliveries.count && pool.engine.isComplete(job) }
@@ -158,6 +164,20 @@ public func giveJob(
   job.pool.engine.give(batch, base: Int(first), to: job.job, isLast: isLast != 0)
 }
 
+/// Gives a call its next element, whose bytes lie in several places.
+@c(apus_py_job_give_pieces)
+public func givePieces(
+  _ job: UnsafeMutableRawPointer, _ pieces: UnsafePointer<apus_py_piece>, _ count: Int64, _ index: Int64,
+  _ isLast: Int32
+) {
+  let job = borrowed(job, JobHandle.self)
+  let pieces = buffers(pieces, count)
+  let bytes = ByteBuffer(capacity: pieces.reduce(0) { $0 + $1.count })
+  for piece in pieces { bytes.append(contentsOf: piece) }
+  let batch = InputBatch(coded: bytes, ends: [bytes.count])
+  job.pool.engine.give(batch, base: Int(index), to: job.job, isLast: isLast != 0)
+}
+
 /// A call of one element. If its result comes at once it is in `result`, and null is returned.
 @c(apus_py_call)
 public func call(
@@ -204,6 +224,12 @@ public func nextOfJob(_ job: UnsafeMutableRawPointer, _ result: UnsafeMutablePoi
 {
   result.pointee = borrowed(job, JobHandle.self).next()
   return result.pointee.kind
+}
+
+/// What holds the bytes of the last value, to be given back when nobody reads them any more. Null if they are the job's.
+@c(apus_py_job_keep)
+public func keepOfJob(_ job: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+  borrowed(job, JobHandle.self).takeKept().map { handedOut($0) }
 }
 
 /// How many elements the caller should have given for the workers to be busy; and how many make a message.
