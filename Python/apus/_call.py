@@ -13,7 +13,7 @@ import time
 from . import _native as native
 from ._codec import dump_values
 from ._frames import Frame
-from ._outcome import Failure, Group, cannot, decoded, failure
+from ._outcome import Failure, Group, Mixed, cannot, decoded, failure
 from ._protocol import MAY_STOP, TRAILER
 from ._settings import SLICE, Late
 from .errors import TaskCancelled
@@ -35,11 +35,13 @@ class Call:
         """`limit.room` is how many more inputs may be drawn, if there is a bound."""
         self.engine, self.settings, self.function, self.limit = engine, settings, function, limit
         self.job = native.Handle(native.job_new(engine.pointer, function.pointer, ctypes.byref(settings.options())))
-        self.inputs = iter(inputs)
+        self.inputs, self.source = iter(inputs), inputs
         self.length = len(inputs) if type(inputs) in (list, tuple, range) else None
+        # See `fill`: the inputs, how many of them were given by themselves and have no result yet, and the list.
+        self.singles, self.open_singles, self.values = (), 0, None
         self.is_drawn = False
         self.drawn = 0
-        # Of the engine's elements: those that have no result yet, by index.
+        # Of the engine's other elements: those that have no result yet, by index.
         self.groups = {}
         self.elements = 0
         self.again = []
@@ -56,6 +58,15 @@ class Call:
         # When `next` gives up, by the monotonic clock.
         self.end = None
 
+    def fill(self, values):
+        """Before anything else: has values put into a list, if that is quicker than to hand them out. All others are handed out.
+
+        Plain items that go one by one are held in no group then: their index as an element is that among the inputs. If a step is
+        interrupted, the call can only be cancelled.
+        """
+        if self.length is not None and self.settings.group == 1 and self.limit is None:
+            self.singles, self.values, self.elements = self.source, values, self.length
+
     # Giving
 
     def feed(self):
@@ -71,14 +82,20 @@ class Call:
                 native.job_pause(self.job.pointer)
                 break
             wanted -= given
-        if self.is_drawn and not self.again and not self.groups:
+        if self.is_drawn and not self.again and not self.is_open():
             self.is_closed = True
             native.job_give(self.job.pointer, None, None, 0, 0, 1)
 
+    def is_open(self):
+        """Whether something that was given has no result."""
+        return self.open_singles > 0 or len(self.groups) > 0
+
     def _give(self, most):
         """Gives at most so many elements. Returns how many."""
-        if self.size == 1 and self.limit is None and self.settings.group is not None and not self.again:
-            return self._give_singles(most)
+        if self.singles and not self.again:
+            given = self._give_singles(most)
+            if given:
+                return given
         batch = _Batch(self.elements)
         try:
             while len(batch.parts) < most and batch.is_open:
@@ -100,48 +117,13 @@ class Call:
         return self.elements - batch.first
 
     def _give_singles(self, most):
-        """The same for groups of one: the quickest way."""
-        items = self._draw(most)
-        first, groups, element = self.drawn, self.groups, self.elements
-        batch = _Batch(element)
-        try:
-            for item in items:
-                group = Group(self.drawn, [item])
-                data = self._pickled(group)
-                if data is not None and batch.must_wait(data):
-                    break
-                self.drawn += 1
-                if data is None:
-                    continue
-                groups[element] = group
-                element += 1
-                batch.add(data)
-                if not batch.is_open:
-                    break
-        finally:
-            self.elements = element
-            # What is too much for now, or Ctrl-C has left.
-            for item in items[self.drawn - first:]:
-                self.again.insert(0, Group(self.drawn, [item]))
-                self.drawn += 1
-            batch.give(self.job)
-        return len(items)
-
-    def _draw(self, most):
-        items = []
-        if self.is_drawn:
-            return items
-        try:
-            items.extend(itertools.islice(self.inputs, most))
-        except Exception as error:
-            self.input_error = error
-        except BaseException:
-            self.again.extend(self._drawn([item]) for item in items)
-            self.again.reverse()
-            raise
-        if len(items) < most:
-            self.is_drawn = True
-        return items
+        """The quickest way, for as many of the next inputs as are plain."""
+        first = self.drawn
+        given = native.give(self.job.pointer, list(self.singles[first:first + most]), first)
+        self.drawn += given
+        self.open_singles += given
+        self.is_drawn = self.drawn == self.length
+        return given
 
     def _next_group(self):
         if self.again:
@@ -157,6 +139,10 @@ class Call:
             if size == 0:
                 return None
             self.limit.room -= size
+        if self.singles:
+            items = [self.singles[self.drawn]]
+            self.is_drawn = self.drawn + 1 == self.length
+            return self._drawn(items)
         items = []
         try:
             items.extend(itertools.islice(self.inputs, size))
@@ -216,13 +202,18 @@ class Call:
         self.feed()
         taken = self.taken
         if not taken:
-            taken.extend(native.take(job))
-            if not taken and len(ready) == known:
+            stored, others = native.take(job, self.values)
+            self.open_singles -= stored
+            taken.extend(others)
+            if not stored and not taken and len(ready) == known:
                 return self._wait(job)
         while taken:
             # Taken away once it is done with: Ctrl-C may come between.
             result = taken[0]
             group = groups.get(result[0])
+            if group is None and result[0] < len(self.singles):
+                group = groups[result[0]] = Group(result[0], [self.singles[result[0]]])
+                self.open_singles -= 1
             if group is not None:
                 if len(result) == 4:
                     ready.append((group.first, self._learned(group, *result[1:])))
@@ -236,7 +227,7 @@ class Call:
             taken.popleft()
 
     def _wait(self, job):
-        if self.is_closed and not self.groups:
+        if self.is_closed and not self.is_open():
             self.over = self.input_error or StopIteration()
         elif native.job_is_over(job):
             self.over = TaskCancelled("the call was cancelled")
@@ -261,7 +252,7 @@ class Call:
             self.attempts[group.first] = tried + 1
             return self.again.append(group)
         error = failure(kind, text, exit_code, signal, process, group.first, self.settings)
-        self.ready.append((group.first, [Failure(error)] * len(group.items)))
+        self.ready.append((group.first, Mixed([Failure(error)] * len(group.items))))
 
     def _decoded(self, data, group):
         values = decoded(data, group)

@@ -4,6 +4,7 @@
 #define Py_LIMITED_API 0x03090000
 #include <Python.h>
 #include <dlfcn.h>
+#include <time.h>
 
 #include "apus_python.h"
 
@@ -16,6 +17,7 @@
 static void *(*engine_call)(void *, void *, const void *, uint64_t, const apus_py_options *, void *, apus_py_result *);
 static int32_t (*job_next)(void *, apus_py_result *);
 static int32_t (*job_wait)(void *, uint64_t);
+static void (*job_give)(void *, const void *, const uint64_t *, int64_t, int64_t, int32_t);
 static void *(*job_keep)(void *);
 static int32_t (*worker_serve)(const apus_py_worker *, char *, uint64_t);
 static int32_t (*worker_read)(void *, uint64_t);
@@ -28,7 +30,7 @@ static const struct {
   void *place;
 } functions[] = {
     {"apus_py_call", &engine_call},         {"apus_py_job_next", &job_next},       {"apus_py_job_wait", &job_wait},
-    {"apus_py_job_keep", &job_keep},        {"apus_py_worker_serve", &worker_serve}, {"apus_py_worker_read", &worker_read},
+    {"apus_py_job_give", &job_give},        {"apus_py_job_keep", &job_keep},       {"apus_py_worker_serve", &worker_serve}, {"apus_py_worker_read", &worker_read},
     {"apus_py_worker_emit", &worker_emit},  {"apus_py_worker_fail", &worker_fail}, {"apus_py_worker_part", &worker_part},
 };
 
@@ -66,6 +68,7 @@ enum { DEPTH = 4, LONGEST_TEXT = 1024, MARSHAL_VERSION = 2 };
 enum { LARGE = 64 << 10 };
 // How `marshal` begins a list, and what `_outcome.py` has behind the values of a group: how long it took, and how it is coded.
 enum { MARSHALLED = '[', TRAILER = 9, VALUES = 0 };
+#define NO_PART UINT64_MAX
 
 static PyObject *marshal_dumps, *marshal_loads, *marshal_version;
 
@@ -169,19 +172,32 @@ static PyObject *item_of(void *job, const apus_py_result *result) {
   return Py_BuildValue("LN", index, bytes);
 }
 
-// take(job): what has come back: see `_native.py`.
-static PyObject *take(PyObject *self, PyObject *argument) {
-  void *job = PyLong_AsVoidPtr(argument);
-  if (PyErr_Occurred()) return NULL;
+// take(job, values): what has come back: see `_native.py`.
+static PyObject *take(PyObject *self, PyObject *arguments) {
+  unsigned long long job;
+  PyObject *values;
+  if (!PyArg_ParseTuple(arguments, "KO", &job, &values)) return NULL;
+  Py_ssize_t count = values == Py_None ? 0 : PyList_Size(values), stored = 0;
   PyObject *list = PyList_New(0);
-  while (list) {
+  while (list && count >= 0) {
     apus_py_result result;
     int32_t kind;
     Py_BEGIN_ALLOW_THREADS
-    kind = job_next(job, &result);
+    kind = job_next((void *)(uintptr_t)job, &result);
     Py_END_ALLOW_THREADS
-    if (kind == APUS_PY_NOTHING) return list;
-    PyObject *item = item_of(job, &result);
+    if (kind == APUS_PY_NOTHING) return Py_BuildValue("nN", stored, list);
+    if (kind == APUS_PY_VALUE && result.index < count) {
+      PyObject *found = as_values(&result);
+      PyObject *value = found && PyList_Size(found) == 1 ? PyList_GetItem(found, 0) : NULL;
+      Py_XINCREF(value);
+      Py_XDECREF(found);
+      if (value) {
+        PyList_SetItem(values, (Py_ssize_t)result.index, value);
+        stored++;
+        continue;
+      }
+    }
+    PyObject *item = item_of((void *)(uintptr_t)job, &result);
     if (!item || PyList_Append(list, item) < 0) {
       Py_XDECREF(item);
       Py_CLEAR(list);
@@ -189,7 +205,63 @@ static PyObject *take(PyObject *self, PyObject *argument) {
     }
     Py_DECREF(item);
   }
+  Py_XDECREF(list);
   return NULL;
+}
+
+// No more bytes than about so many are given at once.
+enum { BATCH = 4 << 20 };
+
+// Memory that grows.
+static int has_room(void **memory, size_t *capacity, size_t needed) {
+  if (needed <= *capacity) return 1;
+  size_t larger = needed > 2 * *capacity ? needed : 2 * *capacity;
+  void *moved = realloc(*memory, larger);
+  if (!moved) return 0;
+  *memory = moved;
+  *capacity = larger;
+  return 1;
+}
+
+// give(job, items, first): gives as many elements as there are plain items at the beginning of the list, each by itself; `first`
+// is the index of the first. Returns how many.
+static PyObject *give(PyObject *self, PyObject *arguments) {
+  unsigned long long job;
+  PyObject *items;
+  long long first;
+  if (!PyArg_ParseTuple(arguments, "KO!L", &job, &PyList_Type, &items, &first)) return NULL;
+  Py_ssize_t count = PyList_Size(items), given = 0;
+  void *bytes = NULL, *ends = malloc((size_t)(count ? count : 1) * sizeof(uint64_t));
+  size_t capacity = 0, size = 0;
+  PyObject *single = PyList_New(1);
+  for (; ends && single && given < count && size < BATCH; given++) {
+    PyObject *item = PyList_GetItem(items, given);
+    if (!is_plain(item, DEPTH)) break;
+    Py_INCREF(item);
+    PyList_SetItem(single, 0, item);
+    PyObject *made = marshalled(single);
+    char *found;
+    Py_ssize_t length;
+    if (!made || PyBytes_AsStringAndSize(made, &found, &length) < 0 || !has_room(&bytes, &capacity, size + (size_t)length)) {
+      // The usual way finds out why.
+      PyErr_Clear();
+      Py_XDECREF(made);
+      break;
+    }
+    memcpy((char *)bytes + size, found, (size_t)length);
+    Py_DECREF(made);
+    size += (size_t)length;
+    ((uint64_t *)ends)[given] = size;
+  }
+  Py_XDECREF(single);
+  if (given) {
+    Py_BEGIN_ALLOW_THREADS
+    job_give((void *)(uintptr_t)job, bytes, ends, given, first, 0);
+    Py_END_ALLOW_THREADS
+  }
+  free(bytes);
+  free(ends);
+  return PyLong_FromSsize_t(given);
 }
 
 // wait(job, nanoseconds): whether there is something to do for whoever waits.
@@ -204,8 +276,8 @@ static PyObject *wait_for(PyObject *self, PyObject *arguments) {
 }
 
 // A worker's functions, as `serve` was given them.
-static PyObject *define_function, *run_function, *forget_function, *settled_function, *raised_function;
-// Of the functions that are called with items: pairs of how and what, by number.
+static PyObject *define_function, *run_function, *forget_function, *go_on_function;
+// Of the functions that are called on items: pairs of how and what, by number.
 static PyObject *known_functions;
 static PyObject *flush_name;
 
@@ -260,16 +332,15 @@ static PyObject *call_on(long how, PyObject *function, PyObject *item) {
   return NULL;
 }
 
+// The exception that was raised.
 static PyObject *take_raised(void) {
   PyObject *kind, *value, *trace;
   PyErr_Fetch(&kind, &value, &trace);
   PyErr_NormalizeException(&kind, &value, &trace);
   if (trace) PyException_SetTraceback(value, trace);
-  PyObject *made = PyObject_CallFunctionObjArgs(raised_function, value, NULL);
   Py_XDECREF(kind);
-  Py_XDECREF(value);
   Py_XDECREF(trace);
-  return made;
+  return value;
 }
 
 static int32_t emit(const void *bytes, uint64_t length) {
@@ -295,48 +366,86 @@ static int32_t emit_made(PyObject *made) {
   return status;
 }
 
-// Emits a value that is plain. -1 if it is not.
-static int32_t emit_plain(PyObject *value) {
-  char copy[4096], *found;
+static uint64_t now(clockid_t clock) {
+  struct timespec time;
+  clock_gettime(clock, &time);
+  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+// Emits values if all are plain. -1 if not.
+static int32_t emit_plain(PyObject *values, uint64_t elapsed) {
+  static void *copy;
+  static size_t capacity;
+  char *found;
   Py_ssize_t size;
-  if (!is_plain(value, DEPTH)) return -1;
-  PyObject *list = Py_BuildValue("[O]", value);
-  PyObject *bytes = list ? marshalled(list) : NULL;
-  Py_XDECREF(list);
-  if (!bytes || PyBytes_AsStringAndSize(bytes, &found, &size) < 0 || size > (Py_ssize_t)sizeof copy - TRAILER) {
+  for (Py_ssize_t i = 0, count = PyList_Size(values); i < count; i++)
+    if (!is_plain(PyList_GetItem(values, i), DEPTH)) return -1;
+  PyObject *bytes = marshalled(values);
+  if (!bytes || PyBytes_AsStringAndSize(bytes, &found, &size) < 0 || !has_room(&copy, &capacity, (size_t)size + TRAILER)) {
     PyErr_Clear();
     Py_XDECREF(bytes);
     return -1;
   }
   memcpy(copy, found, (size_t)size);
-  memset(copy + size, 0, TRAILER);
   Py_DECREF(bytes);
+  char *trailer = (char *)copy + size;
+  memcpy(trailer, &elapsed, sizeof elapsed);
+  trailer[TRAILER - 1] = VALUES;
   return emit(copy, (uint64_t)size + TRAILER);
 }
 
-// The quickest way: calls a function that is known on one plain item, if that is what these bytes are. -1 if they are not.
+// How the bytes of a group begin that may be handed back in part, and after how many nanoseconds.
+enum { MAY_STOP = 1, STOP_AFTER = 5000000 };
+
+// The quickest way: calls a function that is known on the items of a group, if these bytes are a group of plain ones. -1 if they
+// are not.
 static int32_t run_quickly(uint64_t number, const void *bytes, uint64_t length) {
   PyObject *key = PyLong_FromUnsignedLongLong(number);
   PyObject *pair = key ? PyDict_GetItem(known_functions, key) : NULL;
   Py_XDECREF(key);
-  if (!pair) return -1;
-  PyObject *items = unmarshalled(bytes, length);
-  if (!items) return -1;
-  if (PyList_Size(items) != 1) {
-    Py_DECREF(items);
+  if (!pair || length == 0) return -1;
+  int may_stop = *(const char *)bytes == MAY_STOP;
+  uint64_t started = may_stop ? now(CLOCK_MONOTONIC) : 0;
+  // Of four milliseconds, but it costs next to nothing.
+  uint64_t stop = may_stop ? now(CLOCK_MONOTONIC_COARSE) + STOP_AFTER : UINT64_MAX;
+  PyObject *items = unmarshalled((const char *)bytes + may_stop, length - (uint64_t)may_stop);
+  PyObject *values = items ? PyList_New(0) : NULL;
+  if (!values) {
+    PyErr_Clear();
+    Py_XDECREF(items);
     return -1;
   }
+  Py_ssize_t end = PyList_Size(items), place = 0;
+  PyObject *how = PyTuple_GetItem(pair, 0), *function = PyTuple_GetItem(pair, 1);
+  // The function may be forgotten meanwhile, by a thread of the task's.
   Py_INCREF(pair);
-  PyObject *value = call_on(PyLong_AsLong(PyTuple_GetItem(pair, 0)), PyTuple_GetItem(pair, 1), PyList_GetItem(items, 0));
-  Py_DECREF(pair);
+  uint64_t *part = worker_part();
+  PyObject *error = NULL;
+  while (place < end) {
+    *part = (uint64_t)place;
+    PyObject *value = call_on(PyLong_AsLong(how), function, PyList_GetItem(items, place));
+    place++;
+    if (!value || PyList_Append(values, value) < 0) error = take_raised();
+    Py_XDECREF(value);
+    if (error) break;
+    if (may_stop && now(CLOCK_MONOTONIC_COARSE) > stop) end = place;
+  }
+  *part = NO_PART;
+  int32_t status = -1;
+  if (!error) {
+    // What they printed is in the pipe before their results can be seen.
+    flush("stdout");
+    flush("stderr");
+    status = emit_plain(values, may_stop ? now(CLOCK_MONOTONIC) - started : 0);
+  }
+  if (status < 0)
+    status = emit_made(PyObject_CallFunction(
+        go_on_function, "OOOOOnnKi", how, function, items, values, error ? error : Py_None, place, end,
+        (unsigned long long)started, may_stop));
+  Py_XDECREF(error);
+  Py_DECREF(values);
   Py_DECREF(items);
-  PyObject *raised = value ? NULL : take_raised();
-  // What it printed is in the pipe before its result can be seen.
-  flush("stdout");
-  flush("stderr");
-  int32_t status = value ? emit_plain(value) : emit_made(raised);
-  if (status < 0) status = emit_made(PyObject_CallFunctionObjArgs(settled_function, value, NULL));
-  Py_XDECREF(value);
+  Py_DECREF(pair);
   return status;
 }
 
@@ -374,11 +483,11 @@ static void forget(uint64_t number) {
   PyGILState_Release(state);
 }
 
-// serve(define, run, forget, functions, settled, raised): None once the worker is told to stop, or why it could not serve.
+// serve(define, run, forget, functions, go_on): None once the worker is told to stop, or why it could not serve.
 static PyObject *serve(PyObject *self, PyObject *arguments) {
   if (!PyArg_ParseTuple(
-          arguments, "OOOO!OO", &define_function, &run_function, &forget_function, &PyDict_Type, &known_functions,
-          &settled_function, &raised_function))
+          arguments, "OOOO!O", &define_function, &run_function, &forget_function, &PyDict_Type, &known_functions,
+          &go_on_function))
     return NULL;
   static const apus_py_worker worker = {define, run, forget};
   char problem[4096] = "";
@@ -399,7 +508,8 @@ static PyMethodDef methods[] = {
     {"open", open_library, METH_O, NULL},
     {"views_memory_by", views_memory_by, METH_O, NULL},
     {"call", call, METH_VARARGS, NULL},
-    {"take", take, METH_O, NULL},
+    {"take", take, METH_VARARGS, NULL},
+    {"give", give, METH_VARARGS, NULL},
     {"wait", wait_for, METH_VARARGS, NULL},
     {"serve", serve, METH_VARARGS, NULL},
     {"part", part, METH_NOARGS, NULL},

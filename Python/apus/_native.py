@@ -160,11 +160,12 @@ def call(pool, function, argument, buffer, time_limit, grace):
         pool, function, argument, len(argument), byref(options), buffer, byref(result)) or result.data()
 
 
-def take(job):
-    """What has come back, a list of tuples.
+def take(job, values):
+    """What has come back: how many were put into `values`, and a list of the others, which are tuples.
 
-    Values: index, bytes; or, if they are plain and the C module could read them: index, list, nanoseconds, size. Everything else:
-    index, bytes, kind, exit code, signal, process, part.
+    The C module puts into `values`, if that is a list, the plain ones of tasks that went one by one, by index. Others: index, bytes;
+    or, if they are plain: index, list, nanoseconds, size. Of what has no value: index, bytes, kind, exit code, signal, process,
+    part.
     """
     found, result = [], Result()
     while True:
@@ -177,7 +178,12 @@ def take(job):
             found.append((
                 result.index, result.data(), kind, result.exit_code, result.signal, result.process, result.part))
         else:
-            return found
+            return 0, found
+
+
+def give(job, items, first):
+    """Gives as many elements as there are plain items at the beginning of a list, each by itself. Returns how many."""
+    return 0
 
 
 def wait(job, time):
@@ -185,10 +191,10 @@ def wait(job, time):
     return _job_wait(job, time) != 0
 
 
-def serve(define, run, forget, functions, settled, raised):
+def serve(define, run, forget, functions, go_on):
     """Serves the pool that has started this process. None once it is told to stop, or why it could not.
 
-    The last three are the C module's, which calls functions on plain values by itself.
+    The last two are the C module's, which calls functions on plain values by itself.
     """
 
     def guarded(body):
@@ -260,5 +266,5 @@ def statistics(pool):
 
 # The calls that every task makes.
 if fast is not None:
-    call, take, wait, serve = fast.call, fast.take, fast.wait, fast.serve
+    call, take, give, wait, serve = fast.call, fast.take, fast.give, fast.wait, fast.serve
     fast.views_memory_by(memory)

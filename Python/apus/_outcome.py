@@ -26,6 +26,12 @@ class Failure:
         self.error = error
 
 
+class Mixed(list):
+    """Results of which some are failures."""
+
+    __slots__ = ()
+
+
 class Group:
     """Consecutive tasks that travel together."""
 
@@ -50,10 +56,9 @@ def decoded(data, group):
     except BaseException as error:
         return None if len(group.items) > 1 else [Failure(cannot("the result can't be unpickled", error, first))]
     if code == MIXED:
-        values = [
+        values = Mixed(
             value if is_value else _failed(is_value, value, None if first is None else first + place)
-            for place, (is_value, value) in enumerate(values)
-        ]
+            for place, (is_value, value) in enumerate(values))
     return values
 
 

@@ -26,7 +26,7 @@ class Settings:
         return 0 if self.time_limit is None else max(1, int(self.time_limit * 1e9))
 
     def options(self, retries=0):
-        return native.Options(self.limit, GRACE, retries, 0)
+        return native.Options(self.limit, GRACE, retries, 1 if self.group == 1 else 0)
 
 
 class Late(Exception):

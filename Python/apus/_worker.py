@@ -30,7 +30,7 @@ def main():
         serve = fast.serve
     else:
         from ._native import serve
-    problem = serve(_define, _run, _forget, _functions, _settled, _raised)
+    problem = serve(_define, _run, _forget, _functions, _go_on)
     if problem is not None:
         sys.exit(f"apus: worker: {problem}")
 
@@ -87,75 +87,55 @@ def _run(number, data):
         if _is_hook(number):
             raise
         return _broken(what, error)
-    if len(items) == 1:
-        return _run_one(mode, function, items[0], started)
-    part, values, code = _part, [], VALUES
-    place = 0
-    stop_at = started + STOP_AFTER if data[0] < 4 and data[0] & MAY_STOP else None
-    for item in items:
+    return _go_on(mode, function, items, [], None, 0, len(items), started, data[0] < 4 and data[0] & MAY_STOP)
+
+
+def _go_on(mode, function, items, values, error, place, end, started, may_stop):
+    """The same for items up to `end`, of which those up to `place` are done.
+
+    They have come to `values`, but the last of them has raised `error`, if there is one.
+    """
+    code = VALUES
+    if error is not None:
+        code, values = MIXED, [(True, value) for value in values] + [(False, dump_exception(error))]
+        del error
+    part = _part
+    stop_at = started + STOP_AFTER if may_stop else None
+    while place < end:
         part[0] = place
+        item = items[place]
+        place += 1
         try:
             if mode == ON_ONE:
-                values.append(function(item))
+                value = function(item)
             elif mode == ON_ARGUMENTS:
-                values.append(function(*item))
+                value = function(*item)
             else:
-                values.append(function(*item[0], **item[1]))
+                value = function(*item[0], **item[1])
         except BaseException as error:
             if code == VALUES:
                 code, values = MIXED, [(True, value) for value in values]
             values.append((False, dump_exception(error)))
             del error
         else:
-            if code == MIXED:
-                values[-1] = (True, values[-1])
-        place += 1
+            values.append(value if code == VALUES else (True, value))
         if stop_at is not None and perf_counter_ns() > stop_at:
             break
     part[0] = NO_PART
     # What they printed is in the pipe before their results can be seen.
     _flush()
+    return _handed_back(values, code, started)
+
+
+def _handed_back(values, code, started):
+    """The bytes for the parent. None if they are many, and on their way."""
     try:
         data = dump_values(values)
-    except BaseException:
+    except BaseException as error:
+        if len(values) == 1 and code == VALUES:
+            return _broken("the worker could not pickle the result", error)
         code, data = MIXED, _dump_each(values, code)
-    return _handed_back(data, code, started)
-
-
-def _run_one(mode, function, item, started):
-    """The same for a group of one: the quickest way."""
-    try:
-        if mode == ON_ONE:
-            value = function(item)
-        elif mode == ON_ARGUMENTS:
-            value = function(*item)
-        else:
-            value = function(*item[0], **item[1])
-    except BaseException as error:
-        made = _raised(error, started)
-        _flush()
-        return made
-    _flush()
-    return _settled(value, started)
-
-
-def _settled(value, started=None):
-    """What the parent gets of a group of one."""
-    try:
-        data = dump_values([value])
-    except BaseException as error:
-        return _broken("the worker could not pickle the result", error)
-    return _handed_back(data, VALUES, started)
-
-
-def _raised(error, started=None):
-    """The same if it has raised something."""
-    return _handed_back(dump_values([(False, dump_exception(error))]), MIXED, started)
-
-
-def _handed_back(data, code, started):
-    """The bytes for the parent. None if they are many, and on their way."""
-    trailer = TRAILER.pack(0 if started is None else perf_counter_ns() - started, code)
+    trailer = TRAILER.pack(perf_counter_ns() - started, code)
     if type(data) is not Frame:
         return data + trailer
     from ._native import emit_pieces

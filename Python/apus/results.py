@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 
-from ._outcome import Failure
+from ._outcome import Failure, Mixed
 from ._protocol import ON_CALL
 from ._settings import SLICE, Late, deadline
 from ._single import PENDING, SingleCall
@@ -14,6 +14,7 @@ from ._single import PENDING, SingleCall
 def collect(call, count):
     """All results of a call by index. Raises the failure of the first task that has one, once all are over."""
     values = [None] * count
+    call.fill(values)
     bad = None
     try:
         for first, results in call:
@@ -23,7 +24,7 @@ def collect(call, count):
                     bad = first if bad is None else min(bad, first)
                 continue
             values[first:first + len(results)] = results
-            if Failure in map(type, results):
+            if type(results) is Mixed:
                 place = first + next(i for i, result in enumerate(results) if type(result) is Failure)
                 bad = place if bad is None else min(bad, place)
     except BaseException:

@@ -3,6 +3,9 @@
 import collections
 import enum
 import math
+import os
+import threading
+import time
 
 import pytest
 
@@ -80,3 +83,52 @@ def test_a_frame_is_read_whatever_holds_it():
     pieces = frame.pieces(b"trailer")
     assert pieces.count == 5
     assert _codec.load_values(data) == value
+
+
+def sometimes(value):
+    if value == 70:
+        raise ValueError(value)
+    if value == 71:
+        os._exit(1)
+    if value == 72:
+        return lambda: value
+    return [value] if isinstance(value, int) and value % 5 == 0 else value
+
+
+@pytest.mark.parametrize("chunksize", [None, 1, 3])
+def test_plain_and_other_items_mixed(pool, chunksize):
+    items = [i if i % 7 else [i] if i % 2 else {"n": i} for i in range(60)]
+    expected = [[i] if isinstance(i, int) and i % 5 == 0 else i for i in items]
+    assert pool.map(sometimes, items, chunksize) == expected
+    assert pool.map(sometimes, tuple(items), chunksize) == expected
+    assert pool.map(sometimes, range(50), chunksize) == [[i] if i % 5 == 0 else i for i in range(50)]
+    for value, kind in (70, ValueError), (71, apus.WorkerDied):
+        with pytest.raises(kind):
+            pool.map(sometimes, [*items, value, *items], chunksize)
+    with pytest.raises(apus.EncodingError):
+        pool.map(sometimes, [*items, threading.Lock(), *items], chunksize)
+    assert pool.map(sometimes, [72, 3], chunksize)[0]() == 72
+    assert pool.map(sometimes, [], chunksize) == []
+    found = []
+    results = pool.imap_unordered(sometimes, [*items, 70, 71], chunksize or 1)
+    while len(found) < 62:
+        try:
+            found.append(next(results))
+        except (ValueError, apus.WorkerDied) as error:
+            found.append(type(error))
+    assert ValueError in found and apus.WorkerDied in found
+
+
+def test_what_is_printed_comes_before_results(capfd):
+    with apus.Pool(1) as pool:
+        for n in range(20):
+            pool.apply(print, (n,))
+            pool.map(print, [n], chunksize=1)
+            assert capfd.readouterr().out == f"{n}\n{n}\n"
+
+
+def test_a_long_task_holds_nothing_back(pool):
+    """A group whose size was guessed is handed back in part, and the rest goes to others."""
+    pool.map(abs, range(100_000))
+    found = pool.map(lambda n: time.sleep(0.02 if n < 40 else 0) or n, range(3_000))
+    assert found == list(range(3_000))
