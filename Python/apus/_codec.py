@@ -6,10 +6,10 @@ value (`_by_value.py`): a worker does not import the main module.
 
 import io
 import marshal
-import pickle
 from types import FunctionType
 
 from . import _frames
+from ._pickling import pickle
 from ._plain import plain, plain_call
 from ._protocol import FRAME
 from .errors import EncodingError, RemoteError, RemoteTraceback, TaskExited

@@ -4,9 +4,9 @@ The bytes of a frame: a head of 64 bytes, each buffer from a multiple of 64 on, 
 read from it shares its memory.
 """
 
-import pickle
 import struct
 
+from ._pickling import pickle
 from ._protocol import FRAME
 
 # Smaller buffers are copied into the pickle.

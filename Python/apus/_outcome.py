@@ -1,9 +1,8 @@
 """What comes back of a group of tasks: values, what they raised, or why there are none."""
 
-import pickle
-
 from . import _native as native
 from ._codec import load_exception, load_values
+from ._pickling import pickle
 from ._protocol import BROKEN, MIXED
 from .errors import (
     EncodingError,

@@ -1,8 +1,7 @@
 """Values of a few immutable types of Python's own, which travel quicker than others; see `_fast.c`."""
 
-import pickle
-
 from ._library import fast
+from ._pickling import pickle
 
 _ATOMS = frozenset((int, float, str, bytes, bool, type(None)))
 

@@ -1,6 +1,5 @@
 """A worker's side: calls the functions that the pool sends."""
 
-import pickle
 import sys
 from time import perf_counter_ns
 
@@ -8,6 +7,7 @@ from . import _main_namespace
 from ._codec import dump_exception, dump_values, load_values
 from ._frames import Frame
 from ._library import fast
+from ._pickling import pickle
 from ._protocol import BROKEN, HOOK, MAY_STOP, MIXED, NO_PART, ON_ARGUMENTS, ON_ONE, TRAILER, VALUES
 
 # After so many nanoseconds a worker may hand back a part of a group whose size was guessed.

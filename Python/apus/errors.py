@@ -1,6 +1,6 @@
 """What can go wrong, besides what a task itself raises."""
 
-import pickle
+from ._pickling import pickle
 
 
 class ApusError(RuntimeError):
