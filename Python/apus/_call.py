@@ -57,6 +57,8 @@ class Call:
         self.over = None
         # When `next` gives up, by the monotonic clock.
         self.end = None
+        # Whether large buffers of the inputs stay as they are until the call is over, and need not be copied.
+        self.lends = False
 
     def fill(self, values):
         """Before anything else: has values put into a list, if that is quicker than to hand them out. All others are handed out.
@@ -113,7 +115,7 @@ class Call:
                 batch.add(data)
         finally:
             # Also if Ctrl-C comes between.
-            batch.give(self.job)
+            batch.give(self.job, self.lends)
         return self.elements - batch.first
 
     def _give_singles(self, most):
@@ -313,9 +315,11 @@ class _Batch:
         self.ends.append(self.size)
         self.is_open = self.size < 4 << 20
 
-    def give(self, job):
+    def give(self, job, is_lent):
+        """`is_lent`: nobody changes large buffers as long as the job lasts."""
         if self.frame is not None:
-            native.give_pieces(job.pointer, self.frame.pieces(), self.first, 0)
+            give = native.lend_pieces if is_lent else native.give_pieces
+            give(job.pointer, self.frame.pieces(), self.first, 0)
         elif self.parts:
             ends = (ctypes.c_uint64 * len(self.ends))(*self.ends)
             native.job_give(job.pointer, b"".join(self.parts), ends, len(ends), self.first, 0)

@@ -95,18 +95,23 @@ static PyObject *plain(PyObject *self, PyObject *list) {
   return marshalled(list);
 }
 
-// plain_call(arguments, names): the same of a list of this one pair.
-static PyObject *plain_call(PyObject *self, PyObject *arguments) {
-  PyObject *values, *names, *name, *value;
+static PyObject *marshalled_call(PyObject *values, PyObject *names) {
+  PyObject *name, *value;
   Py_ssize_t place = 0;
-  if (!PyArg_ParseTuple(arguments, "OO", &values, &names)) return NULL;
-  if (Py_TYPE(names) != &PyDict_Type || !is_plain(values, DEPTH)) Py_RETURN_NONE;
+  if (Py_TYPE(values) != &PyTuple_Type || Py_TYPE(names) != &PyDict_Type || !is_plain(values, DEPTH)) Py_RETURN_NONE;
   while (PyDict_Next(names, &place, &name, &value))
     if (!is_plain(name, 0) || !is_plain(value, DEPTH)) Py_RETURN_NONE;
   PyObject *list = Py_BuildValue("[(OO)]", values, names);
   PyObject *bytes = list ? marshalled(list) : NULL;
   Py_XDECREF(list);
   return bytes;
+}
+
+// plain_call(arguments, names): the same of a list of this one pair.
+static PyObject *plain_call(PyObject *self, PyObject *arguments) {
+  PyObject *values, *names;
+  if (!PyArg_ParseTuple(arguments, "OO", &values, &names)) return NULL;
+  return marshalled_call(values, names);
 }
 
 // The list that begins with these bytes; what follows it is not looked at. Null without an exception if they are no such.
@@ -130,14 +135,21 @@ static PyObject *as_values(const apus_py_result *result) {
   return unmarshalled(result->bytes, result->length - TRAILER);
 }
 
-// call(pool, function, argument, buffer, time_limit, grace): the result if it came at once, a list if it is plain and else its
-// bytes; if not, the job.
+// call(pool, function, arguments, names, buffer, time_limit, grace): see `_native.py`.
 static PyObject *call(PyObject *self, PyObject *arguments) {
   unsigned long long pool, function, buffer, time_limit, grace;
-  const char *bytes;
+  PyObject *values, *names;
+  char *bytes;
   Py_ssize_t length;
-  if (!PyArg_ParseTuple(arguments, "KKy#KKK", &pool, &function, &bytes, &length, &buffer, &time_limit, &grace))
+  if (!PyArg_ParseTuple(
+          arguments, "KKOOKKK", &pool, &function, &values, &names, &buffer, &time_limit, &grace))
     return NULL;
+  PyObject *argument = marshalled_call(values, names);
+  if (!argument || argument == Py_None) return argument;
+  if (PyBytes_AsStringAndSize(argument, &bytes, &length) < 0) {
+    Py_DECREF(argument);
+    return NULL;
+  }
   apus_py_options options = {.time_limit = time_limit, .grace = grace};
   apus_py_result result;
   void *job;
@@ -146,9 +158,10 @@ static PyObject *call(PyObject *self, PyObject *arguments) {
       (void *)(uintptr_t)pool, (void *)(uintptr_t)function, bytes, (uint64_t)length, &options, (void *)(uintptr_t)buffer,
       &result);
   Py_END_ALLOW_THREADS
+  Py_DECREF(argument);
   if (job) return PyLong_FromVoidPtr(job);
-  PyObject *values = as_values(&result);
-  return values ? values : as_bytes(&result);
+  PyObject *found = as_values(&result);
+  return found ? found : as_bytes(&result);
 }
 
 // One result of a job, as `take` lists it.

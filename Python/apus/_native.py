@@ -1,9 +1,11 @@
 """The engine, a library written in Swift, behind a C interface: `apus_python.h` says what each function does."""
 
 import ctypes
+import itertools
 from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_int64, c_uint64, c_void_p
 
 from ._library import PATH, fast
+from ._plain import plain_call
 
 FOREVER = (1 << 64) - 1
 
@@ -89,7 +91,7 @@ template_new = _declare(_long, "template_new", c_void_p, c_char_p, POINTER(c_cha
 pool_shut_down = _declare(_long, "pool_shut_down", None, c_void_p, c_uint64)
 pool_next_ending = _declare(_long, "pool_next_ending", c_uint64, c_void_p, c_uint64)
 job_give = _declare(_long, "job_give", None, c_void_p, c_char_p, c_void_p, c_int64, c_int64, c_int32)
-_job_give_pieces = _declare(_long, "job_give_pieces", None, c_void_p, POINTER(Piece), c_int64, c_int64, c_int32)
+_job_give_pieces = _declare(_long, "job_give_pieces", None, c_void_p, POINTER(Piece), c_int64, c_int64, c_int32, c_uint64)
 job_cancel = _declare(_long, "job_cancel", None, c_void_p)
 release = _declare(_long, "release", None, c_void_p)
 _call = _declare(
@@ -117,6 +119,7 @@ template_has_failed = _declare(_long, "template_has_failed", c_int32, c_void_p)
 # These wait for nobody.
 _short = ctypes.PyDLL(PATH)
 function_new = _declare(_short, "function_new", c_void_p, c_char_p, c_uint64)
+_loans_ended = _declare(_short, "loans_ended", c_int64, POINTER(c_uint64), c_int64)
 _job_keep = _declare(_short, "job_keep", c_void_p, c_void_p)
 buffer_new = _declare(_short, "buffer_new", c_void_p)
 worker_adopted = _declare(_short, "worker_adopted", c_int32, c_int32)
@@ -135,8 +138,32 @@ class Pieces:
 
 
 def give_pieces(job, pieces, index, is_last):
-    """Gives a job its next element."""
-    _job_give_pieces(job, pieces.array, pieces.count, index, is_last)
+    """Gives a job its next element: a copy."""
+    _job_give_pieces(job, pieces.array, pieces.count, index, is_last, 0)
+
+
+# What the engine reads where it is, by number.
+_loans = {}
+_numbers = itertools.count(1)
+
+
+def lend_pieces(job, pieces, index, is_last):
+    """The same without a copy: nobody is to change them as long as the job lasts."""
+    end_loans()
+    number = next(_numbers)
+    _loans[number] = pieces
+    _job_give_pieces(job, pieces.array, pieces.count, index, is_last, number)
+
+
+def end_loans():
+    """Lets go of what was lent and is not needed any more."""
+    while _loans:
+        numbers = (c_uint64 * 64)()
+        count = _loans_ended(numbers, 64)
+        for number in numbers[:count]:
+            del _loans[number]
+        if count < 64:
+            break
 
 
 def emit_pieces(pieces):
@@ -152,12 +179,17 @@ def memory(owner, address, length):
     return memoryview(found).cast("B")
 
 
-def call(pool, function, argument, buffer, time_limit, grace):
-    """A call of one task: its result if that came at once, a list if the C module knows how, or else bytes; or the job."""
+def call(pool, function, arguments, names, buffer, time_limit, grace):
+    """A call of one task, if its arguments are plain; None if not, or if that is not known.
+
+    Its result if that came at once: a list, if it is plain and the C module could read it, or else bytes. Else the job.
+    """
+    data = plain_call(arguments, names)
+    if data is None:
+        return None
     result = Result()
     options = Options(time_limit, grace, 0, 0)
-    return _call(
-        pool, function, argument, len(argument), byref(options), buffer, byref(result)) or result.data()
+    return _call(pool, function, data, len(data), byref(options), buffer, byref(result)) or result.data()
 
 
 def take(job, values):

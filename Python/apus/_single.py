@@ -13,6 +13,23 @@ from ._settings import GRACE, SLICE
 PENDING = object()
 
 
+def call(engine, function, args, kwds, settings):
+    """Calls a function in a worker, and waits for the result."""
+    found = None
+    if not settings.retries:
+        # The shortest way.
+        found = native.call(
+            engine.pointer, function.pointer, args, kwds, _buffer(), settings.limit, GRACE)
+        if type(found) is list:
+            return found[0]
+    single = SingleCall(engine, function, args, kwds, settings)
+    if found is None:
+        single.begin(lends=True)
+    else:
+        single.has_been_given(found)
+    return single.run()
+
+
 class SingleCall:
     """A call of one task, with any arguments. One thread at a time takes steps."""
 
@@ -20,44 +37,49 @@ class SingleCall:
 
     def __init__(self, engine, function, args, kwds, settings):
         self.engine, self.function, self.settings = engine, function, settings
-        self.arguments, self.job, self.result = (args, kwds), None, PENDING
-        try:
-            self.data = dump_call(args, kwds)
-        except Exception as error:
-            self.result = Failure(cannot("the argument can't be pickled", error, None))
+        self.arguments, self.job, self.result, self.data = (args, kwds), None, PENDING, None
 
-    def begin(self):
-        """Gives it to the engine, which goes on with it by itself."""
-        if self.result is not PENDING:
+    def has_been_given(self, found):
+        """The engine has it already: `found` is its result or the job."""
+        if type(found) is bytes:
+            self.result = self._decoded(found)
+        else:
+            self.job = native.Handle(found)
+
+    def prepare(self):
+        """Pickles the arguments."""
+        if self.data is None and self.result is PENDING:
+            try:
+                self.data = dump_call(*self.arguments)
+            except Exception as error:
+                self.result = Failure(cannot("the argument can't be pickled", error, None))
+
+    def begin(self, lends=False):
+        """Gives it to the engine, which goes on with it by itself.
+
+        `lends`: large buffers of the arguments stay as they are until it is over, and need not be copied.
+        """
+        self.prepare()
+        data, self.data = self.data, None
+        if data is None:
             return
         options, function = ctypes.byref(self.settings.options(self.settings.retries)), self.function.pointer
         self.job = native.Handle(native.job_new(self.engine.pointer, function, options))
-        if type(self.data) is Frame:
-            native.give_pieces(self.job.pointer, self.data.pieces(), 0, 1)
+        if type(data) is Frame:
+            give = native.lend_pieces if lends else native.give_pieces
+            give(self.job.pointer, data.pieces(), 0, 1)
         else:
-            native.job_give(self.job.pointer, self.data, ctypes.byref(ctypes.c_uint64(len(self.data))), 1, 0, 1)
+            native.job_give(self.job.pointer, data, ctypes.byref(ctypes.c_uint64(len(data))), 1, 0, 1)
 
     def run(self):
-        """The result, waited for. The shortest way for a short task."""
-        if self.result is PENDING:
-            if self.settings.retries or type(self.data) is not bytes:
-                self.begin()
-            else:
-                found = native.call(
-                    self.engine.pointer, self.function.pointer, self.data, _buffer(), self.settings.limit, GRACE)
-                if type(found) is list:
-                    self.result = found[0]
-                    return self.result
-                if type(found) is bytes:
-                    self.result = self._decoded(found)
-                else:
-                    self.job = native.Handle(found)
+        """The result, waited for."""
         try:
             while self.result is PENDING:
                 self.step(SLICE)
         except BaseException:
             native.job_cancel(self.job.pointer)
             raise
+        native.end_loans()
         return self.result
 
     def step(self, time_limit):

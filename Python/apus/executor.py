@@ -70,6 +70,7 @@ class Executor(concurrent.futures.Executor):
         try:
             call = SingleCall(
                 pool._engine, pool._function(fn, ON_CALL), args, kwargs, pool._settings(None, None))
+            call.prepare()
         except Exception as error:
             future.set_exception(error)
             return future

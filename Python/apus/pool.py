@@ -15,7 +15,7 @@ from ._call import Call
 from ._codec import bindings, dump_function, dumps, is_by_value
 from ._protocol import HOOK, ON_ARGUMENTS, ON_CALL, ON_ONE
 from ._settings import Settings
-from ._single import SingleCall
+from ._single import call
 from ._start import command, template, variables_of
 from .errors import PoolClosed
 from .results import MapResult, Results, SingleResult, collect, report, value_of
@@ -163,8 +163,7 @@ class Pool:
     def apply(self, func, args=(), kwds={}):
         """Calls `func(*args, **kwds)` in a worker, and returns what it returns."""
         self._check_running()
-        return value_of(SingleCall(
-            self._engine, self._function(func, ON_CALL), tuple(args), kwds, self._usual).run())
+        return value_of(call(self._engine, self._function(func, ON_CALL), tuple(args), kwds, self._usual))
 
     def apply_async(self, func, args=(), kwds={}, callback=None, error_callback=None, *, time_limit=None, retries=None):
         """The same without waiting: an `AsyncResult`."""
@@ -220,6 +219,8 @@ class Pool:
     def _all(self, func, mode, iterable, chunksize, time_limit, retries):
         items = iterable if type(iterable) in (list, tuple, range) else list(iterable)
         call = self._begin(func, mode, items, chunksize, time_limit, retries)
+        # Whoever gave them waits here.
+        call.lends = True
         return collect(call, len(items))
 
     def _all_later(self, func, mode, iterable, chunksize, time_limit, retries, callback, error_callback):
@@ -264,6 +265,7 @@ class Pool:
         self._state = "TERMINATE"
         if self._owner == os.getpid():
             native.pool_shut_down(self._engine.pointer, 0)
+            native.end_loans()
 
     def join(self):
         """Waits until the workers have ended. After `close` or `terminate`."""

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 
+from ._native import end_loans
 from ._outcome import Failure, Mixed
 from ._protocol import ON_CALL
 from ._settings import SLICE, Late, deadline
@@ -30,6 +31,7 @@ def collect(call, count):
     except BaseException:
         call.cancel()
         raise
+    end_loans()
     if bad is not None:
         raise values[bad].error
     return values

@@ -165,16 +165,26 @@ public func giveJob(
 }
 
 /// Gives a call its next element, whose bytes lie in several places.
+///
+/// - Parameter loan: 0: the bytes are copied. Else they are not, and stay there unchanged until `apus_py_loans_ended` names it.
 @c(apus_py_job_give_pieces)
 public func givePieces(
   _ job: UnsafeMutableRawPointer, _ pieces: UnsafePointer<apus_py_piece>, _ count: Int64, _ index: Int64,
-  _ isLast: Int32
+  _ isLast: Int32, _ loan: UInt64
 ) {
   let job = borrowed(job, JobHandle.self)
   let pieces = buffers(pieces, count)
-  let bytes = ByteBuffer(capacity: pieces.reduce(0) { $0 + $1.count })
-  for piece in pieces { bytes.append(contentsOf: piece) }
-  let batch = InputBatch(coded: bytes, ends: [bytes.count])
+  let batch: InputBatch
+  if loan != 0 {
+    batch = InputBatch(gathered: pieces, owner: Loan(loan))
+  } else {
+    let bytes = ByteBuffer()
+    let size = pieces.reduce(0) { $0 + $1.count }
+    bytes.reserve(size)
+    willFill(UnsafeMutableRawBufferPointer(start: bytes.baseAddress, count: size))
+    for piece in pieces { bytes.append(contentsOf: piece) }
+    batch = InputBatch(coded: bytes, ends: [bytes.count])
+  }
   job.pool.engine.give(batch, base: Int(index), to: job.job, isLast: isLast != 0)
 }
 

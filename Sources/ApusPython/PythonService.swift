@@ -51,7 +51,9 @@ private func withLoop(_ body: (WorkerLoop) throws -> Void) -> Int32 {
 /// From within `run` of a long element: all of its bytes, once. Not 0 if they can't be had.
 @c(apus_py_worker_read)
 public func read(_ place: UnsafeMutableRawPointer, _ length: UInt64) -> Int32 {
-  withLoop { try $0.read(into: UnsafeMutableRawBufferPointer(start: place, count: Int(length))) }
+  let bytes = UnsafeMutableRawBufferPointer(start: place, count: Int(length))
+  willFill(bytes)
+  return withLoop { try $0.read(into: bytes) }
 }
 
 /// From within `run`: what the element has come to. Once. Not 0 if it can't be handed back.

@@ -104,7 +104,7 @@ final class EngineWorker {
   /// The number of the next task that is written into the ring; ahead of `nextSequence` within `send`.
   @exclusivity(unchecked) var written: UInt64 = 0
   /// A record that is on its way through the ring, and who keeps its memory alive.
-  @exclusivity(unchecked) var outgoing: (rest: UnsafeRawBufferPointer, owner: AnyObject)?
+  @exclusivity(unchecked) var outgoing: (rest: GatheredBytes, owner: AnyObject)?
   /// What the worker was told of.
   @exclusivity(unchecked) private var functions: Set<UInt64> = []
   /// The one that `knows` was asked for last: most tasks are of the same function as the task before.
