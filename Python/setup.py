@@ -11,28 +11,31 @@ from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-LIBRARY = "libApusPython.so"
+LIBRARY, COMMAND = "libApusPython.so", "apus"
 
 
 class BuildWithEngine(build_py):
     def run(self):
         super().run()
         package = Path(self.get_package_dir("apus") if self.editable_mode else Path(self.build_lib) / "apus")
-        shutil.copy2(build_engine(), package / LIBRARY)
+        # Nothing of Swift's is to be seen from outside of the library.
+        exports = ROOT / "Sources/ApusPython/exports.map"
+        shutil.copy2(build_engine("ApusPython", f"--version-script={exports}") / LIBRARY, package / LIBRARY)
+        (package / "bin").mkdir(exist_ok=True)
+        shutil.copy2(build_engine("apus") / COMMAND, package / "bin" / COMMAND)
 
 
-def build_engine():
-    """Builds the engine's library, with Swift's own linked in and nothing to be seen of it."""
+def build_engine(product, *options):
+    """Builds a product with Swift's own library linked in. Returns the folder that it is in."""
     if shutil.which("swift") is None:
         raise SystemExit("apus: `swift` is not in PATH: install Swift 6.3 or later (https://www.swift.org/install)")
     scratch = Path(os.environ.get("APUS_PYTHON_SCRATCH", ROOT / ".build-python"))
-    exports = ROOT / "Sources/ApusPython/exports.map"
-    options = ["-c", "release", "--product", "ApusPython", "--scratch-path", str(scratch)]
-    options += ["--static-swift-stdlib", "-Xswiftc", "-static-stdlib"]
-    for option in (f"--version-script={exports}", "--gc-sections", "-s"):
-        options += ["-Xlinker", option]
-    subprocess.run(["swift", "build", *options], cwd=ROOT, check=True)
-    return scratch / "release" / LIBRARY
+    command = ["swift", "build", "-c", "release", "--product", product, "--scratch-path", str(scratch)]
+    command += ["--static-swift-stdlib", "-Xswiftc", "-static-stdlib"]
+    for option in (*options, "--gc-sections", "-s"):
+        command += ["-Xlinker", option]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return scratch / "release"
 
 
 class AnyPython(bdist_wheel):
@@ -42,7 +45,10 @@ class AnyPython(bdist_wheel):
         return ("py3", "none", super().get_tag()[2])
 
 
-fast = Extension(
-    "apus._fast", ["apus/_fast.c"], include_dirs=[str(ROOT / "Sources/CApusPython/include")], py_limited_api=True,
-    extra_compile_args=["-Wall", "-Werror", "-Wno-unused-parameter"], optional=True)
-setup(cmdclass={"build_py": BuildWithEngine, "bdist_wheel": AnyPython}, ext_modules=[fast])
+fast = [
+    Extension(
+        f"apus.{name}", [f"apus/{name}.c"], include_dirs=[str(ROOT / "Sources/CApusPython/include")], py_limited_api=True,
+        extra_compile_args=["-Wall", "-Werror", "-Wno-unused-parameter"], optional=True)
+    for name in ("_fast", "_fast_messages")
+]
+setup(cmdclass={"build_py": BuildWithEngine, "bdist_wheel": AnyPython}, ext_modules=fast)

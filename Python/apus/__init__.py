@@ -11,7 +11,7 @@ _places = {
     "Future": "executor",
     **dict.fromkeys(
         "ApusError TaskError WorkerDied TaskTimeout TaskCancelled MemoryLimitExceeded TaskExited EncodingError "
-        "RemoteError RemoteTraceback PoolBroken PoolClosed".split(),
+        "RemoteError RemoteTraceback PoolBroken PoolClosed MessageError".split(),
         "errors",
     ),
 }

@@ -1,12 +1,14 @@
 """The Python package against the pools that Python's programs use today."""
 
+from harness import python_messages
 from harness.suite import Group, Row, python
 
 TITLE = "Apus for Python, 2 workers"
 LIMITS = "how near to what the machine can do (1× is the limit)"
 NOTE = None
-PACKAGES = ["numpy", "joblib", "loky", "cloudpickle", "setuptools", "matplotlib", "./Python"]
-TOOLS = {}
+PACKAGES = ["numpy", "joblib", "loky", "cloudpickle", "setuptools", "matplotlib", "./Python",
+            *python_messages.PACKAGES]
+TOOLS = python_messages.TOOLS
 FLOORS = set()
 
 POOL, EXECUTOR = "multiprocessing.Pool", "ProcessPoolExecutor"  # both fork: their fastest
@@ -43,4 +45,5 @@ GROUPS = [
           [Row(POOL), Row(EXECUTOR), Row("loky"), Row(POOL, ours=FRESH)]),
     Group("CPU of an idle pool, 10 s", "% CPU",
           sides("idle", Apus=10, Pool=10), [Row(POOL, "< 0.1 % CPU")], turns=0.4),
+    *python_messages.GROUPS,
 ]
