@@ -2,6 +2,7 @@
 
 import atexit
 import ctypes
+import operator
 import os
 import pickle
 import sys
@@ -89,7 +90,10 @@ def fail(code, rank, text):
 def call(function, *arguments):
     """Calls a function of the library. False: nothing has come yet."""
     problem = Problem()
-    status = function(*arguments, byref(problem))
+    try:
+        status = function(*arguments, byref(problem))
+    except ctypes.ArgumentError:
+        status = function(*map(_number, arguments), byref(problem))
     if status == NOT_YET:
         return False
     if status == INTERRUPTED:
@@ -97,6 +101,13 @@ def call(function, *arguments):
     if status:
         fail(problem.code, problem.rank, problem.text.decode("utf-8", "replace"))
     return True
+
+
+def _number(argument):
+    """NumPy's integers are none to ctypes."""
+    if isinstance(argument, (float, str)):
+        raise TypeError(f"ranks, tags and roots are ints, not {argument!r}")
+    return operator.index(argument) if hasattr(type(argument), "__index__") else argument
 
 
 def _raised():

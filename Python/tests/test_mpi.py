@@ -281,6 +281,11 @@ def test_mistakes(launcher, tmp_path):
     fails(TypeError, "missing", lambda: world.send(1))
     fails(TypeError, "unexpected", lambda: world.send(1, to=0, tags=1))
     fails(TypeError, "", lambda: world.send(1, "one"))
+    fails(TypeError, "", lambda: world.iprobe(0.5))
+    import numpy
+    world.send("numpy's numbers are numbers", numpy.int64(1 - rank), numpy.uint8(7))
+    assert world.probe(numpy.int32(1 - rank), numpy.int8(7)).tag == 7 and world.receive(tag=numpy.int64(7))
+    assert world.broadcast(rank, root=numpy.int64(1)) == 1
     fails(mpi.NotEncodable, "can't be pickled", lambda: world.send(sys._getframe(), 1 - rank))
     import copy, pickle
     fails(TypeError, "communicator", lambda: pickle.dumps(world))
