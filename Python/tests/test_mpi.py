@@ -326,6 +326,28 @@ def test_a_rank_that_cannot_go_on_is_told_to_the_others(launcher, tmp_path):
     check(launcher, 3, code, tmp_path)
 
 
+@everywhere
+def test_ranks_that_reduce_different_things(launcher, tmp_path):
+    code = """
+    import numpy
+    for mine, other in (
+        (lambda: world.allreduce(numpy.arange(3.0)), lambda: world.allreduce(numpy.arange(3))),
+        (lambda: world.allreduce(numpy.arange(3)), lambda: world.allreduce(numpy.arange(4))),
+        (lambda: world.scan(numpy.arange(3)), lambda: world.scan(numpy.arange(3), mpi.MAX)),
+        (lambda: world.reduce(numpy.arange(3), root=0), lambda: world.reduce(numpy.arange(3), root=1)),
+        (lambda: world.reduce_scatter(numpy.arange(3)), lambda: world.reduce_scatter(numpy.arange(3, dtype="i1"))),
+    ):
+        try:
+            (other if rank == 1 else mine)()
+        except mpi.InvalidArgument as problem:
+            assert "all ranks must give arrays of the same type and shape" in str(problem), problem
+        else:
+            raise AssertionError("no error")
+    assert world.allreduce(numpy.ones(3)).sum() == 9
+    """
+    check(launcher, 3, code, tmp_path)
+
+
 # How ranks end
 
 

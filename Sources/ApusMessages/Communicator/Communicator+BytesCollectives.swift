@@ -41,6 +41,15 @@ extension Communicator {
     }
   }
 
+  /// Gives every rank the pieces of all, as long on all of them.
+  ///
+  /// - Parameter pieces: Room for all pieces, with this rank's own in its place.
+  package func allGather(memory pieces: UnsafeMutableRawBufferPointer) throws {
+    try collective(.allGather, [UInt8].self, count: pieces.count) { ranks, tag in
+      try ranks.allGather(pieces, tag: tag)
+    }
+  }
+
   /// Sends each rank its piece, and returns those that all sent here.
   package func allToAll(bytesIn pieces: Pieces) throws -> Pieces {
     try collective(.allToAll, [UInt8].self) { ranks, tag in

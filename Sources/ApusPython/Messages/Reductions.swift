@@ -11,6 +11,7 @@ public func reduction(
 ) -> Int32 {
   calling(problem) {
     let ranks = communicator(ranks)
+    try ReductionSignature(which, element, operation, root: root, count: count).agree(ranks)
     let combine = try elementOperator(element, operation)
     let elements = UnsafeRawBufferPointer(start: elements, count: Int(count))
     let result = UnsafeMutableRawBufferPointer(start: result, count: result == nil ? 0 : Int(count))
@@ -35,10 +36,56 @@ public func reduceScatter(
   calling(problem) {
     let ranks = communicator(ranks)
     let lengths = UnsafeBufferPointer(start: lengths, count: ranks.size).map { Int($0) }
+    let count = UInt64(lengths.reduce(0, +))
+    try ReductionSignature(-1, element, operation, root: 0, count: count).agree(ranks)
     try ranks.reduceScatter(
       memory: UnsafeRawBufferPointer(start: elements, count: lengths.reduce(0, +)), lengths: lengths,
       into: UnsafeMutableRawBufferPointer(start: result, count: lengths[ranks.rank]),
       try elementOperator(element, operation))
+  }
+}
+
+/// What a rank asks for. Python's callers have no compiler that would see to it that all ranks ask for the same.
+private struct ReductionSignature: BitwiseCopyable, Equatable {
+  private let which: Int32
+  private let element: Int32
+  private let operation: Int32
+  private let root: Int32
+  private let count: UInt64
+
+  init(_ which: Int32, _ element: Int32, _ operation: Int32, root: Int64, count: UInt64) {
+    (self.which, self.element, self.operation) = (which, element, operation)
+    (self.root, self.count) = (Int32(truncatingIfNeeded: root), count)
+  }
+
+  /// Throws, on all ranks, if one asks for something else.
+  func agree(_ ranks: Communicator) throws {
+    if ranks.size == 1 { return }
+    try withUnsafeTemporaryAllocation(of: Self.self, capacity: ranks.size) { all in
+      all.initialize(repeating: self)
+      try ranks.allGather(memory: UnsafeMutableRawBufferPointer(all))
+      guard let other = all.indices.first(where: { all[$0] != self }) else { return }
+      throw MessageError(
+        .invalidArgument,
+        "rank \(ranks.rank) reduces \(self.words), and rank \(other) \(all[other].words): all ranks must give arrays of "
+          + "the same type and shape, and the same operator", rank: other)
+    }
+  }
+
+  private var words: String {
+    let elements = [
+      "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64",
+    ]
+    let operations = [
+      "SUM", "PRODUCT", "MIN", "MAX", "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_XOR", "BITWISE_AND", "BITWISE_OR",
+      "BITWISE_XOR",
+    ]
+    // Of another rank: they may be anything.
+    func name(_ number: Int32, of names: [String]) -> String {
+      names.indices.contains(Int(number)) ? names[Int(number)] : "something"
+    }
+    return "\(count) bytes of \(name(element, of: elements)) with \(name(operation, of: operations))"
+      + (UInt32(bitPattern: which) == APUS_PY_REDUCE.rawValue ? " to rank \(root)" : "")
   }
 }
 
