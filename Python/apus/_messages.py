@@ -247,7 +247,7 @@ def check_fit(kind, count, status, into, nbytes):
             status.source)
 
 
-class Ranks:
+class _Ranks:
     """The calls that every message makes."""
 
     def __init__(self, handle):
@@ -287,14 +287,19 @@ def _know_numpy():
     _fast_messages.know_numpy(numpy.ndarray, numpy.empty, tuple(numpy.dtype(char) for char in kinds.CHARS))
 
 
-_fast_messages = None
-if not os.environ.get("APUS_CTYPES"):
+def _fast():
+    if os.environ.get("APUS_CTYPES"):
+        return None
     try:
         from . import _fast_messages
     except ImportError:
-        pass
+        return None
+    return _fast_messages
+
+
+_fast_messages = _fast()
 if _fast_messages is not None:
     _fast_messages.bind(
         *(ctypes.cast(function, c_void_p).value for function in (_send, _receive, _signals_raised)),
         pickle.dumps, pickle.loads, pickle.HIGHEST_PROTOCOL, kinds.encode, kinds.decode, fail, Status, _know_numpy)
-    Ranks = _fast_messages.Ranks  # noqa: F811
+Ranks = _Ranks if _fast_messages is None else _fast_messages.Ranks

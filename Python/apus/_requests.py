@@ -7,7 +7,7 @@ from . import _message_kinds as kinds
 from . import _messages as native
 
 # Requests under way, with the memory that the library reads or writes: also when nobody holds them any more.
-_under_way = []
+_under_way: list = []
 
 
 class Request:

@@ -12,10 +12,7 @@ The same program runs alone, as a world of one; under `apus launch -n 4`, throug
 library, through that library.
 """
 
-from __future__ import annotations
-
 import os
-from typing import Any, Callable, Sequence
 
 from . import _messages as native
 from ._collectives import Collectives
@@ -50,57 +47,52 @@ class Communicator(native.Ranks, Collectives):
     `rank`: this process's number, in `range(size)`. `size`: how many ranks there are.
     """
 
-    rank: int
-    size: int
-
-    def __init__(self, pointer: int) -> None:
+    def __init__(self, pointer):
         super().__init__(pointer)
         self._pointer, self._handle = pointer, native.Handle(pointer)
         self.rank, self.size = native.rank(pointer), native.size(pointer)
 
-    def __repr__(self) -> str:
+    def __repr__(self):
         return f"<apus.mpi.Communicator: rank {self.rank} of {self.size}>"
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self):
         raise TypeError("a communicator can't be pickled: it belongs to its process")
 
     @property
-    def node(self) -> str:
+    def node(self):
         """The name of the machine that this rank runs on."""
         return os.uname().nodename
 
     # `send(value, to, tag=0)` and `receive(source=ANY, tag=ANY, into=None, status=False)` are those of `native.Ranks`.
 
-    def sendreceive(
-        self, value: Any, to: int, source: int = ANY, tag: int = 0, receive_tag: int = ANY, into: Any = None
-    ) -> Any:
+    def sendreceive(self, value, to, source=ANY, tag=0, receive_tag=ANY, into=None):
         """Sends an object and receives another at the same time: ranks that exchange large ones don't wait for each other."""
         request = self.isend(value, to, tag)
         received = self.receive(source, receive_tag, into)
         request.wait()
         return received
 
-    def probe(self, source: int = ANY, tag: int = ANY) -> native.Status:
+    def probe(self, source=ANY, tag=ANY):
         """Waits for a message, and tells what it says of itself. It stays where it is."""
         found = native.Message()
         native.call(native._probe, self._pointer, source, tag, 1, native.byref(found))
         return found.status
 
-    def iprobe(self, source: int = ANY, tag: int = ANY) -> native.Status | None:
+    def iprobe(self, source=ANY, tag=ANY):
         """The same without waiting: None if there is no message yet."""
         found = native.Message()
         is_there = native.call(native._probe, self._pointer, source, tag, 0, native.byref(found))
         return found.status if is_there else None
 
-    def isend(self, value: Any, to: int, tag: int = 0) -> Request:
+    def isend(self, value, to, tag=0):
         """Starts to send an object. An array stays as it is until the request is done."""
         return Request.send(self, value, to, tag)
 
-    def ireceive(self, source: int = ANY, tag: int = ANY, into: Any = None) -> Request:
+    def ireceive(self, source=ANY, tag=ANY, into=None):
         """Starts to receive: `wait()` of the request returns what came."""
         return Request.receive(self, source, tag, into)
 
-    def split(self, color: int | None = 0, key: int = 0) -> Communicator | None:
+    def split(self, color=0, key=0):
         """Divides the ranks: those with the same color make a communicator of their own, by `key` and then by their rank here.
 
         Every rank calls it. None on ranks whose color is None.
@@ -110,13 +102,11 @@ class Communicator(native.Ranks, Collectives):
             native._split, self._pointer, color is not None, color or 0, key, native.byref(place))
         return Communicator(place.value) if place.value else None
 
-    def duplicate(self) -> Communicator:
+    def duplicate(self):
         """The same ranks once more, with messages that meet none of this communicator's: for a library. Every rank calls it."""
-        made = self.split(0, self.rank)
-        assert made is not None
-        return made
+        return self.split(0, self.rank)
 
-    def abort(self, status: int = 1) -> None:
+    def abort(self, status=1):
         """Ends the whole job at once, with `status` as this rank's exit status."""
         import sys
 
@@ -126,10 +116,10 @@ class Communicator(native.Ranks, Collectives):
         native.abort(self._pointer, status)
 
 
-_world: Communicator | None = None
+_world = None
 
 
-def world(threads: bool = False) -> Communicator:
+def world(threads=False):
     """All ranks of the job. The first call joins them, and later ones give the same communicator.
 
     `threads`: whether several threads may use communicators at the same time.

@@ -192,7 +192,8 @@ def broadcast(buffer: Any, root: int = 0, vanilla: bool = False, bypass: bool = 
 
 def scatter(x: Any, root: int = 0, buffer: Any = None, vanilla: bool = False) -> Any:
     """Divides the root's array (along its first axis), string or list evenly among the ranks."""
-    ranks, parts = _ranks(), None
+    ranks = _ranks()
+    parts: Any = None
     if _rank == root:
         if len(x) % _size:
             # By `scatter` itself, so that the other ranks hear of it.
