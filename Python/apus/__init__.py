@@ -7,6 +7,10 @@ _places = {
     "Pool": "pool",
     "AsyncResult": "results",
     "cpu_count": "pool",
+    "Shared": "shared",
+    "Worker": "worker",
+    "WorkerLocal": "worker",
+    "current_worker": "worker",
     "Executor": "executor",
     "Future": "executor",
     **dict.fromkeys(

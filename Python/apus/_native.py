@@ -47,6 +47,10 @@ class Result(Structure):
         return _bytes_at(self.bytes, self.length)
 
 
+class Task(Structure):
+    _fields_ = [("worker", c_int64), ("tries", c_int64), ("element", c_uint64)]
+
+
 class Statistics(Structure):
     _fields_ = [
         (name, c_int64)
@@ -81,6 +85,7 @@ pool_new = _declare(_long, "pool_new", c_void_p, POINTER(Config), c_char_p, c_ui
 template_new = _declare(_long, "template_new", c_void_p, c_char_p, POINTER(c_char_p), c_int32, c_int32, c_char_p, c_uint64)
 pool_shut_down = _declare(_long, "pool_shut_down", None, c_void_p, c_uint64)
 pool_next_ending = _declare(_long, "pool_next_ending", c_uint64, c_void_p, c_uint64)
+pool_share = _declare(_long, "pool_share", c_void_p, c_void_p, c_char_p, c_uint64)
 job_give = _declare(_long, "job_give", None, c_void_p, c_char_p, c_void_p, c_int64, c_int64, c_int32)
 job_cancel = _declare(_long, "job_cancel", None, c_void_p)
 release = _declare(_long, "release", None, c_void_p)
@@ -110,6 +115,13 @@ function_new = _declare(_short, "function_new", c_void_p, c_char_p, c_uint64)
 buffer_new = _declare(_short, "buffer_new", c_void_p)
 worker_adopted = _declare(_short, "worker_adopted", c_int32, c_int32)
 worker_part = _declare(_short, "worker_part", c_void_p)
+_worker_task = _declare(_short, "worker_task", c_int32, POINTER(Task))
+
+
+def worker_task():
+    """What the worker is at. None outside of a worker."""
+    task = Task()
+    return None if _worker_task(byref(task)) else task
 
 
 def call(pool, function, argument, buffer, time_limit, grace):

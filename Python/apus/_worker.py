@@ -7,11 +7,12 @@ from time import perf_counter_ns
 
 from . import _main_namespace
 from . import _native as native
+from . import shared
 from ._outcome import BROKEN, MAY_STOP, MIXED, NO_PART, STOP_AFTER, TRAILER, VALUES
 from ._codec import dump_exception, dump_values, loads
 
 # How a function is called on an item of a group.
-ON_ONE, ON_ARGUMENTS, ON_CALL, HOOK = range(4)
+ON_ONE, ON_ARGUMENTS, ON_CALL, HOOK, SHARED = range(5)
 
 _definitions = {}
 _functions = {}
@@ -31,10 +32,14 @@ def main():
 
 
 def _define(number, data):
-    _definitions[number] = data
+    if data[-1] == SHARED:
+        shared.receive(number, data)
+    else:
+        _definitions[number] = data
 
 
 def _forget(number):
+    shared.forget(number)
     _definitions.pop(number, None)
     _functions.pop(number, None)
 

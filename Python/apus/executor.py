@@ -118,6 +118,10 @@ class Executor(concurrent.futures.Executor):
         call = watched(Call, progress, *iterables)(pool._engine, function, inputs, settings, limit)
         return _results(Results(pool, call, True), deadline(timeout), limit)
 
+    def share(self, value):
+        """`Pool.share`."""
+        return self._pool.share(value)
+
     def _check_open(self):
         if self._is_shut_down:
             raise RuntimeError("cannot schedule new futures after shutdown")

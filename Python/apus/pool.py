@@ -10,7 +10,7 @@ import weakref
 from types import FunctionType
 
 from . import _native as native
-from . import _worker
+from . import _worker, shared
 from ._call import Call
 from ._codec import bindings, dump_function, dumps, is_by_value
 from ._progress import watched
@@ -163,6 +163,15 @@ class Pool:
         if type(function) is FunctionType:
             self._functions[id(function)] = _Known(function, mode, handle, self._functions)
         return handle
+
+    def share(self, value):
+        """Has each worker sent an object once, before its next task.
+
+        Returns a `Shared`, which functions and arguments may hold; its `value` is the object. Workers let go of the object
+        once nobody holds that.
+        """
+        self._check_running()
+        return shared.share(self._engine, value, _worker.SHARED)
 
     # Calls of one task
 

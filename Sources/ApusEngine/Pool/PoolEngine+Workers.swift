@@ -89,7 +89,7 @@ extension PoolEngine {
     let worker = EngineWorker(
       slot: slot, place: slot % configuration.workers, process: process, channel: channel, touched: touched,
       ledger: ledger,
-      unused: unused, tasks: configuration.tasksPerWorker, now: now)
+      shared: shared, unused: unused, tasks: configuration.tasksPerWorker, now: now)
     channel.place.pointee.store(UInt64(worker.place), ordering: .relaxed)
     if let lines = worker.lines { channel.outputToken.pointee.store(lines.token, ordering: .relaxed) }
     channel.seed.pointee.store(nextSeed(of: worker.place), ordering: .relaxed)
