@@ -71,13 +71,23 @@ class Pool:
     interpreter for each.
     `start_timeout`: seconds that a worker may take until its first task: to import, to prepare, to call the initializer.
     `environment`: variables that workers have besides those of this program, from before they import anything.
+    `kind`: "thread" makes the workers threads of this process. What takes a process of one's own is a ValueError then.
     """
+
+    _Call = Call
+
+    def __new__(cls, *arguments, kind="process", **others):
+        if kind == "thread" and cls is Pool:
+            from ._threads import ThreadPool as cls
+        return super().__new__(cls)
 
     def __init__(
         self, processes=None, initializer=None, initargs=(), maxtasksperchild=None, context=None, *,
         time_limit=None, retries=0, memory_limit=None, name=None, start="template", prepare=(),
-        start_timeout=60, environment=None,
+        start_timeout=60, environment=None, kind="process",
     ):
+        if kind != "process":
+            raise ValueError(f'kind must be "process" or, for apus.Pool itself, "thread", not {kind!r}')
         if _worker.importing:
             raise RuntimeError(
                 "a pool is made while a worker imports this module: make it inside of a function, or under "
@@ -235,7 +245,7 @@ class Pool:
         if chunksize is not None and chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize:n}")
         function, settings = self._function(func, mode), self._settings(time_limit, retries, chunksize)
-        return watched(Call, progress, iterable)(self._engine, function, iterable, settings)
+        return watched(self._Call, progress, iterable)(self._engine, function, iterable, settings)
 
     def _all(self, func, mode, iterable, chunksize, time_limit, retries, progress):
         items = iterable if type(iterable) in (list, tuple, range) else list(iterable)

@@ -4,6 +4,7 @@ import contextlib
 import sys
 import threading
 import time
+from types import GenericAlias
 
 from . import _worker
 from ._outcome import Failure
@@ -42,6 +43,8 @@ def value_of(result):
 
 class Results:
     """The results of a call, one after the other. Several threads may read them."""
+
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __init__(self, pool, call, is_ordered):
         self._pool, self._call, self._is_ordered = pool, call, is_ordered
@@ -115,6 +118,8 @@ class Results:
 class AsyncResult:
     """What a call will have come to."""
 
+    __class_getitem__ = classmethod(GenericAlias)
+
     def __init__(self, pool, callback, error_callback):
         self._pool, self._callback, self._error_callback = pool, callback, error_callback
         self._done = threading.Event()
@@ -156,6 +161,10 @@ class AsyncResult:
             return self._outcome
         raise self._outcome
 
+    def cancel(self):
+        """Ends what is not over, also what runs."""
+        self._call.cancel()
+
 
 class MapResult(AsyncResult):
     """Of `map_async`: a thread drives the call."""
@@ -171,10 +180,6 @@ class MapResult(AsyncResult):
         except BaseException as error:
             success, outcome = False, error
         self._settle(success, outcome)
-
-    def cancel(self):
-        """Ends what is not over."""
-        self._call.cancel()
 
 
 class SingleResult(AsyncResult):
@@ -221,10 +226,6 @@ class SingleResult(AsyncResult):
             self._done.wait(timeout)
         elif not self._done.is_set():
             self._take(timeout)
-
-    def cancel(self):
-        """Ends it, also when it runs."""
-        self._call.cancel()
 
 
 def report():
