@@ -6,6 +6,7 @@ __all__ = ["Executor", "Pool", "cpu_count", "register_joblib"]
 _places = {
     "Pool": "pool",
     "AsyncResult": "results",
+    "Results": "results",
     "cpu_count": "pool",
     "Shared": "shared",
     "Worker": "worker",

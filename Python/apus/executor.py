@@ -15,6 +15,7 @@ from ._single import PENDING, SingleCall
 from .pool import Pool, cpu_count
 from .results import Results
 
+__all__ = ["Executor", "Future"]
 
 _executors = weakref.WeakSet()
 # Before the interpreter stops to start threads.

@@ -20,6 +20,8 @@ from ._start import command, template, variables_of
 from .errors import PoolClosed
 from .results import MapResult, Results, SingleResult, collect, report, value_of
 
+__all__ = ["Pool", "cpu_count"]
+
 _pools = weakref.WeakSet()
 _names = itertools.count(1)
 

@@ -11,6 +11,8 @@ from ._outcome import Failure
 from ._settings import SLICE, Late, deadline
 from ._single import PENDING, SingleCall
 
+__all__ = ["AsyncResult", "Results"]
+
 
 def collect(call, count):
     """All results of a call by index. Raises the failure of the first task that has one, once all are over."""

@@ -8,6 +8,8 @@ from . import _native as native
 from ._codec import dumps, loads
 from .errors import EncodingError
 
+__all__ = ["Shared"]
+
 # What this process shares, by key. In a worker: what it was sent, pickled until it is asked for; and the keys by the
 # numbers that the engine has given them.
 _own = WeakValueDictionary()

@@ -6,6 +6,8 @@ from types import GenericAlias
 
 from . import _main_namespace
 
+__all__ = ["Worker", "WorkerLocal", "current_worker"]
+
 # Of a thread that is a worker: the `Worker`.
 here = threading.local()
 # Of a process: what it has set.
