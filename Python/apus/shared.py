@@ -42,7 +42,7 @@ def share(engine, value, mode):
     """Has an engine's workers sent an object. `mode` tells them what it is."""
     key = os.urandom(_KEY)
     try:
-        data = dumps(value) + key + bytes([mode])
+        data = b"".join((dumps(value), key, bytes([mode])))
     except Exception as error:
         raise EncodingError(f"the object to share can't be pickled: {type(error).__name__}: {error}") from error
     found = Shared(key, value, native.Handle(native.pool_share(engine.pointer, data, len(data))))

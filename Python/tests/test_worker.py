@@ -160,6 +160,19 @@ def test_a_call_that_has_begun_keeps_it():
         assert [result.get() for result in results] == [0, 1, 2, 3, ["", "s", "ss"]]
 
 
+def test_what_no_worker_has_memory_for():
+    large = b"x" * (200 << 20)
+    with apus.Pool(2, memory_limit=60 << 20) as pool:
+        shared = pool.share(large)
+        with pytest.raises(apus.MemoryLimitExceeded):
+            pool.map(time.sleep, [0.5] * 3)
+        del shared
+        assert pool.apply(abs, (-1,)) == 1
+        with pytest.raises(apus.MemoryLimitExceeded):
+            pool.map(lambda n: time.sleep(0.5) or len(large), range(3))
+        assert pool.apply(abs, (-1,)) == 1
+
+
 def test_what_can_not_be_shared(pool):
     with pytest.raises(apus.EncodingError, match="object to share"):
         pool.share(threading.Lock())

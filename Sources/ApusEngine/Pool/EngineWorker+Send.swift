@@ -11,8 +11,12 @@ extension EngineWorker {
   /// Returns how many tasks went; 0: there is no room now.
   func send(_ span: InputSpan, count: Int, messages: Int, job: EngineJob) throws(ChannelCorruption) -> Int {
     guard outgoing == nil else { return 0 }
-    if knownShared != shared.count, try !defineShared() { return 0 }
+    if knownShared != shared.count {
+      noteTelling(of: job)
+      if try !defineShared() { return 0 }
+    }
     if !knows(job.function.id) {
+      noteTelling(of: job)
       try define(job.function)
       // Nothing else goes out while the definition is on its way.
       if outgoing != nil || !knows(job.function.id) { return 0 }
@@ -110,6 +114,8 @@ extension EngineWorker {
       if let unused { function.whenUnused(unused) }
     }
   }
+
+  private func noteTelling(of job: EngineJob) { (toldFor, toldBefore) = (job, nextSequence) }
 
   /// Tells the worker of values that all tasks may refer to. False if more of that is to be sent before anything else.
   private func defineShared() throws(ChannelCorruption) -> Bool {

@@ -115,6 +115,9 @@ final class EngineWorker {
   /// Of the values that all workers are told of, and how many of them this one was told of, or need not be.
   let shared: SharedValues
   @exclusivity(unchecked) var knownShared = 0
+  /// The job for which it was last told of a function or a shared value, and the number of the first task after that.
+  @exclusivity(unchecked) weak var toldFor: EngineJob?
+  @exclusivity(unchecked) var toldBefore: UInt64 = 0
   /// Posted when one of `contexts` can't be called any more.
   let unused: UnusedNotice?
 
@@ -300,6 +303,11 @@ final class EngineWorker {
 
   /// Whether the worker says that it is in the task at the head.
   var hasBegunHead: Bool { channel.progress.pointee.load(ordering: .acquiring) == expected &* 2 &+ 1 }
+
+  /// The job for which it was told of something that it has begun no task with.
+  var stillToldFor: EngineJob? {
+    channel.progress.pointee.load(ordering: .acquiring) > toldBefore &* 2 ? nil : toldFor
+  }
 
   /// Whether it has begun any of what it was given.
   var hasBegunAny: Bool { chunks.first.map { hasBegun($0) } ?? false }
