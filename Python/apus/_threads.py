@@ -6,6 +6,7 @@ For free-threaded builds, and for code that releases the interpreter lock.
 import collections
 import contextlib
 import itertools
+import os
 import queue
 import threading
 import time
@@ -14,7 +15,7 @@ import weakref
 from . import _worker
 from ._outcome import Failure, Group
 from ._settings import SLICE, Late
-from .errors import PoolBroken, PoolClosed, TaskCancelled, TaskExited
+from .errors import FORKED, PoolBroken, PoolClosed, TaskCancelled, TaskExited
 from .pool import Pool, _pools
 from .results import AsyncResult
 from .shared import share_with_threads
@@ -29,7 +30,6 @@ _FOR_PROCESSES = {
     "memory_limit": (None, "threads have no memory of their own"),
     "start": ("template", "threads are not started as processes are"),
     "prepare": ((), "threads see what this program has imported and made"),
-    "start_timeout": (60, "a thread can't be killed"),
     "environment": (None, "threads have this program's"),
 }
 
@@ -39,7 +39,7 @@ class ThreadPool(Pool):
 
     def __init__(
         self, processes=None, initializer=None, initargs=(), maxtasksperchild=None, context=None, *, kind="thread",
-        retries=0, name=None, **others,
+        retries=0, name=None, start_timeout=60, **others,
     ):
         for option, value in {"maxtasksperchild": maxtasksperchild, **others}.items():
             if option not in _FOR_PROCESSES:
@@ -47,7 +47,7 @@ class ThreadPool(Pool):
             _refuse(option, value)
         self._set_up(processes, initializer, name)
         self._time_limit, self._retries = None, retries
-        self._engine = _Threads(self._processes, self._name, initializer, initargs)
+        self._engine = _Threads(self._processes, self._name, initializer, initargs, start_timeout)
         self._Call = ThreadCall
         _pools.add(self)
 
@@ -92,11 +92,25 @@ def _refuse(option, value):
         raise ValueError(f'{option} is for kind="process": {why}')
 
 
+_all = weakref.WeakSet()
+
+
+def _end_copies():
+    """In a fork of this process, which has none of its threads."""
+    for threads in list(_all):
+        # Somebody may have held it.
+        threads.lock = threading.Lock()
+        threads.problem = PoolClosed(FORKED)
+
+
+os.register_at_fork(after_in_child=_end_copies)
+
+
 class _Threads:
     """The threads, and what waits for them."""
 
-    def __init__(self, count, name, initializer, initargs):
-        self.workers = count
+    def __init__(self, count, name, initializer, initargs, start_timeout):
+        self.workers = self.starting = count
         # Of each thing to do: a call of which a group waits, or a single one; None: a thread is to end.
         self.queue = queue.SimpleQueue()
         # Why nothing more is done, and the single calls that are to hear of it.
@@ -109,7 +123,13 @@ class _Threads:
             threading.Thread(
                 target=self.serve, args=(number, initializer, initargs), name=f"{name}-{number}", daemon=True)
             for number in range(count)]
+        self.patience = threading.Timer(
+            start_timeout, self.end, [PoolBroken(f"an initializer has not returned after {start_timeout:g} s")])
+        self.patience.daemon = True
+        _all.add(self)
         try:
+            if initializer is not None:
+                self.patience.start()
             for thread in self.threads:
                 thread.start()
         except RuntimeError:  # there are too many
@@ -125,6 +145,10 @@ class _Threads:
             problem = PoolBroken(f"the initializer of a worker raised {type(error).__name__}: {error}")
             problem.__cause__ = error
             return self.end(problem)
+        with self.lock:
+            self.starting -= 1
+        if self.starting == 0:
+            self.patience.cancel()
         while (call := self.queue.get()) is not None:
             if self.problem is None:
                 call.run_next()
@@ -132,6 +156,7 @@ class _Threads:
 
     def end(self, problem):
         """Nothing more is done."""
+        self.patience.cancel()
         with self.lock:
             if self.problem is None:
                 self.problem = problem

@@ -86,3 +86,6 @@ class PoolBroken(ApusError):
 
 class PoolClosed(PoolBroken, ValueError):
     """The pool was closed or terminated."""
+
+
+FORKED = "this process is a fork of the one whose pool this is, and has no part in it: make a pool of its own here"

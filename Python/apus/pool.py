@@ -17,7 +17,7 @@ from ._progress import watched
 from ._settings import Settings
 from ._single import SingleCall
 from ._start import command, template, variables_of
-from .errors import PoolClosed
+from .errors import FORKED, PoolClosed
 from .results import MapResult, Results, SingleResult, collect, report, value_of
 
 __all__ = ["Pool", "cpu_count"]
@@ -278,8 +278,7 @@ class Pool:
         if self._state != "RUN":
             raise PoolClosed("Pool not running")
         if self._owner != os.getpid():
-            raise PoolClosed(
-                "this process is a fork of the one whose pool this is, and has no part in it: make a pool of its own here")
+            raise PoolClosed(FORKED)
 
     def close(self):
         """Takes no more tasks. Those that were given are done."""

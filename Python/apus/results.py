@@ -1,6 +1,7 @@
 """What calls come to: lists, iterators, and results that are asked for later."""
 
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -10,6 +11,7 @@ from . import _worker
 from ._outcome import Failure
 from ._settings import SLICE, Late, deadline
 from ._single import PENDING, SingleCall
+from .errors import FORKED, PoolClosed
 
 __all__ = ["AsyncResult", "Results"]
 
@@ -150,6 +152,8 @@ class AsyncResult:
 
     def wait(self, timeout=None):
         """Waits until it is over, or so many seconds."""
+        if self._pool._owner != os.getpid() and not self._done.is_set():
+            raise PoolClosed(FORKED)
         self._done.wait(timeout)
 
     def get(self, timeout=None):
@@ -225,7 +229,7 @@ class SingleResult(AsyncResult):
 
     def wait(self, timeout=None):
         if self._has_callbacks:
-            self._done.wait(timeout)
+            super().wait(timeout)
         elif not self._done.is_set():
             self._take(timeout)
 

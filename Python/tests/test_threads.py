@@ -15,6 +15,7 @@ from test_drop_in import (  # noqa: F401
     test_async_results, test_callbacks, test_close_join_terminate, test_imap_draws_as_it_goes,
     test_imap_goes_on_after_an_exception, test_inputs_that_raise, test_kinds_of_values, test_many_async_results, test_map,
     test_next_with_a_time, test_none_is_a_value, test_starmap)
+from test_failures import test_a_fork_has_no_part_in_the_pool  # noqa: F401
 from test_progress import (  # noqa: F401
     test_a_teller_that_raises_ends_the_call, test_bar, test_every_task_is_told_of, test_failures_are_counted)
 
@@ -53,7 +54,7 @@ def test_state_of_a_worker():
 
 @pytest.mark.parametrize("option", [
     {"time_limit": 1}, {"memory_limit": 1 << 30}, {"maxtasksperchild": 3}, {"start": "fresh"}, {"prepare": ["json"]},
-    {"start_timeout": 3}, {"environment": {"A": "b"}}])
+    {"environment": {"A": "b"}}])
 def test_what_takes_processes(option):
     with pytest.raises(ValueError, match=f'{next(iter(option))} is for kind="process": '):
         apus.Pool(1, kind="thread", **option)
@@ -100,6 +101,14 @@ def test_an_initializer_that_fails():
         for call in (lambda: pool.map(abs, [1]), lambda: pool.apply(abs, (1,)), lambda: list(pool.imap(abs, [1]))):
             with pytest.raises(apus.PoolBroken, match="ZeroDivisionError"):
                 call()
+
+
+def test_an_initializer_that_does_not_end():
+    gate = threading.Event()
+    with apus.Pool(2, gate.wait, kind="thread", start_timeout=0.2) as pool:
+        with pytest.raises(apus.PoolBroken, match="has not returned after 0.2 s"):
+            pool.map(abs, range(9))
+        gate.set()
 
 
 def test_pools_in_their_own_tasks():
