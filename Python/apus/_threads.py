@@ -165,7 +165,7 @@ class _Threads:
             single._settle(False, self.problem)
 
     def shut_down(self, grace):
-        """Ends the threads as `PoolEngine.shutDown` does processes, but for tasks that run: they go on to their ends."""
+        """Ends the threads as `PoolEngine.shutDown` does processes. Tasks that run go on to their ends."""
         if grace == 0:
             self.end(PoolClosed("the pool is closed"))
         while any(call.has_more() for call in list(self.calls)):

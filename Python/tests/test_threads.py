@@ -13,8 +13,8 @@ import apus
 from conftest import eventually
 from test_drop_in import (  # noqa: F401
     test_async_results, test_callbacks, test_close_join_terminate, test_imap_draws_as_it_goes,
-    test_imap_goes_on_after_an_exception, test_inputs_that_raise, test_kinds_of_values, test_many_async_results, test_map,
-    test_next_with_a_time, test_none_is_a_value, test_starmap)
+    test_imap_goes_on_after_an_exception, test_inputs_that_raise, test_kinds_of_values, test_many_async_results,
+    test_map, test_next_with_a_time, test_none_is_a_value, test_starmap)
 from test_failures import test_a_fork_has_no_part_in_the_pool  # noqa: F401
 from test_progress import (  # noqa: F401
     test_a_teller_that_raises_ends_the_call, test_bar, test_every_task_is_told_of, test_failures_are_counted)
@@ -114,8 +114,9 @@ def test_an_initializer_that_does_not_end():
 def test_pools_in_their_own_tasks():
     with apus.Pool(1, kind="thread") as pool:
         def nested(n):
+            items = range(-n, 0)
             return [
-                pool.map(abs, range(-n, 0)), list(pool.imap(abs, range(-n, 0))), pool.map_async(abs, range(-n, 0)).get(),
+                pool.map(abs, items), list(pool.imap(abs, items)), pool.map_async(abs, items).get(),
                 [pool.apply(abs, (-1,)), pool.apply_async(lambda: apus.current_worker().number).get()]]
 
         assert pool.map(nested, [2, 3]) == [[[2, 1]] * 3 + [[1, 0]], [[3, 2, 1]] * 3 + [[1, 0]]]
@@ -181,7 +182,7 @@ def test_threads_end_with_their_pool():
 
 
 def test_a_program_ends_while_tasks_run():
-    code = "import apus, time; p = apus.Pool(2, kind='thread'); p.map_async(time.sleep, [999]); print(p.apply(abs, (-1,)))"
+    code = "import apus, time; p = apus.Pool(2, kind='thread'); p.map_async(time.sleep, [999]); p.apply(print, (1,))"
     started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")

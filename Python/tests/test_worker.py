@@ -114,7 +114,7 @@ def test_an_object_is_sent_once(tmp_path):
         found += pool.starmap(use, [(shared, n) for n in range(200)], chunksize=1)
         assert [pool.apply(use, (shared, n))[0] for n in range(5)] == list(range(5))
         assert {kind for _, _, kind, _ in found} == {"Counted"}
-        assert len({(process, number) for _, process, _, number in found}) == len({process for _, process, _, _ in found})
+        assert len({(process, number) for _, process, _, number in found}) == len({one[1] for one in found})
         processes = [path.name.split("-")[0] for path in tmp_path.iterdir()]
         assert len(processes) == len(set(processes)) <= 2
         # A function refers to it, and a worker in the place of another one has it.

@@ -1,4 +1,7 @@
-"""Uses of the public interface, for mypy: `test_typing.py`. What must be refused is ignored, and mypy tells if it need not be."""
+"""Uses of the public interface, for mypy: see `test_typing.py`.
+
+What must be refused is ignored, and mypy tells if it need not be.
+"""
 
 import asyncio
 from typing import Dict, List, Optional, Union
