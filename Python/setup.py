@@ -1,6 +1,7 @@
 """Builds the engine, which is written in Swift, into the package."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,9 +9,11 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
+# In a source distribution the engine's sources are within.
+ROOT = HERE / "engine" if (HERE / "engine").is_dir() else HERE.parent
 LIBRARY, COMMAND = "libApusPython.so", "apus"
 
 
@@ -42,7 +45,33 @@ class AnyPython(bdist_wheel):
     """One wheel for all Pythons of a platform: the library knows nothing of Python."""
 
     def get_tag(self):
-        return ("py3", "none", super().get_tag()[2])
+        platform = super().get_tag()[2]
+        versions = glibc_needed(Path(self.get_finalized_command("build").build_lib))
+        if versions and platform.startswith("linux_"):
+            platform = platform.replace("linux", f"manylinux_2_{max(versions)}", 1)
+        return ("py3", "none", platform)
+
+
+def glibc_needed(folder):
+    """Which versions of the C library, 2.x, the binaries in a folder ask for by name."""
+    found = set()
+    for path in folder.rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        if data.startswith(b"\x7fELF"):
+            found.update(int(minor) for minor in re.findall(rb"\0GLIBC_2\.(\d+)(?=[.\0])", data))
+    return found
+
+
+class WithEngine(sdist):
+    def make_release_tree(self, base_dir, files):
+        super().make_release_tree(base_dir, files)
+        for name in ("Package.swift", "LICENSE", "Sources", "Tests", "Examples"):
+            source, place = ROOT / name, Path(base_dir) / "engine" / name
+            place.parent.mkdir(exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, place, ignore=shutil.ignore_patterns(".build*", "*.o"))
+            else:
+                shutil.copy2(source, place)
 
 
 fast = [
@@ -51,4 +80,4 @@ fast = [
         extra_compile_args=["-Wall", "-Werror", "-Wno-unused-parameter"], optional=True)
     for name in ("_fast", "_fast_messages")
 ]
-setup(cmdclass={"build_py": BuildWithEngine, "bdist_wheel": AnyPython}, ext_modules=fast)
+setup(cmdclass={"build_py": BuildWithEngine, "bdist_wheel": AnyPython, "sdist": WithEngine}, ext_modules=fast)

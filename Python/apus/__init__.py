@@ -6,7 +6,12 @@ __all__ = ["Executor", "Pool", "cpu_count", "register_joblib"]
 _places = {
     "Pool": "pool",
     "AsyncResult": "results",
+    "Results": "results",
     "cpu_count": "pool",
+    "Shared": "shared",
+    "Worker": "worker",
+    "WorkerLocal": "worker",
+    "current_worker": "worker",
     "Executor": "executor",
     "Future": "executor",
     **dict.fromkeys(

@@ -17,6 +17,7 @@ from ._outcome import Failure, Group, Mixed, cannot, decoded, failure
 from ._protocol import MAY_STOP, TRAILER
 from ._settings import SLICE, Late
 from .errors import TaskCancelled
+from .worker import Again
 
 # What a group should take of a worker, in nanoseconds, and bytes.
 GROUP_TIME = 400_000
@@ -252,7 +253,7 @@ class Call:
         tried = self.attempts.get(group.first, 0)
         if kind == native.DIED and tried < self.settings.retries:
             self.attempts[group.first] = tried + 1
-            return self.again.append(group)
+            return self.again.append(Group(group.first, [Again(group.items[0], tried + 1)]))
         error = failure(kind, text, exit_code, signal, process, group.first, self.settings)
         self.ready.append((group.first, Mixed([Failure(error)] * len(group.items))))
 

@@ -53,6 +53,10 @@ class Piece(Structure):
     _fields_ = [("bytes", c_void_p), ("length", c_uint64)]
 
 
+class Task(Structure):
+    _fields_ = [("worker", c_int64), ("tries", c_int64), ("element", c_uint64)]
+
+
 class Statistics(Structure):
     _fields_ = [
         (name, c_int64)
@@ -90,6 +94,7 @@ pool_new = _declare(_long, "pool_new", c_void_p, POINTER(Config), c_char_p, c_ui
 template_new = _declare(_long, "template_new", c_void_p, c_char_p, POINTER(c_char_p), c_int32, c_int32, c_char_p, c_uint64)
 pool_shut_down = _declare(_long, "pool_shut_down", None, c_void_p, c_uint64)
 pool_next_ending = _declare(_long, "pool_next_ending", c_uint64, c_void_p, c_uint64)
+pool_share = _declare(_long, "pool_share", c_void_p, c_void_p, c_char_p, c_uint64)
 job_give = _declare(_long, "job_give", None, c_void_p, c_char_p, c_void_p, c_int64, c_int64, c_int32)
 _job_give_pieces = _declare(_long, "job_give_pieces", None, c_void_p, POINTER(Piece), c_int64, c_int64, c_int32, c_uint64)
 job_cancel = _declare(_long, "job_cancel", None, c_void_p)
@@ -124,6 +129,13 @@ _job_keep = _declare(_short, "job_keep", c_void_p, c_void_p)
 buffer_new = _declare(_short, "buffer_new", c_void_p)
 worker_adopted = _declare(_short, "worker_adopted", c_int32, c_int32)
 _worker_part = _declare(_short, "worker_part", c_void_p)
+_worker_task = _declare(_short, "worker_task", c_int32, POINTER(Task))
+
+
+def worker_task():
+    """What the worker is at. None outside of a worker."""
+    task = Task()
+    return None if _worker_task(byref(task)) else task
 
 
 class Pieces:

@@ -26,7 +26,7 @@ class Failure:
 
 
 class Mixed(list):
-    """Results of which some are failures."""
+    """Results of which some may be failures."""
 
     __slots__ = ()
 

@@ -3,12 +3,12 @@
 import sys
 from time import perf_counter_ns
 
-from . import _main_namespace
+from . import _main_namespace, shared
 from ._codec import dump_exception, dump_values, load_values
 from ._frames import Frame
 from ._library import fast
 from ._pickling import pickle
-from ._protocol import BROKEN, HOOK, MAY_STOP, MIXED, NO_PART, ON_ARGUMENTS, ON_ONE, TRAILER, VALUES
+from ._protocol import BROKEN, HOOK, MAY_STOP, MIXED, NO_PART, ON_ARGUMENTS, ON_ONE, SHARED, TRAILER, VALUES
 
 # After so many nanoseconds a worker may hand back a part of a group whose size was guessed.
 STOP_AFTER = 5_000_000
@@ -36,10 +36,14 @@ def main():
 
 
 def _define(number, data):
-    _definitions[number] = data
+    if data[-1] == SHARED:
+        shared.receive(number, data)
+    else:
+        _definitions[number] = data
 
 
 def _forget(number):
+    shared.forget(number)
     _definitions.pop(number, None)
     _functions.pop(number, None)
 

@@ -156,3 +156,6 @@ class StartUpFailed(MessageError):
 
 class RequestCancelled(MessageError):
     """The receive was given up."""
+
+
+FORKED = "this process is a fork of the one whose pool this is, and has no part in it: make a pool of its own here"

@@ -1,15 +1,20 @@
 """What calls come to: lists, iterators, and results that are asked for later."""
 
 import contextlib
+import os
 import sys
 import threading
 import time
+from types import GenericAlias
 
 from ._native import end_loans
 from ._outcome import Failure, Mixed
 from ._protocol import ON_CALL
 from ._settings import SLICE, Late, deadline
 from ._single import PENDING, SingleCall
+from .errors import FORKED, PoolClosed
+
+__all__ = ["AsyncResult", "Results"]
 
 
 def collect(call, count):
@@ -45,6 +50,8 @@ def value_of(result):
 
 class Results:
     """The results of a call, one after the other. Several threads may read them."""
+
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __init__(self, pool, call, is_ordered):
         self._pool, self._call, self._is_ordered = pool, call, is_ordered
@@ -118,6 +125,8 @@ class Results:
 class AsyncResult:
     """What a call will have come to."""
 
+    __class_getitem__ = classmethod(GenericAlias)
+
     def __init__(self, pool, callback, error_callback):
         self._pool, self._callback, self._error_callback = pool, callback, error_callback
         self._done = threading.Event()
@@ -146,6 +155,8 @@ class AsyncResult:
 
     def wait(self, timeout=None):
         """Waits until it is over, or so many seconds."""
+        if self._pool._owner != os.getpid() and not self._done.is_set():
+            raise PoolClosed(FORKED)
         self._done.wait(timeout)
 
     def get(self, timeout=None):
@@ -158,6 +169,10 @@ class AsyncResult:
         if self._success:
             return self._outcome
         raise self._outcome
+
+    def cancel(self):
+        """Ends what is not over, also what runs."""
+        self._call.cancel()
 
 
 class MapResult(AsyncResult):
@@ -174,10 +189,6 @@ class MapResult(AsyncResult):
         except BaseException as error:
             success, outcome = False, error
         self._settle(success, outcome)
-
-    def cancel(self):
-        """Ends what is not over."""
-        self._call.cancel()
 
 
 class SingleResult(AsyncResult):
@@ -221,13 +232,9 @@ class SingleResult(AsyncResult):
 
     def wait(self, timeout=None):
         if self._has_callbacks:
-            self._done.wait(timeout)
+            super().wait(timeout)
         elif not self._done.is_set():
             self._take(timeout)
-
-    def cancel(self):
-        """Ends it, also when it runs."""
-        self._call.cancel()
 
 
 def report():

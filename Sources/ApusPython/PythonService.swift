@@ -78,6 +78,14 @@ public func fail(_ text: UnsafeRawPointer?, _ length: UInt64) {
 @c(apus_py_worker_part)
 public func partOfElement() -> UnsafeMutableRawPointer? { WorkerLoop.current?.placeOfPart }
 
+/// What the worker is at. Not 0 outside of a worker.
+@c(apus_py_worker_task)
+public func taskOfWorker(_ task: UnsafeMutablePointer<apus_py_task>) -> Int32 {
+  guard let loop = WorkerLoop.current else { return 1 }
+  task.pointee = apus_py_task(worker: Int64(loop.place), tries: Int64(loop.tries), element: loop.element)
+  return 0
+}
+
 /// In what a template has just forked: leads a group of its own, and dies with the template, `parent`. Not 0 if that is gone.
 @c(apus_py_worker_adopted)
 public func adopted(_ parent: Int32) -> Int32 {

@@ -11,7 +11,12 @@ extension EngineWorker {
   /// Returns how many tasks went; 0: there is no room now.
   func send(_ span: InputSpan, count: Int, messages: Int, job: EngineJob) throws(ChannelCorruption) -> Int {
     guard outgoing == nil else { return 0 }
+    if knownShared != shared.count {
+      noteTelling(of: job)
+      if try !defineShared() { return 0 }
+    }
     if !knows(job.function.id) {
+      noteTelling(of: job)
       try define(job.function)
       // Nothing else goes out while the definition is on its way.
       if outgoing != nil || !knows(job.function.id) { return 0 }
@@ -99,8 +104,11 @@ extension EngineWorker {
   }
 
   private func define(_ function: FunctionDefinition) throws(ChannelCorruption) {
-    if function.carriesContext, contexts.count == Self.contextLimit {
-      guard try forget(contexts.firstIndex { $0.function == nil } ?? 0) else { return }
+    if function.carriesContext, !function.isShared,
+      contexts.count(where: { !$0.isShared }) == Self.contextLimit
+    {
+      let unused = contexts.firstIndex { !$0.isShared && $0.function == nil }
+      guard try forget(unused ?? contexts.firstIndex { !$0.isShared }!) else { return }
     }
     let bytes = function.bytes.bytes
     let header = TaskHeader(kind: TaskHeader.Kind.define, function: function.id, length: UInt64(bytes.count))
@@ -108,9 +116,23 @@ extension EngineWorker {
     learn(function.id)
     if outgoing != nil { defining = (function.id, apus_now()) }
     if function.carriesContext {
-      contexts.append(Context(id: function.id, function: function))
+      contexts.append(Context(id: function.id, function: function, isShared: function.isShared))
       if let unused { function.whenUnused(unused) }
     }
+  }
+
+  private func noteTelling(of job: EngineJob) { (toldFor, toldBefore) = (job, nextSequence) }
+
+  /// Tells the worker of values that all tasks may refer to. False if more of that is to be sent before anything else.
+  private func defineShared() throws(ChannelCorruption) -> Bool {
+    while let (number, value) = shared.next(after: knownShared) {
+      try define(value)
+      guard knows(value.id) else { return false }
+      knownShared = number
+      if outgoing != nil { return false }
+    }
+    knownShared = shared.count
+    return true
   }
 
   /// Has the worker let go of the functions with a context that nobody can call any more. False if it could not be

@@ -82,6 +82,16 @@ typedef struct apus_py_piece {
   uint64_t length;
 } apus_py_piece;
 
+// What a worker is at.
+typedef struct apus_py_task {
+  // Which of its pool's workers it is, from 0 on.
+  int64_t worker;
+  // How often the element was tried before, in workers that died.
+  int64_t tries;
+  // What tells the element from others.
+  uint64_t element;
+} apus_py_task;
+
 // In a worker: called with a function's definition, once, and with each of its elements; of a long one `bytes` is null, and
 // `apus_py_worker_read` fetches it. Anything but 0 ends the element with the text of `apus_py_worker_fail`.
 typedef struct apus_py_worker {
