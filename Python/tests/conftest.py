@@ -1,6 +1,9 @@
+import contextlib
 import os
+import secrets
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +45,38 @@ def is_gone(process):
     except ProcessLookupError:
         return True
     return False
+
+
+class Run:
+    """A program that is started with this `environment`, and whatever comes from it. At the end nothing of it is left."""
+
+    def __init__(self):
+        number = secrets.token_hex(8)
+        self.environment = {**os.environ, "APUS_TEST_RUN": number}
+        self._mark = b"APUS_TEST_RUN=" + number.encode()
+
+    def processes(self):
+        """Those that live: a dead one that nobody has waited for has no environment."""
+        found = []
+        for entry in os.scandir("/proc"):
+            try:
+                if entry.name.isdigit() and self._mark in Path(entry, "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+            except OSError:  # of another user, or gone as we looked
+                pass
+        return found
+
+    def left(self):
+        """Processes, and shared memory with a name. (What we share has none, and goes with the last that has it open.)"""
+        return self.processes() + [name for name in os.listdir("/dev/shm") if "apus" in name]
+
+    def has_left_nothing(self):
+        return not self.left()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)

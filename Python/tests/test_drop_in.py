@@ -9,6 +9,9 @@ import pytest
 import apus
 
 
+pytestmark = pytest.mark.short
+
+
 def square(n):
     return n * n
 

@@ -64,6 +64,7 @@ def test_a_pool_that_is_closed_and_dropped_ends(tmp_path):
     assert eventually(lambda: all(map(is_gone, workers))) and called == [None]
 
 
+@pytest.mark.short
 def test_callbacks_come_whoever_waits(pool):
     called = []
     result = pool.apply_async(time.sleep, (0.3,), callback=called.append)
@@ -122,6 +123,7 @@ def test_what_can_not_be_submitted():
         assert isinstance(executor.submit(3).exception(), TypeError)
 
 
+@pytest.mark.short
 def test_several_threads_read_one_iterator(pool):
     results, found, lock = pool.imap_unordered(abs, range(3000)), [], threading.Lock()
 
@@ -260,6 +262,7 @@ def test_a_pool_in_what_is_prepared(tmp_path):
     assert found.returncode == 1 and "while a worker imports this module" in found.stderr
 
 
+@pytest.mark.short
 def test_files_of_what_is_prepared(tmp_path):
     found = run("""
         import apus, os, tempfile
@@ -283,6 +286,7 @@ def test_files_of_what_is_prepared(tmp_path):
     assert (found.returncode, found.stderr) == (0, "")
 
 
+@pytest.mark.short
 def test_a_worker_ends_in_good_order(tmp_path):
     def work():
         import atexit

@@ -21,6 +21,7 @@ def square(n):
     return n * n
 
 
+@pytest.mark.short
 def test_submit(executor):
     assert isinstance(executor, concurrent.futures.Executor)
     futures = [executor.submit(pow, n, 2) for n in range(200)]
@@ -35,6 +36,7 @@ def test_submit(executor):
     assert eventually(lambda: called == [16])
 
 
+@pytest.mark.short
 def test_one_death_costs_one_task(executor):
     futures = [executor.submit(lambda n: os._exit(1) if n == 5 else n, n) for n in range(20)]
     for n, future in enumerate(futures):
@@ -44,6 +46,7 @@ def test_one_death_costs_one_task(executor):
             assert future.result() == n
 
 
+@pytest.mark.short
 def test_cancel_ends_what_runs(executor):
     others = [executor.submit(time.sleep, 0.3) for _ in range(4)]
     concurrent.futures.wait(others)

@@ -65,6 +65,7 @@ def test_one_task_fails(pool, way, chunksize):
     assert pool.map(abs, range(10)) == list(range(10))
 
 
+@pytest.mark.short
 def test_a_loss_names_its_item(pool):
     for count, bad in ((1000, 777), (20_000, 12_345)):
         with pytest.raises(apus.WorkerDied) as info:
@@ -104,6 +105,7 @@ def make(kind):
     return lambda n: kind() if n == 2 else n
 
 
+@pytest.mark.short
 @pytest.mark.parametrize("chunksize", [None, 1, 5])
 def test_what_can_not_be_pickled(pool, chunksize):
     def outcomes(function, items):
@@ -137,6 +139,7 @@ class Unpicklable(Exception):
         self.lock = threading.Lock()
 
 
+@pytest.mark.short
 def test_exceptions_that_can_not_be_rebuilt(pool):
     def picky():
         raise Picky("a", "b")
@@ -150,6 +153,7 @@ def test_exceptions_that_can_not_be_rebuilt(pool):
         assert body.__name__ in str(info.value.__cause__)
 
 
+@pytest.mark.short
 def test_time_limit():
     with apus.Pool(2, time_limit=0.3) as pool:
         with pytest.raises(apus.TaskTimeout, match="0.3 s") as info:
@@ -186,6 +190,7 @@ def test_memory_limit():
         assert pool.map(abs, range(8)) == list(range(8))
 
 
+@pytest.mark.short
 def test_cancel(pool):
     result = pool.apply_async(time.sleep, (100,))
     assert eventually(lambda: pool.statistics["running"] == 1)
@@ -209,6 +214,7 @@ def test_an_initializer_that_fails():
                 pool.map(abs, range(4))
 
 
+@pytest.mark.short
 def test_a_fork_has_no_part_in_the_pool(pool):
     assert pool.map(abs, range(3)) == [0, 1, 2]
     given = [pool.apply_async(time.sleep, (1,)), pool.apply_async(time.sleep, (1,), callback=str)]
@@ -248,6 +254,7 @@ def test_workers_end_with_the_program():
         assert eventually(lambda: all(map(is_gone, workers))), end
 
 
+@pytest.mark.short
 def test_interrupt_ends_a_wait():
     program = """
         import apus, time, sys

@@ -28,6 +28,7 @@ def parent(_=None):
     return os.getppid()
 
 
+@pytest.mark.short
 @pytest.mark.parametrize("start", ["template", "fresh"])
 def test_both_ways(start):
     with apus.Pool(2, start=start, maxtasksperchild=3) as pool:
@@ -66,6 +67,7 @@ def test_what_can_not_be_prepared(capfd):
         assert text in capfd.readouterr().err
 
 
+@pytest.mark.short
 def test_workers_have_what_the_program_has(monkeypatch, tmp_path):
     monkeypatch.setenv("OF_MINE", "1")
     monkeypatch.chdir(tmp_path)
@@ -77,6 +79,7 @@ def test_workers_have_what_the_program_has(monkeypatch, tmp_path):
         assert pool.apply(lambda: sys.stdin.read()) == ""
 
 
+@pytest.mark.short
 def test_each_worker_draws_its_own_numbers():
     import random
 
