@@ -4,6 +4,7 @@ from .errors import (
     ApusError as ApusError,
     EncodingError as EncodingError,
     MemoryLimitExceeded as MemoryLimitExceeded,
+    MessageError as MessageError,
     PoolBroken as PoolBroken,
     PoolClosed as PoolClosed,
     RemoteError as RemoteError,

@@ -12,7 +12,7 @@ from .errors import StartUpFailed
 
 def join(make, threads, joined):
     """The communicator of all ranks: what `make` makes of it, or `joined`."""
-    if _native.worker_part():
+    if _native.worker_task() is not None:
         raise StartUpFailed("a worker of a pool is no rank: what the launcher has started is the process above it")
     if joined is None:
         native.watch_signals()

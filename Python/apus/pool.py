@@ -14,7 +14,7 @@ from . import _worker, shared
 from ._call import Call
 from ._codec import bindings, dump_function, dumps, is_by_value
 from ._progress import watched
-from ._protocol import HOOK, ON_ARGUMENTS, ON_CALL, ON_ONE
+from ._protocol import HOOK, ON_ARGUMENTS, ON_CALL, ON_ONE, SHARED
 from ._settings import Settings
 from ._single import call
 from ._start import command, template, variables_of

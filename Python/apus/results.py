@@ -31,8 +31,10 @@ def collect(call, count):
                 continue
             values[first:first + len(results)] = results
             if type(results) is Mixed:
-                place = first + next(i for i, result in enumerate(results) if type(result) is Failure)
-                bad = place if bad is None else min(bad, place)
+                for place, result in enumerate(results, first):
+                    if type(result) is Failure:
+                        bad = place if bad is None else min(bad, place)
+                        break
     except BaseException:
         call.cancel()
         raise
