@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import itertools
 import struct
 import sys
 
@@ -12,7 +13,7 @@ from .errors import CollectiveFailed, InvalidArgument
 
 # Kinds of values that only collective operations send: why a rank has none, and of an array that follows.
 _NONE, _FOLLOWS = 7, 8
-_DESCRIPTION = struct.Struct("<QQ")
+_DESCRIPTION, _RANK = struct.Struct("<QQ"), struct.Struct("<q")
 # Longer arrays are not put together with their description.
 _LONG = 32 << 10
 _ALL_REDUCE, _REDUCE, _SCAN, _EXCLUSIVE_SCAN = range(4)
@@ -107,8 +108,7 @@ class Collectives:
             result = _like(elements)
             self._reduce(_ALL_REDUCE, elements, result, op)
             return result
-        values = self.gather(value)
-        return self.broadcast(_attempt(lambda: functools.reduce(op, values)) if self.rank == 0 else None)
+        return self._combine(value, lambda values: functools.reduce(op, values), self.broadcast)
 
     def scan(self, value, op=SUM):
         """Combines, for each rank, the values of all ranks up to and including it. Arrays element by element."""
@@ -116,7 +116,7 @@ class Collectives:
             result = _copy(value)
             self._reduce(_SCAN, result, result, op)
             return result
-        return self._spread(value, lambda values: list(_accumulate(values, op)))
+        return self._combine(value, lambda values: list(itertools.accumulate(values, op)), self._scatter_made)
 
     def exscan(self, value, op=SUM):
         """Combines, for each rank, the values of all ranks before it; None on rank 0. Arrays element by element."""
@@ -124,7 +124,7 @@ class Collectives:
             result = _copy(value)
             self._reduce(_EXCLUSIVE_SCAN, result, result, op)
             return result if self.rank else None
-        return self._spread(value, lambda values: [None, *_accumulate(values[:-1], op)])
+        return self._combine(value, lambda values: [None, *itertools.accumulate(values[:-1], op)], self._scatter_made)
 
     def reduce_scatter(self, values, op=SUM, counts=None):
         """Combines what all ranks have for each rank, and gives it to that one.
@@ -140,7 +140,7 @@ class Collectives:
         problem, values = self._one_each(values)
         if problem is not None:
             values = _Failed(problem)
-        return self._spread(values, lambda all: [functools.reduce(op, mine) for mine in zip(*all)])
+        return self._combine(values, lambda all: [functools.reduce(op, mine) for mine in zip(*all)], self._scatter_made)
 
     def _reduce_scatter_array(self, array, op, counts):
         if not array.ndim:
@@ -169,12 +169,18 @@ class Collectives:
             native._reduction, self._pointer, which, native.memory_of(elements),
             None if result is None else native.memory_of(result), elements.nbytes, _element(elements), op.number, root)
 
-    def _spread(self, value, combine):
-        """Has rank 0 make of all values one for each rank."""
-        values = self.gather(value)
-        if self.rank:
-            return self.scatter()
-        made = _attempt(lambda: combine(values))
+    def _combine(self, value, combine, give):
+        """Has rank 0 combine the values of all ranks, and give the result to them. Also where that fails, so that all are told."""
+        out, problem = _value(value)
+        found = self._collect(native._gather, ctypes.byref(out.value), 0)
+        made = _attempt(lambda: combine(_all_opened(found))) if self.rank == 0 else None
+        try:
+            return give(made)
+        except CollectiveFailed:
+            # This rank knows better why.
+            raise problem or sys.exc_info()[1]
+
+    def _scatter_made(self, made):
         return self.scatter([made] * self.size if isinstance(made, _Failed) else made)
 
     # Objects in and out
@@ -225,7 +231,7 @@ def _value(item):
             raise item.problem
         return native.Outgoing(item), None
     except Exception as problem:
-        return _no_value(problem), problem
+        return _NoValue(problem), problem
 
 
 def _values(items, problem):
@@ -239,30 +245,26 @@ def _values(items, problem):
 
 
 class _NoValue:
-    def __init__(self, text):
-        self.owner = text
-        self.value = native.Value(*native.extent(text), _NONE)
+    """Why there is no value, and whose fault that is: -1 stands for the sender's."""
 
-
-def _no_value(problem):
-    return _NoValue(f"{type(problem).__name__}: {problem}".encode("utf-8", "replace")[:2000] or b"?")
+    def __init__(self, problem):
+        is_told = isinstance(problem, CollectiveFailed)
+        text = str(problem) if is_told else f"{type(problem).__name__}: {problem}"
+        self.owner = _RANK.pack(problem.rank if is_told else -1) + text.encode("utf-8", "replace")[:2000]
+        self.value = native.Value(*native.extent(self.owner), _NONE)
 
 
 def _opened(kind, place, source):
     if kind == _NONE:
-        text = bytes(place).decode("utf-8", "replace")
-        raise CollectiveFailed(f"rank {source} gave the collective operation up: {text}", source)
+        origin, text = _RANK.unpack_from(place)[0], bytes(place[_RANK.size:]).decode("utf-8", "replace")
+        if origin < 0:
+            origin, text = source, f"rank {source} gave the collective operation up: {text}"
+        raise CollectiveFailed(text, origin)
     return place if kind & 255 == kinds.ARRAY else kinds.decode(kind, place)
 
 
 def _all_opened(found):
     return [_opened(kind, place, source) for source, (kind, place) in enumerate(found)]
-
-
-def _accumulate(values, op):
-    import itertools
-
-    return itertools.accumulate(values, op)
 
 
 # Arrays that the library combines by itself

@@ -271,6 +271,9 @@ def take(incoming, function, *arguments):
     except errors.MessageError:
         if incoming.problem is None:
             raise
+    finally:
+        # They hold each other, and it holds all that came.
+        incoming.callback = None
     if incoming.problem is not None:
         raise incoming.problem
 

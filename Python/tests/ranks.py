@@ -10,7 +10,12 @@ import pytest
 
 # No test takes so long; one that hangs is to fail.
 HANG = 100
-AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+# As the libraries' documentation has it for containers, and for more ranks than processors.
+SETTINGS = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_mpi_yield_when_idle": "1",
+    "MPIR_CVAR_POLLS_BEFORE_YIELD": "1", "MPIR_CVAR_CH4_PROGRESS_THROTTLE": "true",
+    "MPIR_CVAR_CH4_PROGRESS_THROTTLE_NO_PROGRESS_COUNT": "1",
+}
 
 APUS = pytest.param([sys.executable, "-m", "apus", "launch"], id="apus")
 _MPI = {
@@ -40,7 +45,7 @@ def start(launcher, count, code, tmp_path, beginning=_BEGINNING, **options):
     program.write_text(beginning + textwrap.dedent(code))
     return subprocess.Popen(
         [*launcher, "-n", str(count), sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        stdin=subprocess.DEVNULL, env={**os.environ, **AS_ROOT}, **options)
+        stdin=subprocess.DEVNULL, env={**os.environ, **SETTINGS}, **options)
 
 
 def run(launcher, count, code, tmp_path, beginning=_BEGINNING):

@@ -206,7 +206,7 @@ def test_reductions(launcher, count, tmp_path):
         close = numpy.allclose if expected.dtype.kind in "fc" else numpy.array_equal
         assert close(found, expected), (found, expected)
     for char in "?bBhHiIlLqQfdFD":
-        for shape in ((), (5,), (0,), (40_000,), (3, 4)):
+        for shape in ((), (5,), (0,), (3, 4), *[(40_000,)] * (char in "id")):
             all = (generator.integers(0, 3, (size, *shape)) * (2 if char != "?" else 1)).astype(char)
             mine = numpy.array(all[rank], order="FC"[rank % 2])
             for op in OPERATORS:
@@ -315,6 +315,18 @@ def test_a_rank_that_cannot_go_on_is_told_to_the_others(launcher, tmp_path):
     assert found == ("own" if rank == 1 else (1, True)), found
     assert told(lambda: world.allreduce(1, refuse)) == ("own" if rank == 0 else (0, True))
     assert told(lambda: world.scan(1, refuse)) == ("own" if rank == 0 else (0, True))
+    for body in (world.allreduce, world.scan, lambda value: world.reduce_scatter([value] * size)):
+        try:
+            found = told(lambda: body(Refusing() if rank == 1 else rank))
+        except mpi.NotEncodable:
+            found = "own"
+        assert found == ("own" if rank == 1 else (1, True)), found
+    try:
+        world.reduce_scatter([1] * (size + (rank == 2)))
+    except mpi.CollectiveFailed as problem:
+        assert problem.rank == 2 and rank != 2 and "a value for each of 3 ranks" in str(problem)
+    except mpi.InvalidArgument:
+        assert rank == 2
     try:
         world.scatter([1] if rank == 2 else None, root=2)
     except mpi.CollectiveFailed as problem:
