@@ -21,7 +21,8 @@ def mpi4py(measurement, size=0):
 def arrays(interface, work, size, turns):
     """Ours makes a new array of each message, as pickle does; a buffer is there already."""
     sides = {APUS: ours(interface, "array", size), BUFFER: mpi4py("buffer", size), PICKLE: mpi4py("array", size)}
-    return Group(f"apus.{interface}, an array of {work}, one way", "µs", sides, [Row(BUFFER, "≤ 1"), Row(PICKLE, "≤ 1")], turns=turns)
+    return Group(f"apus.{interface}, an array of {work}, one way", "µs", sides,
+                 [Row(BUFFER, "≤ 1"), Row(PICKLE, "≤ 1")], turns=turns)
 
 
 GROUPS = [

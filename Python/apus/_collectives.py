@@ -92,7 +92,7 @@ class Collectives:
     # Reductions
 
     def reduce(self, value, op=SUM, root=0):
-        """Combines the values of all ranks, in rank order, on the root; None on the others. Arrays element by element."""
+        """Combines the values of all ranks, arrays element by element, in rank order, on the root; None on the others."""
         if _is_native(value, op):
             elements = _in_order(value)
             result = _like(elements) if self.rank == root else None
@@ -102,7 +102,7 @@ class Collectives:
         return functools.reduce(op, values) if self.rank == root else None
 
     def allreduce(self, value, op=SUM):
-        """Combines the values of all ranks, in rank order, and gives the result to every rank. Arrays element by element."""
+        """Combines the values of all ranks, arrays element by element, in rank order, and gives every rank the result."""
         if _is_native(value, op):
             elements = _in_order(value)
             result = _like(elements)
@@ -129,9 +129,9 @@ class Collectives:
     def reduce_scatter(self, values, op=SUM, counts=None):
         """Combines what all ranks have for each rank, and gives it to that one.
 
-        `values`: a sequence with one value for each rank; or an array, which is combined element by element and divided along its
-        first axis. `counts`: into how many each; equal shares if None, the first ranks having one more where it does not come out
-        even.
+        `values`: a sequence with one value for each rank; or an array, which is combined element by element and divided
+        along its first axis. `counts`: into how many each; equal shares if None, the first ranks having one more where
+        it does not come out even.
         """
         if hasattr(values, "__array_interface__") and not isinstance(values, (list, tuple)):
             return self._reduce_scatter_array(values, op, counts)
@@ -149,7 +149,8 @@ class Collectives:
         if counts is None:
             counts = [length // self.size + (rank < length % self.size) for rank in range(self.size)]
         if len(counts) != self.size or sum(counts) != length or min(counts) < 0:
-            raise InvalidArgument(f"the counts {counts} are not one for each of {self.size} ranks that add up to {length}")
+            raise InvalidArgument(
+                f"the counts {counts} are not one for each of {self.size} ranks that add up to {length}")
         if not _is_native(array, op):
             starts = [sum(counts[:rank]) for rank in range(self.size)]
             return self.reduce_scatter([array[start:start + count] for start, count in zip(starts, counts)], op)
@@ -170,7 +171,7 @@ class Collectives:
             None if result is None else native.memory_of(result), elements.nbytes, _element(elements), op.number, root)
 
     def _combine(self, value, combine, give):
-        """Has rank 0 combine the values of all ranks, and give the result to them. Also where that fails, so that all are told."""
+        """Has rank 0 combine the values of all ranks, and give them the result; or that there is none, so that all are told."""
         out, problem = _value(value)
         found = self._collect(native._gather, ctypes.byref(out.value), 0)
         made = _attempt(lambda: combine(_all_opened(found))) if self.rank == 0 else None

@@ -1,5 +1,5 @@
-// Sending and receiving for CPython: what `_messages.py` does by ctypes, without its detours. It links with nothing of the
-// library: `bind` is told where its functions are. What is rare is asked of Python: `hooks`.
+// Sending and receiving for CPython: what `_messages.py` does by ctypes, without its detours. It links with nothing of
+// the library: `bind` is told where its functions are. What is rare is asked of Python: the hooks.
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x03090000
 #include <Python.h>
@@ -41,12 +41,12 @@ static int32_t (*engine_receive)(void *, int64_t, int64_t, int32_t, apus_py_room
 static void (*engine_raised)(void *[3]);
 
 static PyObject *dumps, *loads, *protocol;
-// encode(object): kind and bytes. decode(kind, bytes): the object. problem(code, rank, text): raises. status(source, tag, nbytes).
-// numpy(): calls `know_numpy`.
+// encode(object): kind and bytes. decode(kind, bytes): the object. problem(code, rank, text): raises.
+// status(source, tag, nbytes). numpy(): calls `know_numpy`.
 static PyObject *encode_hook, *decode_hook, *problem_hook, *status_hook, *numpy_hook;
 static PyObject *ndarray, *empty, *dtypes, *fortran;
 
-// While an object is made for a message that is being taken, nothing else may be asked of the library: a finaliser might.
+// While an object is made for a message that is being taken, nothing else may be asked of the library. A finaliser might.
 static _Thread_local int is_taking;
 
 static PyObject *bind(PyObject *self, PyObject *arguments) {
@@ -333,7 +333,8 @@ static PyObject *arguments_of_empty(const apus_py_message *message) {
   }
   PyObject *dtype = PyTuple_GetItem(dtypes, code);
   PyObject *order = message->kind >> FORTRAN_SHIFT & 1 ? fortran : NULL;
-  PyObject *made = !shape || !dtype ? NULL : order ? PyTuple_Pack(3, shape, dtype, order) : PyTuple_Pack(2, shape, dtype);
+  PyObject *made = NULL;
+  if (shape && dtype) made = order ? PyTuple_Pack(3, shape, dtype, order) : PyTuple_Pack(2, shape, dtype);
   Py_XDECREF(shape);
   if (!made) return NULL;
   Py_XDECREF(kept);
@@ -433,12 +434,14 @@ static PyObject *not_received(incoming *in, apus_py_problem *problem) {
     problem->rank = (int32_t)in->message.source;
     if (in->refusal == APUS_PY_TOO_LONG) {
       PyOS_snprintf(
-          problem->text, sizeof problem->text, "a message of %llu bytes came from rank %lld, and there is room for %lld; it is gone",
+          problem->text, sizeof problem->text,
+          "a message of %llu bytes came from rank %lld, and there is room for %lld; it is gone",
           (unsigned long long)in->message.count, (long long)in->message.source, (long long)in->view.len);
     } else {
       PyOS_snprintf(
           problem->text, sizeof problem->text,
-          "a message of another type than that of the elements of `into` came from rank %lld under tag %lld; it is gone",
+          "a message of another type than that of the elements of `into` came from rank %lld under tag %lld; "
+          "it is gone",
           (long long)in->message.source, (long long)in->message.tag);
     }
   }
@@ -483,7 +486,8 @@ static PyObject *receive(PyObject *self, PyObject *const *arguments, Py_ssize_t 
   if (in.view.obj) PyBuffer_Release(&in.view);
   if (!value || !wants_status) return value;
   PyObject *about = PyObject_CallFunction(
-      status_hook, "LLK", (long long)in.message.source, (long long)in.message.tag, (unsigned long long)in.message.count);
+      status_hook, "LLK", (long long)in.message.source, (long long)in.message.tag,
+      (unsigned long long)in.message.count);
   PyObject *pair = about ? PyTuple_Pack(2, value, about) : NULL;
   Py_DECREF(value);
   Py_XDECREF(about);
@@ -497,7 +501,8 @@ static PyObject *receive(PyObject *self, PyObject *const *arguments, Py_ssize_t 
 static PyMethodDef methods_of_ranks[] = {
     {"send", FAST(send), METH_FASTCALL | METH_KEYWORDS, "send($self, value, to, tag=0)\n--\n\n"
      "Sends any object, and returns when it may change again."},
-    {"receive", FAST(receive), METH_FASTCALL | METH_KEYWORDS, "receive($self, source=-1, tag=-1, into=None, status=False)\n--\n\n"
+    {"receive", FAST(receive), METH_FASTCALL | METH_KEYWORDS,
+     "receive($self, source=-1, tag=-1, into=None, status=False)\n--\n\n"
      "Waits for a message, and returns what was sent; with `status` a pair of that and a Status."},
     {NULL, NULL, 0, NULL},
 };

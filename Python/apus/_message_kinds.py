@@ -1,7 +1,7 @@
 """What messages are: an object as bytes and a word that says what they are, and back.
 
-The word has the kind in its lowest byte. An array of a usual type has the rest of its description there as well, so that nothing
-stands before or behind its elements: what is sent is its memory, and what is received is memory of a new array.
+The word has the kind in its lowest byte. An array of a usual type has the rest of its description there as well, so that
+nothing stands before or behind its elements: what is sent is its memory, and what is received is memory of a new array.
 """
 
 import pickle

@@ -45,7 +45,8 @@ _receive = _declare(_long, "receive", c_int32, c_void_p, c_int64, c_int64, c_int
 _probe = _declare(_long, "probe", c_int32, c_void_p, c_int64, c_int64, c_int32, POINTER(Message), _PROBLEM)
 _start_send = _declare(_long, "start_send", c_int32, c_void_p, POINTER(Value), c_int64, c_int64, _PLACE, _PROBLEM)
 _start_receive = _declare(
-    _long, "start_receive", c_int32, c_void_p, c_int64, c_int64, c_void_p, c_uint64, c_uint64, c_uint64, _PLACE, _PROBLEM)
+    _long, "start_receive", c_int32, c_void_p, c_int64, c_int64, c_void_p, c_uint64, c_uint64, c_uint64, _PLACE,
+    _PROBLEM)
 _request_test = _declare(_long, "request_test", c_int32, c_void_p, _PROBLEM)
 _request_wait = _declare(_long, "request_wait", c_int32, c_void_p, _PROBLEM)
 request_cancel = _declare(_short, "request_cancel", c_int32, c_void_p)
@@ -128,8 +129,8 @@ def _raised():
 
 
 def watch_signals():
-    """Has the handlers of signals called while a rank waits for another one on its machine. Not by PyPy, which has no such call:
-    there the launcher ends the rank."""
+    """Has the handlers of signals called while a rank waits for another one on its machine. Not by PyPy, which has no such
+    call: there the launcher ends the rank."""
     if sys.implementation.name != "cpython":
         return
     names = ("PyGILState_Ensure", "PyGILState_Release", "PyErr_CheckSignals", "PyErr_Fetch")
@@ -265,7 +266,7 @@ class _Ranks:
 
 
 def take(incoming, function, *arguments):
-    """A call with a place for what comes. A problem of the place goes before that of the call, which it is the reason of."""
+    """A call with a place for what comes. A problem of the place is the reason for that of the call, and goes before it."""
     try:
         call(function, *arguments)
     except errors.MessageError:

@@ -40,8 +40,9 @@ def _shown_with_rank(world, show):
         if not issubclass(kind, KeyboardInterrupt) or world.rank == 0:
             print(f"rank {world.rank} of {world.size} ends with an error:", file=sys.stderr)
             show(kind, value, trace)
-        others = [thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.current_thread()]
-        if others and threading.current_thread() is threading.main_thread():
+        own = threading.current_thread()
+        others = [thread for thread in threading.enumerate() if not thread.daemon and thread is not own]
+        if others and own is threading.main_thread():
             # The interpreter would wait for them, and they perhaps for ranks that wait for this one.
             world.abort(1)
 

@@ -107,11 +107,11 @@ class InvalidArgument(MessageError, ValueError):
 
 
 class TypeMismatch(MessageError, TypeError):
-    """The message is of another type than the memory it was to go to, or than anything that Python sends. It is gone."""
+    """The message is of another type than the memory it was to go to, or than what Python sends. It is gone."""
 
 
 class TooLong(MessageError):
-    """The message is longer than the memory it was to go to, and is gone; or ranks reduce arrays of different lengths."""
+    """The message is longer than the memory it was to go to, and is gone."""
 
 
 class NotEncodable(MessageError, pickle.PickleError):

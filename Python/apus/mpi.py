@@ -8,8 +8,8 @@
     elif world.rank == 1:
         print(world.receive(source=0))
 
-The same program runs alone, as a world of one; under `apus launch -n 4`, through shared memory; and under the launcher of an MPI
-library, through that library.
+The same program runs alone, as a world of one; under `apus launch -n 4`, through shared memory; and under the launcher of
+an MPI library, through that library.
 """
 
 import os
@@ -21,14 +21,14 @@ from ._operators import (
 from ._ranks import join
 from ._requests import Request, wait_all
 from .errors import (
-    CollectiveFailed, ConcurrentUse, Deadlock, Finalized, InvalidArgument, MessageError, NoResources, NotEncodable, RankEnded,
-    RankFailed, RequestCancelled, StartUpFailed, TooLong, TransportError, TypeMismatch)
+    CollectiveFailed, ConcurrentUse, Deadlock, Finalized, InvalidArgument, MessageError, NoResources, NotEncodable,
+    RankEnded, RankFailed, RequestCancelled, StartUpFailed, TooLong, TransportError, TypeMismatch)
 
 __all__ = [
-    "ANY", "BITWISE_AND", "BITWISE_OR", "BITWISE_XOR", "CollectiveFailed", "Communicator", "ConcurrentUse", "Deadlock", "Finalized",
-    "InvalidArgument", "LARGEST_TAG", "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_XOR", "MAX", "MIN", "MessageError", "NoResources",
-    "NotEncodable", "Operator", "PRODUCT", "RankEnded", "RankFailed", "Request", "RequestCancelled", "SUM", "StartUpFailed", "Status",
-    "TooLong", "TransportError", "TypeMismatch", "wait_all", "world",
+    "ANY", "BITWISE_AND", "BITWISE_OR", "BITWISE_XOR", "CollectiveFailed", "Communicator", "ConcurrentUse", "Deadlock",
+    "Finalized", "InvalidArgument", "LARGEST_TAG", "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_XOR", "MAX", "MIN", "MessageError",
+    "NoResources", "NotEncodable", "Operator", "PRODUCT", "RankEnded", "RankFailed", "Request", "RequestCancelled", "SUM",
+    "StartUpFailed", "Status", "TooLong", "TransportError", "TypeMismatch", "wait_all", "world",
 ]
 
 # Any source, and any tag.
@@ -40,9 +40,9 @@ Status = native.Status
 class Communicator(native.Ranks, Collectives):
     """Some ranks of a job, or all of them: `world()`.
 
-    Messages from one rank to another arrive in the order in which they were sent. A send of something large may wait until it is
-    received, so two ranks that send each other large arrays use `sendreceive` or `isend`. Arrays of NumPy travel as they lie in
-    memory, everything else is pickled.
+    Messages from one rank to another arrive in the order in which they were sent. A send of something large may wait until
+    it is received, so two ranks that send each other large arrays use `sendreceive` or `isend`. Arrays of NumPy travel as
+    they lie in memory, everything else is pickled.
 
     `rank`: this process's number, in `range(size)`. `size`: how many ranks there are.
     """
@@ -66,7 +66,7 @@ class Communicator(native.Ranks, Collectives):
     # `send(value, to, tag=0)` and `receive(source=ANY, tag=ANY, into=None, status=False)` are those of `native.Ranks`.
 
     def sendreceive(self, value, to, source=ANY, tag=0, receive_tag=ANY, into=None):
-        """Sends an object and receives another at the same time: ranks that exchange large ones don't wait for each other."""
+        """Sends an object and receives another at the same time: ranks that exchange large ones don't block each other."""
         request = self.isend(value, to, tag)
         received = self.receive(source, receive_tag, into)
         request.wait()
@@ -93,7 +93,7 @@ class Communicator(native.Ranks, Collectives):
         return Request.receive(self, source, tag, into)
 
     def split(self, color=0, key=0):
-        """Divides the ranks: those with the same color make a communicator of their own, by `key` and then by their rank here.
+        """Divides the ranks: those with the same color make a communicator of their own, by `key` and then by rank here.
 
         Every rank calls it. None on ranks whose color is None.
         """
@@ -103,7 +103,7 @@ class Communicator(native.Ranks, Collectives):
         return Communicator(place.value) if place.value else None
 
     def duplicate(self):
-        """The same ranks once more, with messages that meet none of this communicator's: for a library. Every rank calls it."""
+        """The same ranks once more, with messages that meet none of this communicator's. Every rank calls it."""
         return self.split(0, self.rank)
 
     def abort(self, status=1):

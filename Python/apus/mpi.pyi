@@ -17,10 +17,10 @@ from .errors import TransportError as TransportError
 from .errors import TypeMismatch as TypeMismatch
 
 __all__ = [
-    "ANY", "BITWISE_AND", "BITWISE_OR", "BITWISE_XOR", "CollectiveFailed", "Communicator", "ConcurrentUse", "Deadlock", "Finalized",
-    "InvalidArgument", "LARGEST_TAG", "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_XOR", "MAX", "MIN", "MessageError", "NoResources",
-    "NotEncodable", "Operator", "PRODUCT", "RankEnded", "RankFailed", "Request", "RequestCancelled", "SUM", "StartUpFailed", "Status",
-    "TooLong", "TransportError", "TypeMismatch", "wait_all", "world",
+    "ANY", "BITWISE_AND", "BITWISE_OR", "BITWISE_XOR", "CollectiveFailed", "Communicator", "ConcurrentUse", "Deadlock",
+    "Finalized", "InvalidArgument", "LARGEST_TAG", "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_XOR", "MAX", "MIN", "MessageError",
+    "NoResources", "NotEncodable", "Operator", "PRODUCT", "RankEnded", "RankFailed", "Request", "RequestCancelled", "SUM",
+    "StartUpFailed", "Status", "TooLong", "TransportError", "TypeMismatch", "wait_all", "world",
 ]
 
 ANY: Final = -1
@@ -62,7 +62,9 @@ class Communicator:
     @overload
     def receive(self, source: int = -1, tag: int = -1, into: Any = None, status: Literal[False] = False) -> Any: ...
     @overload
-    def receive(self, source: int = -1, tag: int = -1, into: Any = None, *, status: Literal[True]) -> Tuple[Any, Status]: ...
+    def receive(
+        self, source: int = -1, tag: int = -1, into: Any = None, *, status: Literal[True]
+    ) -> Tuple[Any, Status]: ...
     @overload
     def receive(self, source: int, tag: int, into: Any, status: Literal[True]) -> Tuple[Any, Status]: ...
     def sendreceive(

@@ -2,8 +2,8 @@
 
     from apus import pypar
 
-The ranks are there when this is imported. Started alone a program is a world of one rank; `apus launch -n 4 python3 program.py`, or
-the launcher of an MPI library, starts several. See `docs/pypar.md` for what differs from PyPar.
+The ranks are there when this is imported. Started alone a program is a world of one rank; `apus launch -n 4 python3
+program.py`, or the launcher of an MPI library, starts several. See `docs/pypar.md` for what differs from PyPar.
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ def _ranks() -> _mpi.Communicator:
 
 
 def send(
-    x: Any, destination: int, use_buffer: bool = False, vanilla: bool = False, tag: int = default_tag, bypass: bool = False
+    x: Any, destination: int, use_buffer: bool = False, vanilla: bool = False, tag: int = default_tag,
+    bypass: bool = False,
 ) -> None:
     """Sends any object to another rank."""
     if _is_finalized:
@@ -120,8 +121,8 @@ def receive(
     source: int, buffer: Any = None, vanilla: bool = False, tag: int = default_tag, return_status: bool = False,
     bypass: bool = False,
 ) -> Any:
-    """Waits for a message from `source`, -1 for any, and returns it; into `buffer`, if that is an array. With `return_status` a pair
-    of that and a `Status`."""
+    """Waits for a message from `source`, -1 for any, and returns it; into `buffer`, if that is an array. With `return_status`
+    a pair of that and a `Status`."""
     if _is_finalized:
         _ranks()
     into = buffer if hasattr(buffer, "__array_interface__") else None
@@ -133,7 +134,8 @@ def receive(
 
 
 def bsend(
-    x: Any, destination: int, use_buffer: bool = False, vanilla: bool = False, tag: int = default_tag, bypass: bool = False
+    x: Any, destination: int, use_buffer: bool = False, vanilla: bool = False, tag: int = default_tag,
+    bypass: bool = False,
 ) -> None:
     """Sends without waiting for the receiver: `x` may change at once."""
     _buffered[:] = [request for request in _buffered if not request.test()]
@@ -205,7 +207,7 @@ def scatter(x: Any, root: int = 0, buffer: Any = None, vanilla: bool = False) ->
 
 
 def gather(x: Any, root: int = 0, buffer: Any = None, vanilla: bool = False) -> Any:
-    """Joins the arrays (along their first axis), strings or lists of all ranks, on the root; `buffer` as it is on the others."""
+    """Joins the arrays (along their first axis), strings or lists of all ranks on the root; on the others `buffer` as it is."""
     parts = _ranks().gather(x, root)
     if parts is None:
         return buffer

@@ -1,8 +1,8 @@
-// What Python sees of messages between ranks. A message is bytes and a word that says what they are, which is Python's own:
-// see `_message_kinds.py`.
+// What Python sees of messages between ranks. A message is bytes and a word that says what they are, which is Python's
+// own: see `_message_kinds.py`.
 //
-// A call that can fail returns 0, or what is wrong with `problem` filled in. A call that waits does not return before its end,
-// unless a signal's handler raises (`apus_py_signals`).
+// A call that can fail returns 0, or what is wrong with `problem` filled in. A call that waits does not return before its
+// end, unless a signal's handler raises (`apus_py_signals`).
 #ifndef APUS_PYTHON_MESSAGES_H
 #define APUS_PYTHON_MESSAGES_H
 
@@ -44,7 +44,7 @@ typedef struct apus_py_message {
   uint64_t kind, count;
 } apus_py_message;
 
-// Called with each value that has come, on the thread of the call: where its bytes are to go. Null if there is no place.
+// Called with each value that has come, on the thread of the call: where its bytes are to go. Null: there is no place.
 typedef void *(*apus_py_room)(void *context, const apus_py_message *message);
 
 // A value to be sent.
@@ -100,7 +100,7 @@ typedef struct apus_py_interpreter {
 // Has waits look at signals; not any more if all four are null: the interpreter ends.
 void apus_py_signals(const apus_py_interpreter *interpreter);
 
-// What a handler has raised: three objects, each null or a reference that is the caller's from now on. All null if nothing.
+// What a handler has raised: three objects, each null or a reference that is the caller's from now on. All null: nothing.
 void apus_py_signals_raised(void *raised[3]);
 
 // For the library: whether a handler has just raised.
