@@ -35,6 +35,8 @@ def __getattr__(name):
 
     if name in _places:
         value = getattr(import_module("." + _places[name], __name__), name)
+    elif name == "mpi":
+        value = import_module(".mpi", __name__)
     elif name == "TimeoutError":
         from multiprocessing import TimeoutError as value
     else:

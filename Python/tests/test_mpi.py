@@ -621,6 +621,11 @@ def test_joining_is_quick_and_starts_no_thread():
     assert done.stdout == "1\n"
 
 
+def test_it_need_not_be_imported_by_name():
+    done = subprocess.run([sys.executable, "-c", "import apus; print(apus.mpi.ANY)"], capture_output=True, text=True, timeout=100)
+    assert done.stdout == "-1\n"
+
+
 def test_operators_are_functions():
     assert mpi.SUM(1, 2) == 3 and mpi.MAX("a", "b") == "b" and mpi.LOGICAL_XOR(1, []) is True
     assert (mpi.MAX(numpy.arange(3), 1) == [1, 1, 2]).all() and repr(mpi.SUM) == "apus.mpi.SUM"
