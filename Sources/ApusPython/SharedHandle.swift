@@ -4,11 +4,11 @@ import ApusWire
 /// A value that a pool's workers are told of once each, as Python holds it.
 final class SharedHandle {
   private let pool: PoolHandle
-  private let value: FunctionDefinition
+  private let value: SharedValue
 
   init(_ pool: PoolHandle, _ bytes: UnsafeRawBufferPointer) {
     self.pool = pool
-    value = FunctionDefinition(bytes: copied(bytes), carriesContext: true, strides: nil, isShared: true)
+    value = SharedValue(copied(bytes))
     pool.engine.share(value)
   }
 

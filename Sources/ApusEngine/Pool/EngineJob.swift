@@ -74,7 +74,7 @@ package final class EngineJob: @unchecked Sendable {
   /// How many workers have died of what they were told for it, as it seems.
   var deathsWhenTold = 0
   /// Shared values that its tasks may refer to, and nobody else holds.
-  var shared: [FunctionDefinition] = []
+  var shared: [SharedValue] = []
 
   /// Nanoseconds that a task takes, as far as is known.
   @exclusivity(unchecked) var taskTime: Double?

@@ -121,8 +121,6 @@ extension EngineWorker {
     }
   }
 
-  private func noteTelling(of job: EngineJob) { (toldFor, toldBefore) = (job, nextSequence) }
-
   /// Tells the worker of values that all tasks may refer to. False if more of that is to be sent before anything else.
   private func defineShared() throws(ChannelCorruption) -> Bool {
     while let (number, value) = shared.next(after: knownShared) {

@@ -58,6 +58,8 @@ final class EngineWorker {
     var taken: Int
   }
 
+  struct WeakJob { weak let job: EngineJob? }
+
   /// A function with a context that the worker keeps.
   struct Context {
     let id: UInt64
@@ -115,9 +117,8 @@ final class EngineWorker {
   /// Of the values that all workers are told of, and how many of them this one was told of, or need not be.
   let shared: SharedValues
   @exclusivity(unchecked) var knownShared = 0
-  /// The job for which it was last told of a function or a shared value, and the number of the first task after that.
-  @exclusivity(unchecked) weak var toldFor: EngineJob?
-  @exclusivity(unchecked) var toldBefore: UInt64 = 0
+  /// For which jobs it was told of functions or shared values, and the number of the first task after that.
+  private var tellings: [(before: UInt64, job: WeakJob)] = []
   /// Posted when one of `contexts` can't be called any more.
   let unused: UnusedNotice?
 
@@ -304,9 +305,17 @@ final class EngineWorker {
   /// Whether the worker says that it is in the task at the head.
   var hasBegunHead: Bool { channel.progress.pointee.load(ordering: .acquiring) == expected &* 2 &+ 1 }
 
-  /// The job for which it was told of something that it has begun no task with.
-  var stillToldFor: EngineJob? {
-    channel.progress.pointee.load(ordering: .acquiring) > toldBefore &* 2 ? nil : toldFor
+  /// It is told of a function, or of shared values, for a job.
+  func noteTelling(of job: EngineJob) {
+    let passed = channel.progress.pointee.load(ordering: .relaxed) / 2
+    tellings.removeAll { $0.before < passed }
+    tellings.append((nextSequence, WeakJob(job: job)))
+  }
+
+  /// The job for which it was told of what comes next, if it is done with all tasks before that, and has begun none after.
+  var isToldFor: EngineJob? {
+    let progress = channel.progress.pointee.load(ordering: .acquiring)
+    return tellings.first { $0.before &* 2 == progress }?.job.job
   }
 
   /// Whether it has begun any of what it was given.

@@ -110,7 +110,7 @@ extension PoolEngine {
   /// A worker has ended: whether because of what it held, in what it was at.
   func judgeMemory(of worker: EngineWorker, _ status: ExitStatus) {
     guard let group = worker.child?.memory else { return }
-    let hasWork = worker.inFlight > 0 || worker.stillToldFor != nil
+    let hasWork = worker.inFlight > 0 || worker.isToldFor != nil
     if !worker.isKilled, hasWork, isKill(status), group.kills > worker.kills.before {
       noteMemory(of: worker, nil)
       (worker.killedFor, worker.killedIn) = (.memoryLimit, worker.expected)

@@ -239,7 +239,7 @@ extension PoolEngine {
       if !chunk.span.range.isEmpty { chunk.job.requeue(chunk.span) }
     }
     worker.inFlight = 0
-    if let job = worker.stillToldFor { blame(job, loss) }
+    if let job = worker.isToldFor { blame(job, loss) }
   }
 
   /// How many workers may die when they are told of a function, or of a shared value, before its call fails. Somebody
@@ -249,7 +249,8 @@ extension PoolEngine {
   /// A worker died when it was told of what a job's tasks need. If no worker can have that, the tasks fail.
   private func blame(_ job: EngineJob, _ loss: WorkerLoss) {
     job.deathsWhenTold += 1
-    guard loss.reason == .memoryLimit || job.deathsWhenTold >= Self.deathsWhenTold, !job.isUnwanted else { return }
+    let isHopeless = loss.reason == .memoryLimit || job.deathsWhenTold >= Self.deathsWhenTold
+    guard isHopeless, !job.isUnwanted else { return }
     for span in job.dropQueue() {
       for local in span.range { job.deliver(.lost(loss), index: span.base + local) }
     }

@@ -1,40 +1,49 @@
 package import ApusWire
 
-/// Values that every worker of a pool is told of once, before its next task, and keeps for as long as anybody holds them.
+/// A value that every worker of a pool is told of once, before its next task, for as long as anybody holds this.
 ///
-/// Such a value is a function that nobody calls: bytes that a worker gets once.
+/// To a worker it is a function that nobody calls: bytes that it gets once. They outlive this while they are on their way.
+package final class SharedValue: Sendable {
+  let definition: FunctionDefinition
+
+  package init(_ bytes: ByteBuffer) {
+    definition = FunctionDefinition(bytes: bytes, carriesContext: true, strides: nil, isShared: true)
+  }
+}
+
+/// Those of a pool.
 final class SharedValues {
-  private struct Value {
+  private struct Entry {
     /// How many there were before it, and it.
     let number: Int
-    weak var definition: FunctionDefinition?
+    weak let value: SharedValue?
   }
 
-  private var values: [Value] = []
+  private var entries: [Entry] = []
   /// How many there ever were.
   @exclusivity(unchecked) private(set) var count = 0
 
-  func add(_ definition: FunctionDefinition) {
-    values.removeAll { $0.definition == nil }
+  func add(_ value: SharedValue) {
+    entries.removeAll { $0.value == nil }
     count += 1
-    values.append(Value(number: count, definition: definition))
+    entries.append(Entry(number: count, value: value))
   }
 
   /// The first one that somebody holds which a worker that knows `known` of them does not know.
   func next(after known: Int) -> (number: Int, definition: FunctionDefinition)? {
-    for value in values where value.number > known {
-      if let definition = value.definition { return (value.number, definition) }
+    for entry in entries where entry.number > known {
+      if let value = entry.value { return (entry.number, value.definition) }
     }
     return nil
   }
 }
 
 extension PoolEngine {
-  /// Has every worker told of a value, which is `isShared`, before its next task.
-  package func share(_ value: FunctionDefinition) { entered { shared.add(value) } }
+  /// Has every worker told of a value.
+  package func share(_ value: SharedValue) { entered { shared.add(value) } }
 
-  /// Whoever shared a value has let go of it. Calls that have begun may still refer to it, and keep it.
-  package func unshare(_ value: FunctionDefinition) {
+  /// Whoever shared a value lets go of it. Calls that have begun may still refer to it, and keep it.
+  package func unshare(_ value: SharedValue) {
     entered { for job in active where !job.isComplete { job.shared.append(value) } }
   }
 }
