@@ -50,7 +50,8 @@ let package = Package(
     // The engine for Python's package (`Python/`), behind a C interface.
     .target(name: "CApusPython"),
     .target(
-      name: "ApusPython", dependencies: ["CApusPython", "ApusEngine", "ApusWire", "ApusSystem", "CApus"],
+      name: "ApusPython",
+      dependencies: ["CApusPython", "ApusMessages", "ApusEngine", "ApusWire", "ApusSystem", "CApus"],
       exclude: ["exports.map"],
       swiftSettings: settings),
     .target(

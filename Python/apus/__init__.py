@@ -6,12 +6,17 @@ __all__ = ["Executor", "Pool", "cpu_count", "register_joblib"]
 _places = {
     "Pool": "pool",
     "AsyncResult": "results",
+    "Results": "results",
     "cpu_count": "pool",
+    "Shared": "shared",
+    "Worker": "worker",
+    "WorkerLocal": "worker",
+    "current_worker": "worker",
     "Executor": "executor",
     "Future": "executor",
     **dict.fromkeys(
         "ApusError TaskError WorkerDied TaskTimeout TaskCancelled MemoryLimitExceeded TaskExited EncodingError "
-        "RemoteError RemoteTraceback PoolBroken PoolClosed".split(),
+        "RemoteError RemoteTraceback PoolBroken PoolClosed MessageError".split(),
         "errors",
     ),
 }

@@ -6,22 +6,23 @@ sent does not overwrite what a worker has made of it.
 
 import hashlib
 import io
+import marshal
 import pickle
 import threading
+from collections import ChainMap
+from types import CellType, ModuleType
 
 import cloudpickle
-from cloudpickle.cloudpickle import _function_setstate
+from cloudpickle.cloudpickle import _module_reduce, subimport
 
-from . import _main_namespace
+from . import _rebuild
 
-# In a worker: which version of each global of the main module the program has sent.
-_versions = {}
 _state = threading.local()
 
 
-def dumps(obj, protocol):
+def dumps(obj, protocol, callback=None):
     file = io.BytesIO()
-    _Pickler(file, protocol).dump(obj)
+    _Pickler(file, protocol, buffer_callback=callback).dump(obj)
     return file.getvalue()
 
 
@@ -29,36 +30,38 @@ class _MainGlobals(dict):
     """Stands for the globals of the main module."""
 
     def __reduce__(self):
-        return _main_globals, ()
+        return _rebuild.main_globals, ()
 
 
-def _main_globals():
-    return {} if _main_namespace.namespace is None else _main_namespace.namespace
+def _reduce_cell(cell):
+    try:
+        return _rebuild.cell, (cell.cell_contents,)
+    except ValueError:
+        return _rebuild.cell, ()
+
+
+def _reduce_module(module):
+    reduced = _module_reduce(module)
+    return (_rebuild.module, reduced[1]) if reduced[0] is subimport else reduced
 
 
 class _Pickler(cloudpickle.Pickler):
+    """Functions, cells and modules are made again without cloudpickle, whose import takes as long as to start a worker."""
+
+    dispatch_table = ChainMap(
+        {CellType: _reduce_cell, ModuleType: _reduce_module}, cloudpickle.Pickler.dispatch_table)
+
     def _dynamic_function_reduce(self, func):
-        names = func.__globals__
-        is_main = names.get("__name__") == "__main__"
+        is_main = func.__globals__.get("__name__") == "__main__"
         if is_main:
-            self.globals_ref.setdefault(id(names), _MainGlobals())
-        make, arguments, state, items, pairs, set_state = super()._dynamic_function_reduce(func)
-        if not is_main:
-            return make, arguments, state, items, pairs, set_state
-        versions = {name: _version(value) for name, value in state[1]["__globals__"].items()}
-        return make, arguments, (state, versions), items, pairs, _set_main_state
-
-
-def _set_main_state(function, state):
-    (attributes, slots), versions = state
-    namespace = _main_namespace.namespace
-    if namespace is not None:
-        # Those that the worker has from before, and may have changed.
-        for name, version in versions.items():
-            if version is not None and _versions.get(name) == version and name in namespace:
-                del slots["__globals__"][name]
-        _versions.update(versions)
-    _function_setstate(function, (attributes, slots))
+            self.globals_ref.setdefault(id(func.__globals__), _MainGlobals())
+        _, (code, names, *_), (attributes, slots), *_ = super()._dynamic_function_reduce(func)
+        found, closure = slots.pop("__globals__"), slots.pop("__closure__")
+        versions = {name: _version(value) for name, value in found.items()} if is_main else None
+        # They are imported there, since they are named.
+        modules = slots.pop("_cloudpickle_submodules", ())
+        state = attributes, slots, found, closure, versions, modules
+        return _rebuild.function, (marshal.dumps(code), names, len(closure or ())), state, None, None, _rebuild.set_state
 
 
 class _Digest:

@@ -11,16 +11,18 @@ import itertools
 import time
 
 from . import _native as native
-from ._codec import dump_values, loads
-from ._outcome import MAY_STOP, TRAILER, VALUES, Failure, Group, cannot, decoded, failure
+from ._codec import dump_values
+from ._frames import Frame
+from ._outcome import Failure, Group, Mixed, cannot, decoded, failure
+from ._protocol import MAY_STOP, TRAILER
 from ._settings import SLICE, Late
 from .errors import TaskCancelled
+from .worker import Again
 
 # What a group should take of a worker, in nanoseconds, and bytes.
 GROUP_TIME = 400_000
 GROUP_BYTES = 48 << 10
 GROUP_MOST = 20_000
-_MAY_STOP = bytes([MAY_STOP])
 
 
 class Call:
@@ -34,11 +36,13 @@ class Call:
         """`limit.room` is how many more inputs may be drawn, if there is a bound."""
         self.engine, self.settings, self.function, self.limit = engine, settings, function, limit
         self.job = native.Handle(native.job_new(engine.pointer, function.pointer, ctypes.byref(settings.options())))
-        self.inputs = iter(inputs)
+        self.inputs, self.source = iter(inputs), inputs
         self.length = len(inputs) if type(inputs) in (list, tuple, range) else None
+        # See `fill`: the inputs, how many of them were given by themselves and have no result yet, and the list.
+        self.singles, self.open_singles, self.values = (), 0, None
         self.is_drawn = False
         self.drawn = 0
-        # Of the engine's elements: those that have no result yet, by index.
+        # Of the engine's other elements: those that have no result yet, by index.
         self.groups = {}
         self.elements = 0
         self.again = []
@@ -54,6 +58,17 @@ class Call:
         self.over = None
         # When `next` gives up, by the monotonic clock.
         self.end = None
+        # Whether large buffers of the inputs stay as they are until the call is over, and need not be copied.
+        self.lends = False
+
+    def fill(self, values):
+        """Before anything else: has values put into a list, if that is quicker than to hand them out. All others are handed out.
+
+        Plain items that go one by one are held in no group then: their index as an element is that among the inputs. If a step is
+        interrupted, the call can only be cancelled.
+        """
+        if self.length is not None and self.settings.group == 1 and self.limit is None:
+            self.singles, self.values, self.elements = self.source, values, self.length
 
     # Giving
 
@@ -70,82 +85,48 @@ class Call:
                 native.job_pause(self.job.pointer)
                 break
             wanted -= given
-        if self.is_drawn and not self.again and not self.groups:
+        if self.is_drawn and not self.again and not self.is_open():
             self.is_closed = True
             native.job_give(self.job.pointer, None, None, 0, 0, 1)
 
+    def is_open(self):
+        """Whether something that was given has no result."""
+        return self.open_singles > 0 or len(self.groups) > 0
+
     def _give(self, most):
         """Gives at most so many elements. Returns how many."""
-        if self.size == 1 and self.limit is None and self.settings.group is not None and not self.again:
-            return self._give_singles(most)
-        parts, ends, end = [], [], 0
-        first = self.elements
+        if self.singles and not self.again:
+            given = self._give_singles(most)
+            if given:
+                return given
+        batch = _Batch(self.elements)
         try:
-            while len(parts) < most and end < 4 << 20:
+            while len(batch.parts) < most and batch.is_open:
                 group = self._next_group()
                 if group is None:
                     break
                 data = self._pickled(group)
                 if data is None:
                     continue
-                end += len(data)
-                parts.append(data)
-                ends.append(end)
+                if batch.must_wait(data):
+                    self.again.append(group)
+                    break
                 self.groups[self.elements] = group
                 self.elements += 1
+                batch.add(data)
         finally:
             # Also if Ctrl-C comes between.
-            if parts:
-                native.job_give(
-                    self.job.pointer, b"".join(parts), (ctypes.c_uint64 * len(ends))(*ends), len(ends), first, 0)
-        return len(parts)
+            batch.give(self.job, self.lends)
+        return self.elements - batch.first
 
     def _give_singles(self, most):
-        """The same for groups of one: the quickest way."""
-        items = self._draw(most)
-        first, groups, element = self.drawn, self.groups, self.elements
-        parts, ends, end = [], [], 0
-        begun = element
-        try:
-            for item in items:
-                group = Group(self.drawn, [item])
-                data = self._pickled(group)
-                self.drawn += 1
-                if data is None:
-                    continue
-                end += len(data)
-                parts.append(data)
-                ends.append(end)
-                groups[element] = group
-                element += 1
-                if end > 4 << 20:
-                    break
-        finally:
-            self.elements = element
-            # What is too much for now, or Ctrl-C has left.
-            for item in items[self.drawn - first:]:
-                self.again.insert(0, Group(self.drawn, [item]))
-                self.drawn += 1
-            if parts:
-                native.job_give(
-                    self.job.pointer, b"".join(parts), (ctypes.c_uint64 * len(ends))(*ends), len(ends), begun, 0)
-        return len(items)
-
-    def _draw(self, most):
-        items = []
-        if self.is_drawn:
-            return items
-        try:
-            items.extend(itertools.islice(self.inputs, most))
-        except Exception as error:
-            self.input_error = error
-        except BaseException:
-            self.again.extend(self._drawn([item]) for item in items)
-            self.again.reverse()
-            raise
-        if len(items) < most:
-            self.is_drawn = True
-        return items
+        """The quickest way, for as many of the next inputs as are plain."""
+        first = self.drawn
+        given = native.give(self.job.pointer, list(self.singles[first:first + most]), first)
+        self.drawn += given
+        self.open_singles += given
+        self.is_drawn = self.drawn == self.length
+        return given
 
     def _next_group(self):
         if self.again:
@@ -161,6 +142,10 @@ class Call:
             if size == 0:
                 return None
             self.limit.room -= size
+        if self.singles:
+            items = [self.singles[self.drawn]]
+            self.is_drawn = self.drawn + 1 == self.length
+            return self._drawn(items)
         items = []
         try:
             items.extend(itertools.islice(self.inputs, size))
@@ -182,9 +167,9 @@ class Call:
     def _pickled(self, group):
         """A group's bytes. Of one that can't be pickled, each task has its own try."""
         try:
-            data = dump_values(group.items)
-            group.size = len(data)
-            return data if self.settings.group is not None else data + _MAY_STOP
+            data = dump_values(group.items, 0 if self.settings.group is not None else MAY_STOP)
+            group.size = data.size if type(data) is Frame else len(data)
+            return data
         except BaseException as error:
             if not isinstance(error, Exception):
                 self.again.append(group)
@@ -220,15 +205,22 @@ class Call:
         self.feed()
         taken = self.taken
         if not taken:
-            taken.extend(native.take(job))
-            if not taken and len(ready) == known:
+            stored, others = native.take(job, self.values)
+            self.open_singles -= stored
+            taken.extend(others)
+            if not stored and not taken and len(ready) == known:
                 return self._wait(job)
         while taken:
             # Taken away once it is done with: Ctrl-C may come between.
             result = taken[0]
             group = groups.get(result[0])
+            if group is None and result[0] < len(self.singles):
+                group = groups[result[0]] = Group(result[0], [self.singles[result[0]]])
+                self.open_singles -= 1
             if group is not None:
-                if len(result) == 2:
+                if len(result) == 4:
+                    ready.append((group.first, self._learned(group, *result[1:])))
+                elif len(result) == 2:
                     values = self._decoded(result[1], group)
                     if values is not None:
                         ready.append((group.first, values))
@@ -238,7 +230,7 @@ class Call:
             taken.popleft()
 
     def _wait(self, job):
-        if self.is_closed and not self.groups:
+        if self.is_closed and not self.is_open():
             self.over = self.input_error or StopIteration()
         elif native.job_is_over(job):
             self.over = TaskCancelled("the call was cancelled")
@@ -261,22 +253,21 @@ class Call:
         tried = self.attempts.get(group.first, 0)
         if kind == native.DIED and tried < self.settings.retries:
             self.attempts[group.first] = tried + 1
-            return self.again.append(group)
+            return self.again.append(Group(group.first, [Again(group.items[0], tried + 1)]))
         error = failure(kind, text, exit_code, signal, process, group.first, self.settings)
-        self.ready.append((group.first, [Failure(error)] * len(group.items)))
+        self.ready.append((group.first, Mixed([Failure(error)] * len(group.items))))
 
     def _decoded(self, data, group):
-        if self.settings.group is not None and data[-1] == VALUES:
-            try:
-                return loads(data)
-            except BaseException:
-                pass
         values = decoded(data, group)
         if values is None:
-            self._split(group)
-        elif self.settings.group is None:
-            count, elapsed = len(values), TRAILER.unpack_from(data, len(data) - TRAILER.size)[0]
-            self._learn(elapsed / count, max(group.size, len(data)) / count)
+            return self._split(group)
+        return self._learned(group, values, TRAILER.unpack_from(data, len(data) - TRAILER.size)[0], len(data))
+
+    def _learned(self, group, values, elapsed, size):
+        """The values, from which the size of groups is learned."""
+        if self.settings.group is None:
+            count = len(values)
+            self._learn(elapsed / count, max(group.size, size) / count)
             if count < len(group.items):
                 self._regroup(Group(group.first + count, group.items[count:]))
         return values
@@ -302,6 +293,37 @@ class Call:
         job = getattr(self, "job", None)
         if job is not None and self.over is None:
             cancel(job.pointer)
+
+
+class _Batch:
+    """Consecutive elements that are given to the engine at once: some, or a single frame."""
+
+    __slots__ = ("first", "parts", "ends", "size", "frame", "is_open")
+
+    def __init__(self, first):
+        self.first, self.parts, self.ends, self.size, self.frame, self.is_open = first, [], [], 0, None, True
+
+    def must_wait(self, data):
+        """Whether it is to be given after these."""
+        return type(data) is Frame and self.size > 0
+
+    def add(self, data):
+        if type(data) is Frame:
+            self.frame, self.is_open = data, False
+            return
+        self.parts.append(data)
+        self.size += len(data)
+        self.ends.append(self.size)
+        self.is_open = self.size < 4 << 20
+
+    def give(self, job, is_lent):
+        """`is_lent`: nobody changes large buffers as long as the job lasts."""
+        if self.frame is not None:
+            give = native.lend_pieces if is_lent else native.give_pieces
+            give(job.pointer, self.frame.pieces(), self.first, 0)
+        elif self.parts:
+            ends = (ctypes.c_uint64 * len(self.ends))(*self.ends)
+            native.job_give(job.pointer, b"".join(self.parts), ends, len(ends), self.first, 0)
 
 
 def _slice(end):

@@ -5,14 +5,16 @@ value (`_by_value.py`): a worker does not import the main module.
 """
 
 import io
-import pickle
-import traceback
+import marshal
 from types import FunctionType
 
+from . import _frames
+from ._pickling import pickle
+from ._plain import plain, plain_call
+from ._protocol import FRAME
 from .errors import EncodingError, RemoteError, RemoteTraceback, TaskExited
 
-PROTOCOL = 5 if pickle.HIGHEST_PROTOCOL >= 5 else pickle.HIGHEST_PROTOCOL
-loads = pickle.loads
+PROTOCOL = 5
 
 
 class _ByValue(Exception):
@@ -28,37 +30,52 @@ class _Pickler(pickle.Pickler):
         return NotImplemented
 
 
-def dumps(obj):
-    """Pickles an object. Raises what its parts raise."""
-    file = io.BytesIO()
+def dumps(obj, buffers=None):
+    """Pickles an object. Raises what its parts raise. Its large buffers are added to `buffers`, if there is such a list."""
+    file, callback = io.BytesIO(), None if buffers is None else _frames.keeper(buffers)
     try:
-        _Pickler(file, PROTOCOL).dump(obj)
+        _Pickler(file, PROTOCOL, buffer_callback=callback).dump(obj)
         return file.getvalue()
-    except _ByValue:
+    except (_ByValue, pickle.PicklingError):
+        # The latter is that of a class of a function's that has come by value, and has lost its full name.
+        if buffers:
+            buffers.clear()
         from . import _by_value
 
-        return _by_value.dumps(obj, PROTOCOL)
+        return _by_value.dumps(obj, PROTOCOL, callback)
 
 
-def dump_values(values):
-    """The same of a list. Quicker for a single plain value."""
-    if len(values) == 1 and type(values[0]) in _ATOMS:
-        return pickle.dumps(values, PROTOCOL)
-    return dumps(values)
+def dump_values(values, flags=0):
+    """The bytes of a list, which begin with `flags`, for `load_values`. A `Frame` if it has large buffers."""
+    data = plain(values)
+    if data is None:
+        buffers = []
+        data = dumps(values, buffers)
+        if buffers:
+            return _frames.Frame(data, buffers, flags)
+    return bytes((flags,)) + data if flags else data
 
 
 def dump_call(arguments, names):
     """The same of a list of one call's arguments."""
-    if names:
-        return dumps([(arguments, names)])
-    for argument in arguments:
-        if type(argument) not in _ATOMS:
-            return dumps([(arguments, names)])
-    return pickle.dumps([(arguments, names)], PROTOCOL)
+    return plain_call(arguments, names) or dump_values([(arguments, names)])
 
 
-# What has nothing in it that plain pickle could not find.
-_ATOMS = frozenset((int, float, str, bytes, bool, type(None)))
+def load_values(data):
+    """A list again."""
+    first = data[0]
+    if first == _PICKLED:
+        return loads(data)
+    if first == _MARSHALLED:
+        return marshal.loads(data)
+    if first & FRAME:
+        return _frames.loads(data)
+    return load_values(memoryview(data)[1:])
+
+
+loads = pickle.loads
+# How pickles begin, and lists of marshal's.
+_PICKLED, _MARSHALLED = 0x80, ord("[")
 
 
 def dump_function(function):
@@ -134,6 +151,8 @@ def _describe(error):
 
 def dump_exception(error):
     """An exception that a task has raised, for `load_exception`. Whatever its methods do."""
+    import traceback
+
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     try:

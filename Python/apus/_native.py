@@ -1,10 +1,12 @@
 """The engine, a library written in Swift, behind a C interface: `apus_python.h` says what each function does."""
 
 import ctypes
-import os
+import itertools
 from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_int64, c_uint64, c_void_p
 
-PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libApusPython.so")
+from ._library import PATH, fast
+from ._plain import plain_call
+
 FOREVER = (1 << 64) - 1
 
 
@@ -47,6 +49,14 @@ class Result(Structure):
         return _bytes_at(self.bytes, self.length)
 
 
+class Piece(Structure):
+    _fields_ = [("bytes", c_void_p), ("length", c_uint64)]
+
+
+class Task(Structure):
+    _fields_ = [("worker", c_int64), ("tries", c_int64), ("element", c_uint64)]
+
+
 class Statistics(Structure):
     _fields_ = [
         (name, c_int64)
@@ -60,6 +70,9 @@ def _bytes_at(address, length):
 
 
 VALUE, FAILED, DIED, CANCELLED, TIME_LIMIT, MEMORY_LIMIT, UNSERVED = range(1, 8)
+
+# Results of more bytes are not copied.
+LARGE = 64 << 10
 
 DEFINE = ctypes.CFUNCTYPE(c_int32, c_uint64, c_void_p, c_uint64)
 FORGET = ctypes.CFUNCTYPE(None, c_uint64)
@@ -81,7 +94,9 @@ pool_new = _declare(_long, "pool_new", c_void_p, POINTER(Config), c_char_p, c_ui
 template_new = _declare(_long, "template_new", c_void_p, c_char_p, POINTER(c_char_p), c_int32, c_int32, c_char_p, c_uint64)
 pool_shut_down = _declare(_long, "pool_shut_down", None, c_void_p, c_uint64)
 pool_next_ending = _declare(_long, "pool_next_ending", c_uint64, c_void_p, c_uint64)
+pool_share = _declare(_long, "pool_share", c_void_p, c_void_p, c_char_p, c_uint64)
 job_give = _declare(_long, "job_give", None, c_void_p, c_char_p, c_void_p, c_int64, c_int64, c_int32)
+_job_give_pieces = _declare(_long, "job_give_pieces", None, c_void_p, POINTER(Piece), c_int64, c_int64, c_int32, c_uint64)
 job_cancel = _declare(_long, "job_cancel", None, c_void_p)
 release = _declare(_long, "release", None, c_void_p)
 _call = _declare(
@@ -90,6 +105,8 @@ _call = _declare(
 _job_wait = _declare(_long, "job_wait", c_int32, c_void_p, c_uint64)
 _job_next = _declare(_long, "job_next", c_int32, c_void_p, POINTER(Result))
 _worker_serve = _declare(_long, "worker_serve", c_int32, POINTER(Worker), c_char_p, c_uint64)
+_worker_read = _declare(_long, "worker_read", c_int32, c_void_p, c_uint64)
+_worker_emit_pieces = _declare(_long, "worker_emit_pieces", c_int32, POINTER(Piece), c_int64)
 _worker_emit = _declare(_long, "worker_emit", c_int32, c_char_p, c_uint64)
 _worker_fail = _declare(_long, "worker_fail", None, c_char_p, c_uint64)
 
@@ -107,31 +124,110 @@ template_has_failed = _declare(_long, "template_has_failed", c_int32, c_void_p)
 # These wait for nobody, so the lock is kept, where there is one to keep.
 _short = getattr(ctypes, "PyDLL", ctypes.CDLL)(PATH)
 function_new = _declare(_short, "function_new", c_void_p, c_char_p, c_uint64)
+_loans_ended = _declare(_short, "loans_ended", c_int64, POINTER(c_uint64), c_int64)
+_job_keep = _declare(_short, "job_keep", c_void_p, c_void_p)
 buffer_new = _declare(_short, "buffer_new", c_void_p)
 worker_adopted = _declare(_short, "worker_adopted", c_int32, c_int32)
-worker_part = _declare(_short, "worker_part", c_void_p)
+_worker_part = _declare(_short, "worker_part", c_void_p)
+_worker_task = _declare(_short, "worker_task", c_int32, POINTER(Task))
 
 
-def call(pool, function, argument, buffer, time_limit, grace):
-    """A call of one task: the bytes of its result if that came at once, else the job."""
+def worker_task():
+    """What the worker is at. None outside of a worker."""
+    task = Task()
+    return None if _worker_task(byref(task)) else task
+
+
+class Pieces:
+    """Bytes in several places: `bytes` objects, and views of memory that can be written to. It keeps them there."""
+
+    def __init__(self, parts):
+        self._kept = [
+            ctypes.c_char_p(part) if type(part) is bytes else (ctypes.c_char * len(part)).from_buffer(part) for part in parts]
+        self.count = len(parts)
+        self.array = (Piece * len(parts))(*(
+            Piece(ctypes.cast(kept, c_void_p), len(part)) for kept, part in zip(self._kept, parts)))
+
+
+def give_pieces(job, pieces, index, is_last):
+    """Gives a job its next element: a copy."""
+    _job_give_pieces(job, pieces.array, pieces.count, index, is_last, 0)
+
+
+# What the engine reads where it is, by number.
+_loans = {}
+_numbers = itertools.count(1)
+
+
+def lend_pieces(job, pieces, index, is_last):
+    """The same without a copy: nobody is to change them as long as the job lasts."""
+    end_loans()
+    number = next(_numbers)
+    _loans[number] = pieces
+    _job_give_pieces(job, pieces.array, pieces.count, index, is_last, number)
+
+
+def end_loans():
+    """Lets go of what was lent and is not needed any more."""
+    while _loans:
+        numbers = (c_uint64 * 64)()
+        count = _loans_ended(numbers, 64)
+        for number in numbers[:count]:
+            del _loans[number]
+        if count < 64:
+            break
+
+
+def emit_pieces(pieces):
+    """From within a worker's `run`: what the element has come to."""
+    if _worker_emit_pieces(pieces.array, pieces.count):
+        raise RuntimeError("the result can't be handed back")
+
+
+def memory(owner, address, length):
+    """A view of the engine's memory, which is given back when nobody looks at it any more."""
+    found = (ctypes.c_char * length).from_address(address)
+    found.owner = Handle(owner)
+    return memoryview(found).cast("B")
+
+
+def call(pool, function, arguments, names, buffer, time_limit, grace):
+    """A call of one task, if its arguments are plain; None if not, or if that is not known.
+
+    Its result if that came at once: a list, if it is plain and the C module could read it, or else bytes. Else the job.
+    """
+    data = plain_call(arguments, names)
+    if data is None:
+        return None
     result = Result()
     options = Options(time_limit, grace, 0, 0)
-    return _call(
-        pool, function, argument, len(argument), byref(options), buffer, byref(result)) or result.data()
+    return _call(pool, function, data, len(data), byref(options), buffer, byref(result)) or result.data()
 
 
-def take(job):
-    """What has come back: (index, bytes) for values, and (index, bytes, kind, exit code, signal, process, part) else."""
+def take(job, values):
+    """What has come back: how many were put into `values`, and a list of the others, which are tuples.
+
+    The C module puts into `values`, if that is a list, the plain ones of tasks that went one by one, by index. Others: index, bytes;
+    or, if they are plain: index, list, nanoseconds, size. Of what has no value: index, bytes, kind, exit code, signal, process,
+    part.
+    """
     found, result = [], Result()
     while True:
         kind = _job_next(job, byref(result))
         if kind == VALUE:
-            found.append((result.index, result.data()))
+            owner = _job_keep(job) if result.length > LARGE else None
+            data = memory(owner, result.bytes, result.length) if owner else result.data()
+            found.append((result.index, data))
         elif kind:
             found.append((
                 result.index, result.data(), kind, result.exit_code, result.signal, result.process, result.part))
         else:
-            return found
+            return 0, found
+
+
+def give(job, items, first):
+    """Gives as many elements as there are plain items at the beginning of a list, each by itself. Returns how many."""
+    return 0
 
 
 def wait(job, time):
@@ -139,13 +235,16 @@ def wait(job, time):
     return _job_wait(job, time) != 0
 
 
-def serve(define, run, forget):
-    """Serves the pool that has started this process. None once it is told to stop, or why it could not."""
+def serve(define, run, forget, functions, go_on):
+    """Serves the pool that has started this process. None once it is told to stop, or why it could not.
+
+    The last two are the C module's, which calls functions on plain values by itself.
+    """
 
     def guarded(body):
         def callback(number, address, length):
             try:
-                made = body(number, _bytes_at(address, length))
+                made = body(number, _bytes_at(address, length) if address or not length else _arrived(length))
                 return _worker_emit(made, len(made)) if made is not None else 0
             except BaseException as error:  # nothing may leave through the engine
                 text = str(error).encode("utf-8", "replace")
@@ -161,20 +260,17 @@ def serve(define, run, forget):
     return None
 
 
-def _quicken():
-    """Has the calls that every task makes done by the C module, where there is one for this Python."""
-    if os.environ.get("APUS_CTYPES"):
-        return
-    try:
-        from . import _fast
-    except ImportError:
-        return
-    functions = (_call, _job_next, _job_wait, _worker_serve, _worker_emit, _worker_fail)
-    _fast.bind(*(ctypes.cast(function, c_void_p).value for function in functions))
-    globals().update({name: getattr(_fast, name) for name in ("call", "take", "wait", "serve")})
+def _arrived(length):
+    """A long element, fetched."""
+    data = bytearray(length)
+    if _worker_read(ctypes.addressof(ctypes.c_char.from_buffer(data)), length):
+        raise RuntimeError("an argument has not come as a whole")
+    return data
 
 
-_quicken()
+def worker_part():
+    """A view of the number that says which part of an element the worker is at."""
+    return memoryview((c_uint64 * 1).from_address(_worker_part())).cast("B")
 
 
 class Handle:
@@ -210,3 +306,9 @@ def statistics(pool):
     found = Statistics()
     pool_statistics(pool, byref(found))
     return {name: getattr(found, name) for name, _ in Statistics._fields_}
+
+
+# The calls that every task makes.
+if fast is not None:
+    call, take, give, wait, serve = fast.call, fast.take, fast.give, fast.wait, fast.serve
+    fast.views_memory_by(memory)

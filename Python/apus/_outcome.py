@@ -1,10 +1,9 @@
 """What comes back of a group of tasks: values, what they raised, or why there are none."""
 
-import pickle
-import struct
-
 from . import _native as native
-from ._codec import load_exception, loads
+from ._codec import load_exception, load_values
+from ._pickling import pickle
+from ._protocol import BROKEN, MIXED
 from .errors import (
     EncodingError,
     MemoryLimitExceeded,
@@ -16,15 +15,6 @@ from .errors import (
     WorkerDied,
 )
 
-# What a worker says while it is at no task of the group, but at the bytes of all.
-NO_PART = (1 << 64) - 1
-
-# Behind what a worker hands back: how long it took, and how it is coded. (A pickle ends where it ends.)
-TRAILER = struct.Struct("<QB")
-# Behind a group whose size was guessed: the worker may hand back what it has after so many nanoseconds.
-MAY_STOP, STOP_AFTER = 1, 5_000_000
-VALUES, MIXED, BROKEN = range(3)
-
 
 class Failure:
     """In place of a result: what the call raises for it."""
@@ -33,6 +23,12 @@ class Failure:
 
     def __init__(self, error):
         self.error = error
+
+
+class Mixed(list):
+    """Results of which some may be failures."""
+
+    __slots__ = ()
 
 
 class Group:
@@ -55,14 +51,13 @@ def decoded(data, group):
         cause = load_exception(parts, first)
         return [Failure(_cause(EncodingError(f"{what}: {parts[1]}: {parts[2]}", first), cause))]
     try:
-        values = loads(data)
+        values = load_values(data)
     except BaseException as error:
         return None if len(group.items) > 1 else [Failure(cannot("the result can't be unpickled", error, first))]
     if code == MIXED:
-        values = [
+        values = Mixed(
             value if is_value else _failed(is_value, value, None if first is None else first + place)
-            for place, (is_value, value) in enumerate(values)
-        ]
+            for place, (is_value, value) in enumerate(values))
     return values
 
 

@@ -13,20 +13,17 @@ GRACE = 0
 class Settings:
     """How tasks of a call are treated."""
 
-    __slots__ = ("time_limit", "retries", "group")
+    __slots__ = ("time_limit", "retries", "group", "limit")
 
     def __init__(self, time_limit=None, retries=0, group=None):
         self.time_limit, self.retries = time_limit, retries
         # How many tasks make a group; None: as many as pay. A time limit is that of one task.
         self.group = 1 if time_limit is not None else group
-
-    @property
-    def limit(self):
-        """Nanoseconds; 0: none."""
-        return 0 if self.time_limit is None else max(1, int(self.time_limit * 1e9))
+        # Nanoseconds; 0: none.
+        self.limit = 0 if time_limit is None else max(1, int(time_limit * 1e9))
 
     def options(self, retries=0):
-        return native.Options(self.limit, GRACE, retries, 0)
+        return native.Options(self.limit, GRACE, retries, 1 if self.group == 1 else 0)
 
 
 class Late(Exception):

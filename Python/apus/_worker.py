@@ -1,19 +1,20 @@
 """A worker's side: calls the functions that the pool sends."""
 
-import ctypes
-import pickle
 import sys
 from time import perf_counter_ns
 
-from . import _main_namespace
-from . import _native as native
-from ._outcome import BROKEN, MAY_STOP, MIXED, NO_PART, STOP_AFTER, TRAILER, VALUES
-from ._codec import dump_exception, dump_values, loads
+from . import _main_namespace, shared
+from ._codec import dump_exception, dump_values, load_values
+from ._frames import Frame
+from ._library import fast
+from ._pickling import pickle
+from ._protocol import BROKEN, HOOK, MAY_STOP, MIXED, NO_PART, ON_ARGUMENTS, ON_ONE, SHARED, TRAILER, VALUES
 
-# How a function is called on an item of a group.
-ON_ONE, ON_ARGUMENTS, ON_CALL, HOOK = range(4)
+# After so many nanoseconds a worker may hand back a part of a group whose size was guessed.
+STOP_AFTER = 5_000_000
 
 _definitions = {}
+# How and what is called, by number.
 _functions = {}
 _part = None
 # Not 0 while something is unpickled, which may import modules.
@@ -24,7 +25,11 @@ def main():
     """Serves the pool that has started this process."""
     _main_namespace.share()
     sys.stdout, sys.stderr = by_line(sys.stdout), by_line(sys.stderr)
-    problem = native.serve(_define, _run, _forget)
+    if fast is not None:
+        serve = fast.serve
+    else:
+        from ._native import serve
+    problem = serve(_define, _run, _forget, _functions, _go_on)
     if problem is not None:
         sys.exit(f"apus: worker: {problem}")
 
@@ -39,10 +44,14 @@ def by_line(stream):
 
 
 def _define(number, data):
-    _definitions[number] = data
+    if data[-1] == SHARED:
+        shared.receive(number, data)
+    else:
+        _definitions[number] = data
 
 
 def _forget(number):
+    shared.forget(number)
     _definitions.pop(number, None)
     _functions.pop(number, None)
 
@@ -51,7 +60,7 @@ def _loads(data):
     global importing
     importing += 1
     try:
-        return loads(data)
+        return load_values(data)
     finally:
         importing -= 1
 
@@ -60,7 +69,9 @@ def _function(number):
     found = _functions.get(number)
     if found is None:
         data = _definitions[number]
-        found = _functions[number] = (data[-1], _loads(data))
+        found = (data[-1], _loads(data))
+        if data[-1] != HOOK:
+            _functions[number] = found
     return found
 
 
@@ -69,8 +80,13 @@ def _run(number, data):
     global _part
     started = perf_counter_ns()
     if _part is None:
-        address = native.worker_part()
-        _part = memoryview((ctypes.c_uint64 * 1).from_address(address)).cast("B").cast("Q")
+        if fast is not None:
+            view = fast.part()
+        else:
+            from ._native import worker_part
+
+            view = worker_part()
+        _part = view.cast("Q")
         _part[0] = NO_PART
     what = "the worker could not unpickle the function"
     try:
@@ -83,59 +99,61 @@ def _run(number, data):
         if _is_hook(number):
             raise
         return _broken(what, error)
-    if len(items) == 1:
-        return _run_one(mode, function, items[0], started)
-    part, values, code = _part, [], VALUES
-    place = 0
-    stop_at = started + STOP_AFTER if data[-1] == MAY_STOP else None
-    for item in items:
+    return _go_on(mode, function, items, [], None, 0, len(items), started, data[0] < 4 and data[0] & MAY_STOP)
+
+
+def _go_on(mode, function, items, values, error, place, end, started, may_stop):
+    """The same for items up to `end`, of which those up to `place` are done.
+
+    They have come to `values`, but the last of them has raised `error`, if there is one.
+    """
+    code = VALUES
+    if error is not None:
+        code, values = MIXED, [(True, value) for value in values] + [(False, dump_exception(error))]
+        del error
+    part = _part
+    stop_at = started + STOP_AFTER if may_stop else None
+    while place < end:
         part[0] = place
+        item = items[place]
+        place += 1
         try:
             if mode == ON_ONE:
-                values.append(function(item))
+                value = function(item)
             elif mode == ON_ARGUMENTS:
-                values.append(function(*item))
+                value = function(*item)
             else:
-                values.append(function(*item[0], **item[1]))
+                value = function(*item[0], **item[1])
         except BaseException as error:
             if code == VALUES:
                 code, values = MIXED, [(True, value) for value in values]
             values.append((False, dump_exception(error)))
             del error
         else:
-            if code == MIXED:
-                values[-1] = (True, values[-1])
-        place += 1
+            values.append(value if code == VALUES else (True, value))
         if stop_at is not None and perf_counter_ns() > stop_at:
             break
     part[0] = NO_PART
     # What they printed is in the pipe before their results can be seen.
     _flush()
+    return _handed_back(values, code, started)
+
+
+def _handed_back(values, code, started):
+    """The bytes for the parent. None if they are many, and on their way."""
     try:
         data = dump_values(values)
-    except BaseException:
+    except BaseException as error:
+        if len(values) == 1 and code == VALUES:
+            return _broken("the worker could not pickle the result", error)
         code, data = MIXED, _dump_each(values, code)
-    return data + TRAILER.pack(perf_counter_ns() - started, code)
+    trailer = TRAILER.pack(perf_counter_ns() - started, code)
+    if type(data) is not Frame:
+        return data + trailer
+    from ._native import emit_pieces
 
-
-def _run_one(mode, function, item, started):
-    """The same for a group of one: the quickest way."""
-    code = VALUES
-    try:
-        if mode == ON_ONE:
-            values = [function(item)]
-        elif mode == ON_ARGUMENTS:
-            values = [function(*item)]
-        else:
-            values = [function(*item[0], **item[1])]
-    except BaseException as error:
-        code, values = MIXED, [(False, dump_exception(error))]
-    _flush()
-    try:
-        data = dump_values(values)
-    except BaseException as error:
-        return _broken("the worker could not pickle the result", error)
-    return data + TRAILER.pack(perf_counter_ns() - started, code)
+    emit_pieces(data.pieces(trailer))
+    return None
 
 
 def _dump_each(values, code):

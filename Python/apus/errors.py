@@ -1,6 +1,6 @@
 """What can go wrong, besides what a task itself raises."""
 
-import pickle
+from ._pickling import pickle
 
 
 class ApusError(RuntimeError):
@@ -86,3 +86,76 @@ class PoolBroken(ApusError):
 
 class PoolClosed(PoolBroken, ValueError):
     """The pool was closed or terminated."""
+
+
+class MessageError(ApusError):
+    """Something is wrong with a message, or with the ranks of the job.
+
+    `rank` is the rank that it is about, in the communicator that was used; None if none.
+    """
+
+    def __init__(self, message, rank=None):
+        super().__init__(message)
+        self.rank = rank
+
+    def __reduce__(self):
+        return type(self), (*self.args, self.rank)
+
+
+class InvalidArgument(MessageError, ValueError):
+    """A rank, root, tag or count that can't be."""
+
+
+class TypeMismatch(MessageError, TypeError):
+    """The message is of another type than the memory it was to go to, or than anything that Python sends. It is gone."""
+
+
+class TooLong(MessageError):
+    """The message is longer than the memory it was to go to, and is gone; or ranks reduce arrays of different lengths."""
+
+
+class NotEncodable(MessageError, pickle.PickleError):
+    """The object can't be pickled; nothing was sent."""
+
+
+class RankFailed(MessageError):
+    """A rank of the job died."""
+
+
+class RankEnded(MessageError):
+    """The rank that was waited for has ended in good order, and sent nothing more."""
+
+
+class CollectiveFailed(MessageError):
+    """Another rank could not go on with a collective operation. The communicator can be used on."""
+
+
+class Deadlock(MessageError):
+    """Every rank waits for another one, as the message tells. Of ranks on one machine."""
+
+
+class Finalized(MessageError):
+    """The communicator was used after the end of its job, or in a process that was forked from a rank."""
+
+
+class ConcurrentUse(MessageError):
+    """Two threads used the communicators of a rank at the same time, without `world(threads=True)`."""
+
+
+class TransportError(MessageError):
+    """What came from another rank, or from the MPI library, was not as it should be."""
+
+
+class NoResources(MessageError, MemoryError):
+    """The system refused memory or a descriptor."""
+
+
+class StartUpFailed(MessageError):
+    """The ranks did not find together."""
+
+
+class RequestCancelled(MessageError):
+    """The receive was given up."""
+
+
+FORKED = "this process is a fork of the one whose pool this is, and has no part in it: make a pool of its own here"

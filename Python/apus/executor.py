@@ -6,14 +6,16 @@ import os
 import threading
 import weakref
 
-from . import _worker
 from ._call import Call
 from ._outcome import Failure
+from ._progress import watched
+from ._protocol import ON_ARGUMENTS, ON_CALL
 from ._settings import Late, Settings, deadline
 from ._single import PENDING, SingleCall
 from .pool import Pool, cpu_count
 from .results import Results
 
+__all__ = ["Executor", "Future"]
 
 _executors = weakref.WeakSet()
 # Before the interpreter stops to start threads.
@@ -69,7 +71,8 @@ class Executor(concurrent.futures.Executor):
             self._check_open()
         try:
             call = SingleCall(
-                pool._engine, pool._function(fn, _worker.ON_CALL), args, kwargs, pool._settings(None, None))
+                pool._engine, pool._function(fn, ON_CALL), args, kwargs, pool._settings(None, None))
+            call.prepare()
         except Exception as error:
             future.set_exception(error)
             return future
@@ -97,10 +100,11 @@ class Executor(concurrent.futures.Executor):
         else:
             future.set_result(call.result)
 
-    def map(self, fn, *iterables, timeout=None, chunksize=1, buffersize=None):
+    def map(self, fn, *iterables, timeout=None, chunksize=1, buffersize=None, progress=None):
         """The results of `fn` on each item, or on items of several iterables, in order.
 
         Items are drawn as the workers want them; with `buffersize` at most so many are ahead of the results that were taken.
+        `progress` is that of `Pool.map`.
         """
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
@@ -111,10 +115,14 @@ class Executor(concurrent.futures.Executor):
         pool = self._pool
         inputs = zip(*iterables)
         limit = _Limit(buffersize) if buffersize is not None else None
-        call = Call(
-            pool._engine, pool._function(fn, _worker.ON_ARGUMENTS), inputs, Settings(pool._time_limit, pool._retries, chunksize),
-            limit)
+        function = pool._function(fn, ON_ARGUMENTS)
+        settings = Settings(pool._time_limit, pool._retries, chunksize)
+        call = watched(Call, progress, *iterables)(pool._engine, function, inputs, settings, limit)
         return _results(Results(pool, call, True), deadline(timeout), limit)
+
+    def share(self, value):
+        """`Pool.share`."""
+        return self._pool.share(value)
 
     def _check_open(self):
         if self._is_shut_down:

@@ -10,14 +10,18 @@ import weakref
 from types import FunctionType
 
 from . import _native as native
-from . import _worker
+from . import _worker, shared
 from ._call import Call
 from ._codec import bindings, dump_function, dumps, is_by_value
+from ._progress import watched
+from ._protocol import HOOK, ON_ARGUMENTS, ON_CALL, ON_ONE
 from ._settings import Settings
-from ._single import SingleCall
+from ._single import call
 from ._start import command, template, variables_of
-from .errors import PoolClosed
+from .errors import FORKED, PoolClosed
 from .results import MapResult, Results, SingleResult, collect, report, value_of
+
+__all__ = ["Pool", "cpu_count"]
 
 _pools = weakref.WeakSet()
 _names = itertools.count(1)
@@ -48,6 +52,10 @@ class Engine(native.Handle):
 
     __slots__ = ("workers",)
 
+    def shut_down(self, grace):
+        native.pool_shut_down(self.pointer, grace)
+        native.end_loans()
+
 
 class Pool:
     """Worker processes that call functions.
@@ -67,49 +75,49 @@ class Pool:
     interpreter for each.
     `start_timeout`: seconds that a worker may take until its first task: to import, to prepare, to call the initializer.
     `environment`: variables that workers have besides those of this program, from before they import anything.
+    `kind`: "thread" makes the workers threads of this process. What takes a process of one's own is a ValueError then.
     """
+
+    _Call = Call
+
+    def __new__(cls, *arguments, kind="process", **others):
+        if kind == "thread" and cls is Pool:
+            from ._threads import ThreadPool as cls
+        return super().__new__(cls)
 
     def __init__(
         self, processes=None, initializer=None, initargs=(), maxtasksperchild=None, context=None, *,
         time_limit=None, retries=0, memory_limit=None, name=None, start="template", prepare=(),
-        start_timeout=60, environment=None,
+        start_timeout=60, environment=None, kind="process",
     ):
+        if kind != "process":
+            raise ValueError(f'kind must be "process" or, for apus.Pool itself, "thread", not {kind!r}')
         if _worker.importing:
             raise RuntimeError(
                 "a pool is made while a worker imports this module: make it inside of a function, or under "
                 "`if __name__ == '__main__':`, or each worker would start workers in turn")
-        processes = cpu_count() if processes is None else processes
-        if processes < 1:
-            raise ValueError("Number of processes must be at least 1")
-        if initializer is not None and not callable(initializer):
-            raise TypeError("initializer must be a callable")
+        self._set_up(processes, initializer, name)
         if maxtasksperchild is not None and (not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0):
             raise ValueError("maxtasksperchild must be a positive int or None")
-        self._processes, self._time_limit, self._retries = processes, time_limit, retries
-        self._name = name or f"pool-{next(_names)}"
+        self._time_limit, self._retries = time_limit, retries
+        self._usual = Settings(time_limit, retries)
         # What is known of functions, by their `id`; and definitions by their bytes.
         self._functions, self._sent = {}, {}
-        self._lock = threading.Lock()
         self._callbacks = {}
         self._tokens = itertools.count(1)
         self._listener = None
-        # Iterators of results, which whoever ends the pool has to draw to their ends.
-        self._iterators = weakref.WeakSet()
-        self._ending = None
-        self._state = "RUN"
-        self._owner = os.getpid()
         if start not in ("template", "fresh"):
             raise ValueError(f'start must be "template" or "fresh", not {start!r}')
         if start == "fresh" and prepare:
             raise ValueError('`prepare` is for start="template"; use `initializer` here')
-        hook = None if initializer is None else self._define(initializer, _worker.HOOK)
+        hook = None if initializer is None else self._define(initializer, HOOK)
         argument = dumps(tuple(initargs)) if initializer is not None else b""
         arguments = command("_worker")
         variables = variables_of(environment or {})
         patience = min(int(start_timeout * 1000), (1 << 31) - 1)
         self._template = template(prepare, variables, patience) if start == "template" else None
         config = native.Config(
-            workers=processes, executable=arguments[0], arguments=native.strings(arguments),
+            workers=self._processes, executable=arguments[0], arguments=native.strings(arguments),
             environment=native.strings([b"%s=%s" % pair for pair in {**os.environb, **variables}.items()]),
             workers_template=self._template and self._template.pointer, start_limit=int(start_timeout * 1e9), name=self._name.encode(),
             start_function=hook and hook.pointer, start_argument=argument,
@@ -120,8 +128,23 @@ class Pool:
         if not pointer:
             raise OSError(problem.value.decode("utf-8", "replace"))
         self._engine = Engine(pointer)
-        self._engine.workers = processes
+        self._engine.workers = self._processes
         _pools.add(self)
+
+    def _set_up(self, processes, initializer, name):
+        """What pools of all kinds have."""
+        processes = cpu_count() if processes is None else processes
+        if processes < 1:
+            raise ValueError("Number of processes must be at least 1")
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        self._processes, self._name = processes, name or f"pool-{next(_names)}"
+        self._lock = threading.Lock()
+        # Iterators of results, which whoever ends the pool has to draw to their ends.
+        self._iterators = weakref.WeakSet()
+        self._ending = None
+        self._state = "RUN"
+        self._owner = os.getpid()
 
     # Functions
 
@@ -156,13 +179,21 @@ class Pool:
             self._functions[id(function)] = _Known(function, mode, handle, self._functions)
         return handle
 
+    def share(self, value):
+        """Has each worker sent an object once, before its next task.
+
+        Returns a `Shared`, which functions and arguments may hold; its `value` is the object. Workers let go of the object
+        once nobody holds that.
+        """
+        self._check_running()
+        return shared.share(self._engine, value, SHARED)
+
     # Calls of one task
 
     def apply(self, func, args=(), kwds={}):
         """Calls `func(*args, **kwds)` in a worker, and returns what it returns."""
         self._check_running()
-        return value_of(SingleCall(
-            self._engine, self._function(func, _worker.ON_CALL), tuple(args), kwds, self._settings(None, None)).run())
+        return value_of(call(self._engine, self._function(func, ON_CALL), tuple(args), kwds, self._usual))
 
     def apply_async(self, func, args=(), kwds={}, callback=None, error_callback=None, *, time_limit=None, retries=None):
         """The same without waiting: an `AsyncResult`."""
@@ -175,54 +206,61 @@ class Pool:
 
     # Calls of many
 
-    def map(self, func, iterable, chunksize=None, *, time_limit=None, retries=None):
-        """Calls `func` on each item, and returns the results in order."""
-        return self._all(func, _worker.ON_ONE, iterable, chunksize, time_limit, retries)
+    def map(self, func, iterable, chunksize=None, *, time_limit=None, retries=None, progress=None):
+        """Calls `func` on each item, and returns the results in order.
 
-    def starmap(self, func, iterable, chunksize=None, *, time_limit=None, retries=None):
+        `progress`: True for tqdm's bar, or a function that is called with how many tasks are over, how many of these have
+        failed, and how many there are (None if the items do not say).
+        """
+        return self._all(func, ON_ONE, iterable, chunksize, time_limit, retries, progress)
+
+    def starmap(self, func, iterable, chunksize=None, *, time_limit=None, retries=None, progress=None):
         """The same for items that are the arguments of a call each."""
-        return self._all(func, _worker.ON_ARGUMENTS, iterable, chunksize, time_limit, retries)
+        return self._all(func, ON_ARGUMENTS, iterable, chunksize, time_limit, retries, progress)
 
     def map_async(
-        self, func, iterable, chunksize=None, callback=None, error_callback=None, *, time_limit=None, retries=None
+        self, func, iterable, chunksize=None, callback=None, error_callback=None, *, time_limit=None, retries=None,
+        progress=None,
     ):
         """`map` without waiting: an `AsyncResult`."""
         return self._all_later(
-            func, _worker.ON_ONE, iterable, chunksize, time_limit, retries, callback, error_callback)
+            func, ON_ONE, iterable, chunksize, time_limit, retries, progress, callback, error_callback)
 
     def starmap_async(
-        self, func, iterable, chunksize=None, callback=None, error_callback=None, *, time_limit=None, retries=None
+        self, func, iterable, chunksize=None, callback=None, error_callback=None, *, time_limit=None, retries=None,
+        progress=None,
     ):
         """`starmap` without waiting: an `AsyncResult`."""
         return self._all_later(
-            func, _worker.ON_ARGUMENTS, iterable, chunksize, time_limit, retries, callback, error_callback)
+            func, ON_ARGUMENTS, iterable, chunksize, time_limit, retries, progress, callback, error_callback)
 
-    def imap(self, func, iterable, chunksize=1, *, time_limit=None, retries=None):
+    def imap(self, func, iterable, chunksize=1, *, time_limit=None, retries=None, progress=None):
         """An iterator of the results, in order. Items are drawn as they are needed."""
-        return self._iterate(func, iterable, chunksize, time_limit, retries, is_ordered=True)
+        call = self._begin(func, ON_ONE, iterable, chunksize, time_limit, retries, progress)
+        return Results(self, call, is_ordered=True)
 
-    def imap_unordered(self, func, iterable, chunksize=1, *, time_limit=None, retries=None):
+    def imap_unordered(self, func, iterable, chunksize=1, *, time_limit=None, retries=None, progress=None):
         """The same in the order in which they come."""
-        return self._iterate(func, iterable, chunksize, time_limit, retries, is_ordered=False)
+        call = self._begin(func, ON_ONE, iterable, chunksize, time_limit, retries, progress)
+        return Results(self, call, is_ordered=False)
 
-    def _iterate(self, func, iterable, chunksize, time_limit, retries, is_ordered):
-        return Results(self, self._begin(func, _worker.ON_ONE, iterable, chunksize, time_limit, retries), is_ordered)
-
-    def _begin(self, func, mode, iterable, chunksize, time_limit, retries):
+    def _begin(self, func, mode, iterable, chunksize, time_limit, retries, progress):
         self._check_running()
         if chunksize is not None and chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize:n}")
-        return Call(
-            self._engine, self._function(func, mode), iterable, self._settings(time_limit, retries, chunksize))
+        function, settings = self._function(func, mode), self._settings(time_limit, retries, chunksize)
+        return watched(self._Call, progress, iterable)(self._engine, function, iterable, settings)
 
-    def _all(self, func, mode, iterable, chunksize, time_limit, retries):
+    def _all(self, func, mode, iterable, chunksize, time_limit, retries, progress):
         items = iterable if type(iterable) in (list, tuple, range) else list(iterable)
-        call = self._begin(func, mode, items, chunksize, time_limit, retries)
+        call = self._begin(func, mode, items, chunksize, time_limit, retries, progress)
+        # Whoever gave them waits here.
+        call.lends = True
         return collect(call, len(items))
 
-    def _all_later(self, func, mode, iterable, chunksize, time_limit, retries, callback, error_callback):
+    def _all_later(self, func, mode, iterable, chunksize, time_limit, retries, progress, callback, error_callback):
         items = iterable if type(iterable) in (list, tuple, range) else list(iterable)
-        call = self._begin(func, mode, items, chunksize, time_limit, retries)
+        call = self._begin(func, mode, items, chunksize, time_limit, retries, progress)
         return MapResult(self, call, len(items), callback, error_callback)
 
     # Callbacks
@@ -244,8 +282,7 @@ class Pool:
         if self._state != "RUN":
             raise PoolClosed("Pool not running")
         if self._owner != os.getpid():
-            raise PoolClosed(
-                "this process is a fork of the one whose pool this is, and has no part in it: make a pool of its own here")
+            raise PoolClosed(FORKED)
 
     def close(self):
         """Takes no more tasks. Those that were given are done."""
@@ -261,7 +298,7 @@ class Pool:
         """Ends the workers at once."""
         self._state = "TERMINATE"
         if self._owner == os.getpid():
-            native.pool_shut_down(self._engine.pointer, 0)
+            self._engine.shut_down(0)
 
     def join(self):
         """Waits until the workers have ended. After `close` or `terminate`."""
@@ -307,7 +344,7 @@ def _end(engine, iterators):
         for results in iterators:
             results.drain()
     finally:
-        native.pool_shut_down(engine.pointer, native.FOREVER)
+        engine.shut_down(native.FOREVER)
 
 
 def _listen(pool, engine):

@@ -1,19 +1,26 @@
 """What calls come to: lists, iterators, and results that are asked for later."""
 
 import contextlib
+import os
 import sys
 import threading
 import time
+from types import GenericAlias
 
-from . import _worker
-from ._outcome import Failure
+from ._native import end_loans
+from ._outcome import Failure, Mixed
+from ._protocol import ON_CALL
 from ._settings import SLICE, Late, deadline
 from ._single import PENDING, SingleCall
+from .errors import FORKED, PoolClosed
+
+__all__ = ["AsyncResult", "Results"]
 
 
 def collect(call, count):
     """All results of a call by index. Raises the failure of the first task that has one, once all are over."""
     values = [None] * count
+    call.fill(values)
     bad = None
     try:
         for first, results in call:
@@ -23,12 +30,13 @@ def collect(call, count):
                     bad = first if bad is None else min(bad, first)
                 continue
             values[first:first + len(results)] = results
-            if Failure in map(type, results):
+            if type(results) is Mixed:
                 place = first + next(i for i, result in enumerate(results) if type(result) is Failure)
                 bad = place if bad is None else min(bad, place)
     except BaseException:
         call.cancel()
         raise
+    end_loans()
     if bad is not None:
         raise values[bad].error
     return values
@@ -42,6 +50,8 @@ def value_of(result):
 
 class Results:
     """The results of a call, one after the other. Several threads may read them."""
+
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __init__(self, pool, call, is_ordered):
         self._pool, self._call, self._is_ordered = pool, call, is_ordered
@@ -115,6 +125,8 @@ class Results:
 class AsyncResult:
     """What a call will have come to."""
 
+    __class_getitem__ = classmethod(GenericAlias)
+
     def __init__(self, pool, callback, error_callback):
         self._pool, self._callback, self._error_callback = pool, callback, error_callback
         self._done = threading.Event()
@@ -143,6 +155,8 @@ class AsyncResult:
 
     def wait(self, timeout=None):
         """Waits until it is over, or so many seconds."""
+        if self._pool._owner != os.getpid() and not self._done.is_set():
+            raise PoolClosed(FORKED)
         self._done.wait(timeout)
 
     def get(self, timeout=None):
@@ -155,6 +169,10 @@ class AsyncResult:
         if self._success:
             return self._outcome
         raise self._outcome
+
+    def cancel(self):
+        """Ends what is not over, also what runs."""
+        self._call.cancel()
 
 
 class MapResult(AsyncResult):
@@ -172,10 +190,6 @@ class MapResult(AsyncResult):
             success, outcome = False, error
         self._settle(success, outcome)
 
-    def cancel(self):
-        """Ends what is not over."""
-        self._call.cancel()
-
 
 class SingleResult(AsyncResult):
     """Of `apply_async`. Whoever waits for it drives it; if nobody does and there are callbacks, the pool's thread."""
@@ -183,7 +197,7 @@ class SingleResult(AsyncResult):
     def __init__(self, pool, func, args, kwds, callback, error_callback, settings):
         super().__init__(pool, callback, error_callback)
         self._taking = threading.Lock()
-        self._call = SingleCall(pool._engine, pool._function(func, _worker.ON_CALL), tuple(args), kwds, settings)
+        self._call = SingleCall(pool._engine, pool._function(func, ON_CALL), tuple(args), kwds, settings)
         self._call.begin()
         # Callbacks are the pool's thread's to call, whoever waits.
         self._has_callbacks = callback is not None or error_callback is not None
@@ -218,13 +232,9 @@ class SingleResult(AsyncResult):
 
     def wait(self, timeout=None):
         if self._has_callbacks:
-            self._done.wait(timeout)
+            super().wait(timeout)
         elif not self._done.is_set():
             self._take(timeout)
-
-    def cancel(self):
-        """Ends it, also when it runs."""
-        self._call.cancel()
 
 
 def report():

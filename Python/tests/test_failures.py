@@ -217,14 +217,20 @@ def test_an_initializer_that_fails():
 @pytest.mark.short
 def test_a_fork_has_no_part_in_the_pool(pool):
     assert pool.map(abs, range(3)) == [0, 1, 2]
+    given = [pool.apply_async(time.sleep, (1,)), pool.apply_async(time.sleep, (1,), callback=str)]
+    given += [pool.map_async(time.sleep, [0.1] * 3), pool.imap(time.sleep, [0.1] * 3)]
     child = os.fork()
     if child == 0:
-        try:
-            pool.map(abs, [1])
-        except apus.PoolClosed:
-            os._exit(17)
-        os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 17
+        signal.alarm(60)
+        refused = 0
+        for call in [lambda: pool.map(abs, [1]), given[0].get, given[1].get, given[2].get, given[3].__next__]:
+            try:
+                call()
+            except apus.PoolBroken as error:
+                refused += "is a fork" in str(error)
+        os._exit(refused)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+    assert given[0].get() is None and given[2].get() == list(given[3]) == [None] * 3
     assert pool.map(abs, range(3)) == [0, 1, 2]
 
 

@@ -1,5 +1,6 @@
 import ApusWire
 import CApus
+import CApusPython
 
 // Objects that Python holds: each is a pointer that owns one reference, given back once.
 
@@ -27,6 +28,12 @@ func copied(_ bytes: UnsafeRawBufferPointer) -> ByteBuffer {
   let buffer = ByteBuffer(capacity: bytes.count)
   buffer.append(contentsOf: bytes)
   return buffer
+}
+
+func buffers(_ pieces: UnsafePointer<apus_py_piece>, _ count: Int64) -> [UnsafeRawBufferPointer] {
+  UnsafeBufferPointer(start: pieces, count: Int(count)).map {
+    UnsafeRawBufferPointer(start: $0.bytes, count: Int($0.length))
+  }
 }
 
 /// A function for workers, which read what is in `bytes`.

@@ -32,7 +32,13 @@ final class JobHandle {
     }
     let delivery = inbox.deliveries[position]
     position += 1
+    kept = nil
     return result(delivery)
+  }
+
+  func takeKept() -> ByteBuffer? {
+    defer { kept = nil }
+    return kept
   }
 
   var isOver: Bool { position == inbox.deliveries.count && pool.engine.isComplete(job) }
@@ -158,6 +164,30 @@ public func giveJob(
   job.pool.engine.give(batch, base: Int(first), to: job.job, isLast: isLast != 0)
 }
 
+/// Gives a call its next element, whose bytes lie in several places.
+///
+/// - Parameter loan: 0: the bytes are copied. Else they are not, and stay there unchanged until `apus_py_loans_ended` names it.
+@c(apus_py_job_give_pieces)
+public func givePieces(
+  _ job: UnsafeMutableRawPointer, _ pieces: UnsafePointer<apus_py_piece>, _ count: Int64, _ index: Int64,
+  _ isLast: Int32, _ loan: UInt64
+) {
+  let job = borrowed(job, JobHandle.self)
+  let pieces = buffers(pieces, count)
+  let batch: InputBatch
+  if loan != 0 {
+    batch = InputBatch(gathered: pieces, owner: Loan(loan))
+  } else {
+    let bytes = ByteBuffer()
+    let size = pieces.reduce(0) { $0 + $1.count }
+    bytes.reserve(size)
+    willFill(UnsafeMutableRawBufferPointer(start: bytes.baseAddress, count: size))
+    for piece in pieces { bytes.append(contentsOf: piece) }
+    batch = InputBatch(coded: bytes, ends: [bytes.count])
+  }
+  job.pool.engine.give(batch, base: Int(index), to: job.job, isLast: isLast != 0)
+}
+
 /// A call of one element. If its result comes at once it is in `result`, and null is returned.
 @c(apus_py_call)
 public func call(
@@ -204,6 +234,12 @@ public func nextOfJob(_ job: UnsafeMutableRawPointer, _ result: UnsafeMutablePoi
 {
   result.pointee = borrowed(job, JobHandle.self).next()
   return result.pointee.kind
+}
+
+/// What holds the bytes of the last value, to be given back when nobody reads them any more. Null if they are the job's.
+@c(apus_py_job_keep)
+public func keepOfJob(_ job: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+  borrowed(job, JobHandle.self).takeKept().map { handedOut($0) }
 }
 
 /// How many elements the caller should have given for the workers to be busy; and how many make a message.

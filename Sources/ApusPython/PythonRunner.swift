@@ -21,20 +21,12 @@ final class PythonRunner: ElementRunner {
   deinit { worker.forget(number) }
 
   func run(_ input: ElementInput, output: WorkerLoop) throws {
-    switch input {
-    case .bytes(let bytes): try run(bytes)
-    case .stream(let length):
-      let bytes = ByteBuffer(capacity: length)
-      try output.read(
-        into: UnsafeMutableRawBufferPointer(start: bytes.uninitialized(count: length), count: length))
-      try run(bytes.bytes)
-    }
-  }
-
-  private func run(_ bytes: UnsafeRawBufferPointer) throws {
-    guard worker.run(number, bytes.baseAddress, UInt64(bytes.count)) == 0 else {
-      throw FailureReport(.call, PythonService.takeFailure())
-    }
+    let status =
+      switch input {
+      case .bytes(let bytes): worker.run(number, bytes.baseAddress, UInt64(bytes.count))
+      case .stream(let length): worker.run(number, nil, UInt64(length))
+      }
+    guard status == 0 else { throw FailureReport(.call, PythonService.takeFailure()) }
   }
 
   func run(_ run: _RawRun) throws { throw WorkerProtocolError("a Python function takes no plain memory") }

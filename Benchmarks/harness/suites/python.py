@@ -1,12 +1,14 @@
 """The Python package against the pools that Python's programs use today."""
 
+from harness import python_messages
 from harness.suite import Group, Row, python
 
 TITLE = "Apus for Python, 2 workers"
 LIMITS = "how near to what the machine can do (1× is the limit)"
 NOTE = None
-PACKAGES = ["numpy", "joblib", "loky", "scikit-learn", "cloudpickle", "setuptools", "matplotlib", "./Python"]
-TOOLS = {}
+PACKAGES = ["numpy", "joblib", "loky", "scikit-learn", "cloudpickle", "setuptools", "matplotlib", "./Python",
+            *python_messages.PACKAGES]
+TOOLS = python_messages.TOOLS
 
 POOL, EXECUTOR = "multiprocessing.Pool", "ProcessPoolExecutor"  # both fork: their fastest
 SERVER, SPAWN = "Pool, forkserver mode", "Pool, spawn mode"
@@ -76,4 +78,5 @@ GROUPS = [
           sides("idle", Apus=10, Pool=10), [Row(POOL, "< 0.1 % CPU")], turns=0.4),
     *templates(),
     *learning(),
+    *python_messages.GROUPS,
 ]

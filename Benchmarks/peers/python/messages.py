@@ -1,16 +1,12 @@
 """mpi4py's side of `MessageBenchmark`: one measurement a run, one line of JSON by rank 0.
 
     mpirun -n 2 python messages.py struct      ->  {"seconds": 0.004, "count": 2048, "bytes": 0}
-
-What is timed is what `peers/mpi/measure.h` times in C: batches of 2 ms and more, the median.
 """
 
 import dataclasses
-import json
-import statistics
 import sys
-import time
 
+import batches
 import mpi4py
 import numpy
 
@@ -20,28 +16,8 @@ from mpi4py import MPI  # noqa: E402
 world = MPI.COMM_WORLD
 
 
-def batch(work, rounds):
-    world.Barrier()
-    start = time.perf_counter()
-    work(rounds)
-    return time.perf_counter() - start
-
-
 def measure(work, count, size):
-    rounds, batches = 1, 0
-    warm = time.perf_counter() + 0.1
-    while batches == 0:
-        seconds = min(batch(work, rounds) for _ in range(3))
-        if seconds < 2e-3:
-            rounds *= 2
-        elif time.perf_counter() < warm:
-            rounds = 1
-        else:
-            batches = min(max(int(0.6 / seconds), 11), 301)
-        rounds, batches = world.bcast((rounds, batches))
-    seconds = statistics.median(batch(work, rounds) for _ in range(batches))
-    if world.rank == 0:
-        print(json.dumps({"seconds": seconds, "count": rounds * count, "bytes": rounds * count * size}))
+    batches.measure(work, count, size, rank=world.rank, barrier=world.Barrier, broadcast=world.bcast)
 
 
 def buffer(size):

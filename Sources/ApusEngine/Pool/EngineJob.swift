@@ -71,6 +71,11 @@ package final class EngineJob: @unchecked Sendable {
   /// Tries of tasks whose workers died, by index.
   @exclusivity(unchecked) var attempts: [Int: Int] = [:]
 
+  /// How many workers have died of what they were told for it, as it seems.
+  var deathsWhenTold = 0
+  /// Shared values that its tasks may refer to, and nobody else holds.
+  var shared: [FunctionDefinition] = []
+
   /// Nanoseconds that a task takes, as far as is known.
   @exclusivity(unchecked) var taskTime: Double?
   @exclusivity(unchecked) var lastChunk = 1

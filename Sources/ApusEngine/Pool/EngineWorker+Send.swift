@@ -11,7 +11,12 @@ extension EngineWorker {
   /// Returns how many tasks went; 0: there is no room now.
   func send(_ span: InputSpan, count: Int, messages: Int, job: EngineJob) throws(ChannelCorruption) -> Int {
     guard outgoing == nil else { return 0 }
+    if knownShared != shared.count {
+      noteTelling(of: job)
+      if try !defineShared() { return 0 }
+    }
     if !knows(job.function.id) {
+      noteTelling(of: job)
       try define(job.function)
       // Nothing else goes out while the definition is on its way.
       if outgoing != nil || !knows(job.function.id) { return 0 }
@@ -52,6 +57,18 @@ extension EngineWorker {
   /// Writes one record of the first `count` tasks of a span, or of as many as fit. Returns how many.
   private func write(_ span: InputSpan, count: Int, job: EngineJob) throws(ChannelCorruption) -> Int {
     let batch = span.batch
+    var header = TaskHeader(
+      kind: TaskHeader.Kind.chunk,
+      flags: (job.ledger == nil ? flags & TaskHeader.Flag.marked : flags)
+        | (job.options.timeLimit == nil ? 0 : TaskHeader.Flag.timed),
+      tries: job.attempts.isEmpty ? 0 : job.tries(of: span.firstIndex), count: 1, function: job.function.id,
+      first: written)
+    if let bytes = batch.gathered {
+      (header.kind, header.length) = (TaskHeader.Kind.large, UInt64(bytes.count))
+      guard try stream(header, bytes, owner: batch) else { return 0 }
+      written += 1
+      return 1
+    }
     // A loop over plain memory has no place for marks in the output.
     let strides = lines == nil ? job.function.strides : nil
     let limit = strides.map { min(count, (ChannelLimit.record - ResultHeader.size) / $0.output) } ?? count
@@ -59,13 +76,7 @@ extension EngineWorker {
       from: span.range.lowerBound, limit: limit, size: ChannelLimit.record, hasLengths: strides == nil)
     let range = span.range.lowerBound..<span.range.lowerBound + sent
     let bytes = batch.bytes(range)
-    var header = TaskHeader(
-      kind: TaskHeader.Kind.chunk,
-      flags: (job.ledger == nil ? flags & TaskHeader.Flag.marked : flags)
-        | (job.options.timeLimit == nil ? 0 : TaskHeader.Flag.timed),
-      tries: job.attempts.isEmpty ? 0 : job.tries(of: span.firstIndex), count: UInt32(sent),
-      function: job.function.id,
-      first: written, length: UInt64(bytes.count))
+    (header.count, header.length) = (UInt32(sent), UInt64(bytes.count))
     if strides != nil {
       header.kind = TaskHeader.Kind.rawChunk
       let size = recordSize(TaskHeader.size + bytes.count)
@@ -86,25 +97,42 @@ extension EngineWorker {
       tasks.advance(size)
     } else {
       header.kind = TaskHeader.Kind.large
-      guard try stream(header, bytes, owner: batch) else { return 0 }
+      guard try stream(header, GatheredBytes([bytes]), owner: batch) else { return 0 }
     }
     written += UInt64(sent)
     return sent
   }
 
   private func define(_ function: FunctionDefinition) throws(ChannelCorruption) {
-    if function.carriesContext, contexts.count == Self.contextLimit {
-      guard try forget(contexts.firstIndex { $0.function == nil } ?? 0) else { return }
+    if function.carriesContext, !function.isShared,
+      contexts.count(where: { !$0.isShared }) == Self.contextLimit
+    {
+      let unused = contexts.firstIndex { !$0.isShared && $0.function == nil }
+      guard try forget(unused ?? contexts.firstIndex { !$0.isShared }!) else { return }
     }
     let bytes = function.bytes.bytes
     let header = TaskHeader(kind: TaskHeader.Kind.define, function: function.id, length: UInt64(bytes.count))
-    guard try stream(header, bytes, owner: function) else { return }
+    guard try stream(header, GatheredBytes([bytes]), owner: function) else { return }
     learn(function.id)
     if outgoing != nil { defining = (function.id, apus_now()) }
     if function.carriesContext {
-      contexts.append(Context(id: function.id, function: function))
+      contexts.append(Context(id: function.id, function: function, isShared: function.isShared))
       if let unused { function.whenUnused(unused) }
     }
+  }
+
+  private func noteTelling(of job: EngineJob) { (toldFor, toldBefore) = (job, nextSequence) }
+
+  /// Tells the worker of values that all tasks may refer to. False if more of that is to be sent before anything else.
+  private func defineShared() throws(ChannelCorruption) -> Bool {
+    while let (number, value) = shared.next(after: knownShared) {
+      try define(value)
+      guard knows(value.id) else { return false }
+      knownShared = number
+      if outgoing != nil { return false }
+    }
+    knownShared = shared.count
+    return true
   }
 
   /// Has the worker let go of the functions with a context that nobody can call any more. False if it could not be
@@ -133,7 +161,7 @@ extension EngineWorker {
 
   /// Starts a record that need not fit the ring. False if not even its header does.
   private func stream(
-    _ header: TaskHeader, _ bytes: UnsafeRawBufferPointer, owner: AnyObject
+    _ header: TaskHeader, _ bytes: GatheredBytes, owner: AnyObject
   ) throws(ChannelCorruption) -> Bool {
     guard try tasks.space(atLeast: TaskHeader.size) >= TaskHeader.size else { return false }
     tasks.place().storeBytes(of: header, as: TaskHeader.self)
@@ -151,16 +179,15 @@ extension EngineWorker {
     guard let (bytes, owner) = outgoing else { return false }
     var rest = bytes
     var moved = false
-    while !rest.isEmpty, bytes.count - rest.count < Self.atATime {
+    while rest.count > 0, bytes.count - rest.count < Self.atATime {
       let count = min(rest.count, ChannelLimit.piece)
       guard try tasks.space(atLeast: recordSize(count)) >= recordSize(count) else { break }
-      tasks.place().copyMemory(from: rest.baseAddress!, byteCount: count)
+      rest.move(count, to: tasks.place())
       tasks.publish(recordSize(count))
-      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
       moved = true
     }
-    outgoing = rest.isEmpty ? nil : (rest, owner)
-    if rest.isEmpty { defining = nil }
+    outgoing = rest.count == 0 ? nil : (rest, owner)
+    if rest.count == 0 { defining = nil }
     if moved {
       channel.wakeWorker()
       if defining != nil { defining!.movedAt = apus_now() }

@@ -63,6 +63,7 @@ final class EngineWorker {
     let id: UInt64
     /// Nil once nobody can call the function any more.
     weak var function: FunctionDefinition?
+    let isShared: Bool
   }
 
   let slot: Int
@@ -104,13 +105,19 @@ final class EngineWorker {
   /// The number of the next task that is written into the ring; ahead of `nextSequence` within `send`.
   @exclusivity(unchecked) var written: UInt64 = 0
   /// A record that is on its way through the ring, and who keeps its memory alive.
-  @exclusivity(unchecked) var outgoing: (rest: UnsafeRawBufferPointer, owner: AnyObject)?
+  @exclusivity(unchecked) var outgoing: (rest: GatheredBytes, owner: AnyObject)?
   /// What the worker was told of.
   @exclusivity(unchecked) private var functions: Set<UInt64> = []
   /// The one that `knows` was asked for last: most tasks are of the same function as the task before.
   @exclusivity(unchecked) private var latestFunction: UInt64?
   /// Those of them that carry a context, the oldest first.
   var contexts: [Context] = []
+  /// Of the values that all workers are told of, and how many of them this one was told of, or need not be.
+  let shared: SharedValues
+  @exclusivity(unchecked) var knownShared = 0
+  /// The job for which it was last told of a function or a shared value, and the number of the first task after that.
+  @exclusivity(unchecked) weak var toldFor: EngineJob?
+  @exclusivity(unchecked) var toldBefore: UInt64 = 0
   /// Posted when one of `contexts` can't be called any more.
   let unused: UnusedNotice?
 
@@ -163,13 +170,14 @@ final class EngineWorker {
 
   init(
     slot: Int, place: Int? = nil, process: any WorkerProcess, channel: Channel, touched: TouchedJobs,
-    ledger: TaskLedger, unused: UnusedNotice? = nil, tasks limit: Int? = nil, now: UInt64
+    ledger: TaskLedger, shared: SharedValues = SharedValues(), unused: UnusedNotice? = nil,
+    tasks limit: Int? = nil, now: UInt64
   ) {
     (self.slot, self.place, self.process, self.channel) = (slot, place ?? slot, process, channel)
     (child, distant) = (process as? ChildWorker, process as? any DistantProcess)
     lines = child?.lines
     if lines != nil { flags = TaskHeader.Flag.marked }
-    (startedAt, mark, self.touched, self.unused) = (now, now, touched, unused)
+    (startedAt, mark, self.touched, self.shared, self.unused) = (now, now, touched, shared, unused)
     (self.ledger, stateSince, tasksLeft) = (ledger, now, limit ?? Int.max / 2)
     tasks = channel.taskWriter
     results = channel.resultReader
@@ -295,6 +303,11 @@ final class EngineWorker {
 
   /// Whether the worker says that it is in the task at the head.
   var hasBegunHead: Bool { channel.progress.pointee.load(ordering: .acquiring) == expected &* 2 &+ 1 }
+
+  /// The job for which it was told of something that it has begun no task with.
+  var stillToldFor: EngineJob? {
+    channel.progress.pointee.load(ordering: .acquiring) > toldBefore &* 2 ? nil : toldFor
+  }
 
   /// Whether it has begun any of what it was given.
   var hasBegunAny: Bool { chunks.first.map { hasBegun($0) } ?? false }

@@ -10,11 +10,13 @@ package final class InputBatch: @unchecked Sendable {
     case raw(base: UnsafeRawPointer, stride: Int)
     /// Bytes one after the other, and where each argument ends.
     case coded(ByteBuffer, ends: [Int])
+    /// A single argument whose bytes lie in several places.
+    case gathered([UnsafeRawBufferPointer])
   }
 
   let storage: Storage
   package let count: Int
-  /// Keeps the memory behind a raw base alive.
+  /// Keeps memory alive that is not the batch's own.
   private let owner: AnyObject?
 
   /// Arguments of `stride` bytes each in memory that `owner` keeps alive and unchanged.
@@ -29,6 +31,12 @@ package final class InputBatch: @unchecked Sendable {
     (count, owner) = (ends.count, nil)
   }
 
+  /// One argument, encoded, whose bytes lie in several places that `owner` keeps alive and unchanged.
+  package init(gathered pieces: [UnsafeRawBufferPointer], owner: AnyObject?) {
+    storage = .gathered(pieces)
+    (count, self.owner) = (1, owner)
+  }
+
   /// One argument, encoded for a function.
   package convenience init(only argument: ByteBuffer, of function: FunctionDefinition) {
     if let strides = function.strides {
@@ -38,8 +46,15 @@ package final class InputBatch: @unchecked Sendable {
     }
   }
 
+  /// The bytes of an argument that lie in several places.
+  var gathered: GatheredBytes? {
+    if case .gathered(let pieces) = storage { GatheredBytes(pieces) } else { nil }
+  }
+
+  /// Of arguments whose bytes lie in one place.
   func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
     switch storage {
+    case .gathered: preconditionFailure("the bytes lie in several places")
     case .raw(let base, let stride):
       return UnsafeRawBufferPointer(start: base + range.lowerBound * stride, count: range.count * stride)
     case .coded(let buffer, let ends):
@@ -54,6 +69,7 @@ package final class InputBatch: @unchecked Sendable {
   /// - Parameter hasLengths: Whether the record says how long each is, in 4 bytes. What is coded always does.
   func fitting(from start: Int, limit: Int, size: Int, hasLengths: Bool) -> Int {
     switch storage {
+    case .gathered: return 1
     case .raw(_, let stride):
       return max(1, min(limit, (size - TaskHeader.size) / (stride + (hasLengths ? 4 : 0))))
     case .coded(_, let ends):

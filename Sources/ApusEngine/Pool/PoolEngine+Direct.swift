@@ -87,7 +87,7 @@ extension PoolEngine {
 extension EngineWorker {
   func takesDirectly(_ function: FunctionDefinition) -> Bool {
     state == .ready && lines == nil && inFlight == 0 && tasksLeft > 0 && outgoing == nil && !isRevoking
-      && knows(function.id)
+      && knows(function.id) && knownShared == shared.count
   }
 
   /// Sends one small task without remembering it: the caller does, or takes its result before anybody can ask.

@@ -110,7 +110,8 @@ extension PoolEngine {
   /// A worker has ended: whether because of what it held, in what it was at.
   func judgeMemory(of worker: EngineWorker, _ status: ExitStatus) {
     guard let group = worker.child?.memory else { return }
-    if !worker.isKilled, worker.inFlight > 0, isKill(status), group.kills > worker.kills.before {
+    let hasWork = worker.inFlight > 0 || worker.stillToldFor != nil
+    if !worker.isKilled, hasWork, isKill(status), group.kills > worker.kills.before {
       noteMemory(of: worker, nil)
       (worker.killedFor, worker.killedIn) = (.memoryLimit, worker.expected)
     }

@@ -89,7 +89,7 @@ extension PoolEngine {
     let worker = EngineWorker(
       slot: slot, place: slot % configuration.workers, process: process, channel: channel, touched: touched,
       ledger: ledger,
-      unused: unused, tasks: configuration.tasksPerWorker, now: now)
+      shared: shared, unused: unused, tasks: configuration.tasksPerWorker, now: now)
     channel.place.pointee.store(UInt64(worker.place), ordering: .relaxed)
     if let lines = worker.lines { channel.outputToken.pointee.store(lines.token, ordering: .relaxed) }
     channel.seed.pointee.store(nextSeed(of: worker.place), ordering: .relaxed)
@@ -239,6 +239,21 @@ extension PoolEngine {
       if !chunk.span.range.isEmpty { chunk.job.requeue(chunk.span) }
     }
     worker.inFlight = 0
+    if let job = worker.stillToldFor { blame(job, loss) }
+  }
+
+  /// How many workers may die when they are told of a function, or of a shared value, before its call fails. Somebody
+  /// else may have killed them.
+  private static let deathsWhenTold = 8
+
+  /// A worker died when it was told of what a job's tasks need. If no worker can have that, the tasks fail.
+  private func blame(_ job: EngineJob, _ loss: WorkerLoss) {
+    job.deathsWhenTold += 1
+    guard loss.reason == .memoryLimit || job.deathsWhenTold >= Self.deathsWhenTold, !job.isUnwanted else { return }
+    for span in job.dropQueue() {
+      for local in span.range { job.deliver(.lost(loss), index: span.base + local) }
+    }
+    touched.add(job)
   }
 
   private func lose(_ chunk: EngineWorker.Chunk, _ local: Int, _ loss: WorkerLoss) {

@@ -80,6 +80,7 @@ package final class PoolEngine: @unchecked Sendable {
   @exclusivity(unchecked) var suspended = 0
   /// Jobs that may have something to tell since the last look.
   let touched = TouchedJobs()
+  let shared = SharedValues()
   /// Posted when workers keep a function that no call can use any more.
   let unused: UnusedNotice
 

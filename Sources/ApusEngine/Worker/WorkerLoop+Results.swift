@@ -15,6 +15,22 @@ extension WorkerLoop {
         kind: ResultHeader.Kind.value, count: 1, sequence: sequence, length: UInt64(value.count)), value)
   }
 
+  /// The same of a value whose bytes lie in several places, one after the other.
+  package func emit(_ pieces: [UnsafeRawBufferPointer]) throws {
+    let value = GatheredBytes(pieces)
+    guard value.count > ChannelLimit.record else {
+      let whole = ByteBuffer(capacity: value.count)
+      for piece in pieces { whole.append(contentsOf: piece) }
+      return try emit(whole.bytes)
+    }
+    flushOutput()
+    let sequence = channel.progress.pointee.load(ordering: .relaxed) / 2
+    if try isOverLimit(sequence) { return }
+    try stream(
+      ResultHeader(
+        kind: ResultHeader.Kind.value, count: 1, sequence: sequence, length: UInt64(value.count)), value)
+  }
+
   /// Tells the parent, instead of what the element has come to, that it has taken too much memory, if it has.
   func isOverLimit(_ sequence: UInt64) throws -> Bool {
     guard isWatched, memory?.hasBreached() ?? false else { return false }
@@ -46,18 +62,22 @@ extension WorkerLoop {
       results.publish(size)
       return notify()
     }
+    try stream(header, GatheredBytes([bytes]))
+  }
+
+  /// Writes a record that need not fit the ring.
+  private func stream(_ header: ResultHeader, _ bytes: GatheredBytes) throws {
     try waitForSpace(ResultHeader.size)
     results.place().storeBytes(of: header, as: ResultHeader.self)
     results.publish(ResultHeader.size)
     notify()
     var rest = bytes
-    while !rest.isEmpty {
+    while rest.count > 0 {
       let count = min(rest.count, ChannelLimit.piece)
       try waitForSpace(recordSize(count))
-      results.place().copyMemory(from: rest.baseAddress!, byteCount: count)
+      rest.move(count, to: results.place())
       results.publish(recordSize(count))
       notify()
-      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
     }
   }
 

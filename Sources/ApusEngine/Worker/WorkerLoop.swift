@@ -299,6 +299,9 @@ package final class WorkerLoop: RunGatekeeper, @unchecked Sendable {
   /// Which of its pool's workers this is, from 0 on.
   package var place: Int { Int(clamping: channel.place.pointee.load(ordering: .relaxed)) }
 
+  /// What tells the element in hand from others.
+  package var element: UInt64 { channel.progress.pointee.load(ordering: .relaxed) }
+
   /// The seed that this worker was given for a random generator of its own.
   package var seed: UInt64 { channel.seed.pointee.load(ordering: .relaxed) }
 

@@ -52,6 +52,8 @@ extension Communicator {
       do {
         let transport = try MPITransport(library, threads: threads)
         apus_on_exit { Communicator.endMPI(status: $0) }
+        // A child that called the library would take its parent's messages.
+        transport.gate.staysShutInForks()
         return Communicator(transport)
       } catch let failure as MPIFailure {
         throw MessageError(.startUpFailed, "\(failure)", underlying: failure)

@@ -222,7 +222,8 @@ extension LocalTransport {
     finish(operation, error)
     // If neither the receiver has ended nor the job has failed, the receiver goes on, and must not take bytes
     // that are no message any more.
-    guard let code = (error as? MessageError)?.code, code == .deadlock || code == .transport else { return }
+    let code = (error as? MessageError)?.code
+    guard code == .deadlock || code == .transport || error is WaitInterrupted else { return }
     // `withdrawn` covers all numbers up to this one. So all sends that have one are given up, whoever they
     // are for.
     own.withdrawn.pointee.store(nextNumber - 1, ordering: .releasing)

@@ -118,6 +118,7 @@ struct Waiting {
       if !isBounded { transport.deadlock.fallsAsleep(expected) }
       transport.gate.pause { own.sleep(expected, nanoseconds: Self.sleepTime) }
       if !isBounded { transport.deadlock.awakes(expected) }
+      try endIfInterrupted(expected)
       // Nobody has woken the rank: a whole period has passed.
       if !own.wasWoken(since: expected) { transport.lookForDeadlock(awaited, expected) }
       // While the rank is said to be blocked this thread sleeps on, as the others do.
@@ -125,6 +126,17 @@ struct Waiting {
     }
     if !isBounded { return try transport.endsToBeBlocked(expected, isThere) }
     do { try transport.endsToBeBlocked(expected) { _ in false } } catch { transport.endAwaited(error) }
+  }
+
+  private func endIfInterrupted(_ expected: UInt32) throws {
+    guard let isWanted = WaitInterruption.isWanted else { return }
+    if case .anything = awaited { return }
+    var isInterrupted = false
+    // It may wait for a thread that waits for the transport.
+    transport.gate.pause { isInterrupted = isWanted() }
+    guard isInterrupted else { return }
+    try transport.endsToBeBlocked(expected) { _ in true }
+    throw WaitInterrupted()
   }
 }
 

@@ -45,7 +45,7 @@ final class MPITransport: Transport, @unchecked Sendable {
   @exclusivity(unchecked) var refusals: [UInt32: Operation] = [:]
   /// Those of communicators that nobody has any more: they end with the world's next barrier.
   let abandonedRefusals = Locked<[UInt32]>([])
-  private let gate: Gate
+  let gate: Gate
 
   /// Bytes that go along with the header.
   static let shortLimit = 4096

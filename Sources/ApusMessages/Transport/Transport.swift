@@ -86,6 +86,9 @@ package protocol Transport: AnyObject, Sendable, MessageSource {
   /// Waits for a message.
   func message(_ selector: Selector) throws -> IncomingMessage
 
+  /// A message that is there, or comes within a microsecond or so. Nil also where the transport has no quick way to tell.
+  func messageIfThere(_ selector: Selector) throws -> IncomingMessage?
+
   /// Waits for a message that is one number and returns it, in its first bytes, where the transport has a shorter way for
   /// such. Nil if it has none, or if something else comes: then nothing is lost, and `message` is to be asked.
   func number(_ selector: Selector, type: UInt64) throws -> UInt64?
@@ -148,4 +151,6 @@ extension Transport {
   package func number(_ selector: Selector, type: UInt64) throws -> UInt64? { nil }
 
   package func isThere(_ selector: Selector) -> Bool { false }
+
+  package func messageIfThere(_ selector: Selector) throws -> IncomingMessage? { nil }
 }

@@ -9,6 +9,8 @@ package final class FunctionDefinition: Sendable {
   package let bytes: ByteBuffer
   /// Whether `bytes` hold a context value, so that a worker should not keep many of them.
   package let carriesContext: Bool
+  /// Whether it is a value for all tasks of a pool: workers keep it for as long as anybody holds it.
+  package let isShared: Bool
   /// The strides of inputs and outputs that travel as plain memory; nil if either does not.
   package let strides: (input: Int, output: Int)?
 
@@ -16,17 +18,18 @@ package final class FunctionDefinition: Sendable {
   package let takesRawArray: Bool
 
   package init(
-    bytes: ByteBuffer, carriesContext: Bool, strides: (input: Int, output: Int)?, takesRawArray: Bool = false
+    bytes: ByteBuffer, carriesContext: Bool, strides: (input: Int, output: Int)?, takesRawArray: Bool = false,
+    isShared: Bool = false
   ) {
-    self.takesRawArray = takesRawArray
+    (self.takesRawArray, self.isShared) = (takesRawArray, isShared)
     id = Self.numbers.add(1, ordering: .relaxed).newValue
     (self.bytes, self.carriesContext, self.strides) = (bytes, carriesContext, strides)
-    watchers = carriesContext && bytes.count > Self.small ? Locked([]) : nil
+    watchers = isShared || carriesContext && bytes.count > Self.small ? Locked([]) : nil
   }
 
   deinit { watchers?.withLock { for watcher in $0 { watcher.notice?.post() } } }
 
-  /// Has `notice` posted once nobody can call the function any more, if it is a large one.
+  /// Has `notice` posted once nobody can call the function any more, if it is a large one or a shared value.
   package func whenUnused(_ notice: UnusedNotice) {
     watchers?.withLock { watchers in
       if watchers.contains(where: { $0.notice === notice }) { return }

@@ -76,8 +76,24 @@ typedef struct apus_py_statistics {
   int64_t submitted, queued, running, succeeded, failed, cancelled, retried, restarts, recycled;
 } apus_py_statistics;
 
-// In a worker: called with a function's definition, once, and with each of its elements. Anything but 0 ends the element
-// with the text of `apus_py_worker_fail`.
+// Bytes in one of several places.
+typedef struct apus_py_piece {
+  const void *bytes;
+  uint64_t length;
+} apus_py_piece;
+
+// What a worker is at.
+typedef struct apus_py_task {
+  // Which of its pool's workers it is, from 0 on.
+  int64_t worker;
+  // How often the element was tried before, in workers that died.
+  int64_t tries;
+  // What tells the element from others.
+  uint64_t element;
+} apus_py_task;
+
+// In a worker: called with a function's definition, once, and with each of its elements; of a long one `bytes` is null, and
+// `apus_py_worker_read` fetches it. Anything but 0 ends the element with the text of `apus_py_worker_fail`.
 typedef struct apus_py_worker {
   int32_t (*define)(uint64_t function, const void *bytes, uint64_t length);
   int32_t (*run)(uint64_t function, const void *bytes, uint64_t length);

@@ -1,0 +1,298 @@
+"""What all ranks of a communicator do together, each calling the same operations in the same order."""
+
+import ctypes
+import functools
+import struct
+import sys
+
+from . import _message_kinds as kinds
+from . import _messages as native
+from ._operators import ELEMENTS, SUM, Operator
+from .errors import CollectiveFailed, InvalidArgument
+
+# Kinds of values that only collective operations send: why a rank has none, and of an array that follows.
+_NONE, _FOLLOWS = 7, 8
+_DESCRIPTION = struct.Struct("<QQ")
+# Longer arrays are not put together with their description.
+_LONG = 32 << 10
+_ALL_REDUCE, _REDUCE, _SCAN, _EXCLUSIVE_SCAN = range(4)
+
+
+class Collectives:
+    """The collective operations of a communicator."""
+
+    def barrier(self):
+        """Returns once every rank has called it."""
+        native.call(native._barrier, self._pointer)
+
+    def broadcast(self, value=None, root=0):
+        """Gives the root's object to every rank. The `value` of the others is not looked at."""
+        if self.rank != root:
+            (kind, place), = self._collect(native._broadcast, None, root)
+            if kind == _FOLLOWS:
+                return self._receive_following(place, root)
+            return _opened(kind, place, root)
+        out, problem = _value(value)
+        if problem is None and out.value.kind & 255 == kinds.ARRAY and out.value.count > _LONG:
+            self._send_following(out, root)
+        else:
+            self._collect(native._broadcast, ctypes.byref(out.value), root)
+        if problem is not None:
+            raise problem
+        return value
+
+    def _send_following(self, out, root):
+        description = _DESCRIPTION.pack(out.value.kind, out.value.count)
+        front = native.Value(*native.extent(description), _FOLLOWS)
+        self._collect(native._broadcast, ctypes.byref(front), root)
+        native.call(native._broadcast_memory, self._pointer, out.value.bytes, out.value.count, root)
+
+    def _receive_following(self, description, root):
+        import numpy
+
+        kind, count = _DESCRIPTION.unpack(description)
+        array = numpy.empty(*kinds.layout(kind, count, numpy))
+        native.call(native._broadcast_memory, self._pointer, native.memory_of(array), count, root)
+        return array
+
+    def scatter(self, values=None, root=0):
+        """Gives each rank one of the root's objects, in rank order. The `values` of the others are not looked at."""
+        array, problem, kept = None, None, None
+        if self.rank == root:
+            problem, values = self._one_each(values)
+            array, kept, problem = _values(values, problem)
+        return self._one(native._scatter, array, root, root, problem)
+
+    def gather(self, value, root=0):
+        """Collects the objects of all ranks on the root: a list, in rank order. None on the others."""
+        out, problem = _value(value)
+        found = self._collect(native._gather, ctypes.byref(out.value), root)
+        if problem is not None:
+            raise problem
+        return _all_opened(found) if self.rank == root else None
+
+    def allgather(self, value):
+        """Gives every rank the objects of all ranks: a list, in rank order."""
+        out, problem = _value(value)
+        found = self._collect(native._allgather, ctypes.byref(out.value))
+        if problem is not None:
+            raise problem
+        return _all_opened(found)
+
+    def alltoall(self, values):
+        """Sends `values[r]` to rank r, and returns what each rank has sent here: a list, in rank order."""
+        problem, values = self._one_each(values)
+        array, kept, problem = _values(values, problem)
+        found = self._collect(native._alltoall, array)
+        if problem is not None:
+            raise problem
+        return _all_opened(found)
+
+    # Reductions
+
+    def reduce(self, value, op=SUM, root=0):
+        """Combines the values of all ranks, in rank order, on the root; None on the others. Arrays element by element."""
+        if _is_native(value, op):
+            elements = _in_order(value)
+            result = _like(elements) if self.rank == root else None
+            self._reduce(_REDUCE, elements, result, op, root)
+            return result
+        values = self.gather(value, root)
+        return functools.reduce(op, values) if self.rank == root else None
+
+    def allreduce(self, value, op=SUM):
+        """Combines the values of all ranks, in rank order, and gives the result to every rank. Arrays element by element."""
+        if _is_native(value, op):
+            elements = _in_order(value)
+            result = _like(elements)
+            self._reduce(_ALL_REDUCE, elements, result, op)
+            return result
+        values = self.gather(value)
+        return self.broadcast(_attempt(lambda: functools.reduce(op, values)) if self.rank == 0 else None)
+
+    def scan(self, value, op=SUM):
+        """Combines, for each rank, the values of all ranks up to and including it. Arrays element by element."""
+        if _is_native(value, op):
+            result = _copy(value)
+            self._reduce(_SCAN, result, result, op)
+            return result
+        return self._spread(value, lambda values: list(_accumulate(values, op)))
+
+    def exscan(self, value, op=SUM):
+        """Combines, for each rank, the values of all ranks before it; None on rank 0. Arrays element by element."""
+        if _is_native(value, op):
+            result = _copy(value)
+            self._reduce(_EXCLUSIVE_SCAN, result, result, op)
+            return result if self.rank else None
+        return self._spread(value, lambda values: [None, *_accumulate(values[:-1], op)])
+
+    def reduce_scatter(self, values, op=SUM, counts=None):
+        """Combines what all ranks have for each rank, and gives it to that one.
+
+        `values`: a sequence with one value for each rank; or an array, which is combined element by element and divided along its
+        first axis. `counts`: into how many each; equal shares if None, the first ranks having one more where it does not come out
+        even.
+        """
+        if hasattr(values, "__array_interface__") and not isinstance(values, (list, tuple)):
+            return self._reduce_scatter_array(values, op, counts)
+        if counts is not None:
+            raise InvalidArgument("`counts` is for arrays")
+        problem, values = self._one_each(values)
+        if problem is not None:
+            values = _Failed(problem)
+        return self._spread(values, lambda all: [functools.reduce(op, mine) for mine in zip(*all)])
+
+    def _reduce_scatter_array(self, array, op, counts):
+        if not array.ndim:
+            raise InvalidArgument("an array without axes can't be divided")
+        length = len(array)
+        if counts is None:
+            counts = [length // self.size + (rank < length % self.size) for rank in range(self.size)]
+        if len(counts) != self.size or sum(counts) != length or min(counts) < 0:
+            raise InvalidArgument(f"the counts {counts} are not one for each of {self.size} ranks that add up to {length}")
+        if not _is_native(array, op):
+            starts = [sum(counts[:rank]) for rank in range(self.size)]
+            return self.reduce_scatter([array[start:start + count] for start, count in zip(starts, counts)], op)
+        import numpy
+
+        elements = _in_order(array)
+        row = elements.nbytes // length if length else 0
+        lengths = (ctypes.c_int64 * self.size)(*(count * row for count in counts))
+        result = numpy.empty((counts[self.rank], *elements.shape[1:]), elements.dtype)
+        native.call(
+            native._reduce_scatter, self._pointer, native.memory_of(elements), lengths, native.memory_of(result),
+            _element(elements), op.number)
+        return result
+
+    def _reduce(self, which, elements, result, op, root=0):
+        native.call(
+            native._reduction, self._pointer, which, native.memory_of(elements),
+            None if result is None else native.memory_of(result), elements.nbytes, _element(elements), op.number, root)
+
+    def _spread(self, value, combine):
+        """Has rank 0 make of all values one for each rank."""
+        values = self.gather(value)
+        if self.rank:
+            return self.scatter()
+        made = _attempt(lambda: combine(values))
+        return self.scatter([made] * self.size if isinstance(made, _Failed) else made)
+
+    # Objects in and out
+
+    def _one_each(self, values):
+        """What is wrong with values that should be one for each rank, and a list of as many."""
+        try:
+            values = list(values)
+        except Exception as error:
+            problem = error
+        else:
+            if len(values) == self.size:
+                return None, values
+            problem = InvalidArgument(f"there must be a value for each of {self.size} ranks, not {len(values)}")
+        return problem, [_Failed(problem)] * self.size
+
+    def _collect(self, function, *arguments):
+        """(kind, place) of all that comes."""
+        incoming = native.Incoming()
+        native.take(incoming, function, self._pointer, *arguments, incoming.callback, None)
+        return [(kind, place) for (kind, _), place in zip(incoming.messages, incoming.places)]
+
+    def _one(self, function, values, root, source, problem):
+        (kind, place), = self._collect(function, values, root)
+        if problem is not None:
+            raise problem
+        return _opened(kind, place, source)
+
+
+class _Failed:
+    """In place of a value: why there is none."""
+
+    def __init__(self, problem):
+        self.problem = problem
+
+
+def _attempt(body):
+    try:
+        return body()
+    except Exception as problem:
+        return _Failed(problem)
+
+
+def _value(item):
+    """A value on its way, and why it is none."""
+    try:
+        if isinstance(item, _Failed):
+            raise item.problem
+        return native.Outgoing(item), None
+    except Exception as problem:
+        return _no_value(problem), problem
+
+
+def _values(items, problem):
+    """An array of values, what keeps their bytes, and what is wrong with one of them."""
+    kept = []
+    for item in items:
+        out, wrong = _value(item)
+        problem = problem or wrong
+        kept.append(out)
+    return (native.Value * len(kept))(*(out.value for out in kept)), kept, problem
+
+
+class _NoValue:
+    def __init__(self, text):
+        self.owner = text
+        self.value = native.Value(*native.extent(text), _NONE)
+
+
+def _no_value(problem):
+    return _NoValue(f"{type(problem).__name__}: {problem}".encode("utf-8", "replace")[:2000] or b"?")
+
+
+def _opened(kind, place, source):
+    if kind == _NONE:
+        text = bytes(place).decode("utf-8", "replace")
+        raise CollectiveFailed(f"rank {source} gave the collective operation up: {text}", source)
+    return place if kind & 255 == kinds.ARRAY else kinds.decode(kind, place)
+
+
+def _all_opened(found):
+    return [_opened(kind, place, source) for source, (kind, place) in enumerate(found)]
+
+
+def _accumulate(values, op):
+    import itertools
+
+    return itertools.accumulate(values, op)
+
+
+# Arrays that the library combines by itself
+
+
+def _is_native(value, op):
+    """By what all ranks know: the type of elements, and the operator."""
+    numpy = sys.modules.get("numpy")
+    return (
+        numpy is not None and type(value) is numpy.ndarray and isinstance(op, Operator) and value.dtype.char in op.chars
+        and value.dtype.names is None)
+
+
+def _in_order(array):
+    """The array as all ranks have it: its elements in the order of C, and of this machine."""
+    flags = array.flags
+    if flags.c_contiguous and flags.aligned and array.dtype.isnative:
+        return array
+    return _copy(array)
+
+
+def _copy(array):
+    return array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
+
+
+def _like(array):
+    import numpy
+
+    return numpy.empty(array.shape, array.dtype)
+
+
+def _element(array):
+    return ELEMENTS[f"{array.dtype.kind}{array.dtype.itemsize}"]

@@ -1,0 +1,106 @@
+"""Sends and receives that go on while their rank does something else."""
+
+import atexit
+import ctypes
+
+from . import _message_kinds as kinds
+from . import _messages as native
+
+# Requests under way, with the memory that the library reads or writes: also when nobody holds them any more.
+_under_way: list = []
+
+
+class Request:
+    """A send or a receive under way.
+
+    One that is let go of goes on all the same.
+    """
+
+    __slots__ = ("_handle", "_memory", "_into", "_value", "_is_over", "_ranks")
+
+    def __init__(self, ranks, memory, into):
+        self._ranks, self._memory, self._into = ranks, memory, into
+        self._value, self._is_over = None, False
+
+    @classmethod
+    def send(cls, ranks, value, to, tag):
+        # One whose length changes may lie elsewhere then.
+        out = native.Outgoing(bytes(value) if type(value) is bytearray else value)
+        return cls(ranks, out.owner, None)._start(native._start_send, ranks._pointer, ctypes.byref(out.value), to, tag)
+
+    @classmethod
+    def receive(cls, ranks, source, tag, into):
+        if into is None:
+            return cls(ranks, None, None)._start(native._start_receive, ranks._pointer, source, tag, None, 0, 0, 0)
+        address, nbytes = native.writable_extent(into)
+        word, mask = native.type_word(into), kinds.TYPE_MASK
+        if word is None:
+            raise TypeError("`into` has elements of a type that no message has")
+        return cls(ranks, into, into)._start(
+            native._start_receive, ranks._pointer, source, tag, address, nbytes, word, mask)
+
+    def _start(self, function, *arguments):
+        place = ctypes.c_void_p()
+        native.call(function, *arguments, ctypes.byref(place))
+        self._handle = native.Handle(place.value)
+        _under_way[:] = [pair for pair in _under_way if not native.request_is_done(pair[0].pointer)]
+        if not native.request_is_done(place):
+            _under_way.append((self._handle, self._memory))
+        return self
+
+    def __repr__(self):
+        return f"<apus.mpi.Request: {'done' if native.request_is_done(self._handle.pointer) else 'under way'}>"
+
+    def test(self):
+        """Whether it is over. Moves on what goes on, and waits for nothing. Raises what it ended with."""
+        return native.call(native._request_test, self._handle.pointer)
+
+    def wait(self):
+        """Waits until it is over. Returns what a receive has received, None for a send."""
+        if not self._is_over:
+            native.call(native._request_wait, self._handle.pointer)
+            self._value = self._take()
+            self._memory, self._is_over = None, True
+        return self._value
+
+    def cancel(self):
+        """Gives a receive up, which `wait` then raises `RequestCancelled` for. False if its message has come."""
+        return bool(native.request_cancel(self._handle.pointer))
+
+    @property
+    def status(self):
+        """What is known of the message, once it has come."""
+        found = self._message()
+        return found and found[0].status
+
+    def _message(self):
+        message, place = native.Message(), ctypes.c_void_p()
+        if native._request_message(self._handle.pointer, ctypes.byref(message), ctypes.byref(place)):
+            return message, place.value
+        return None
+
+    def _take(self):
+        found = self._message()
+        if found is None:
+            return None
+        message, place = found
+        if self._into is not None:
+            native.check_fit(message.kind, message.count, message.status, self._into, memoryview(self._into).nbytes)
+            return self._into
+        data = bytearray(message.count)
+        if message.count:
+            ctypes.memmove(native.extent(data)[0], place, message.count)
+        return kinds.decode(message.kind, data)
+
+
+def wait_all(requests):
+    """Waits for all of them, and returns what each `wait` returns."""
+    return [request.wait() for request in requests]
+
+
+@atexit.register
+def _keep():
+    """What is still being sent when the program ends is read from its memory, which must not go before."""
+    for handle, memory in _under_way:
+        if hasattr(ctypes, "pythonapi") and hasattr(ctypes.pythonapi, "Py_IncRef"):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))

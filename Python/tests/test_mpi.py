@@ -1,0 +1,622 @@
+"""Messages between ranks: in shared memory and through each MPI library."""
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+from apus import mpi
+from ranks import APUS, EVERYWHERE, MPI, check, run, start
+
+everywhere = pytest.mark.parametrize("launcher", EVERYWHERE)
+locally = pytest.mark.parametrize("launcher", [APUS])
+over_mpi = pytest.mark.parametrize("launcher", MPI)
+
+OBJECTS = """
+import numpy, array, datetime, fractions
+record = numpy.dtype([("number", "i4"), ("name", "U5"), ("place", "f8", (2,))])
+objects = [
+    None, True, 7, -2 ** 70, 1.5, "", "text é €", "lone \\udc80", b"", b"bytes" * 10_000, bytearray(b"array"), (1, [2, {"three": {4}}]),
+    datetime.date(2026, 11, 30), fractions.Fraction(1, 3), array.array("d", [1, 2]),
+    numpy.arange(5), numpy.arange(3_000_000.0), numpy.arange(24, dtype="i2").reshape(2, 3, 4),
+    numpy.asfortranarray(numpy.arange(12.0).reshape(3, 4)), numpy.arange(100)[::3], numpy.arange(20).reshape(4, 5)[:, 1:3],
+    numpy.array(3.25), numpy.empty((0, 3)), numpy.empty(0), numpy.empty((2, 0, 2), "i1"), numpy.ones((1, 1, 1, 1, 1, 1, 1, 1)),
+    numpy.ones((2, 1 << 12, 1, 1, 1, 1, 1, 1, 1, 1), "u1"), numpy.array([True, False]), numpy.array([1 + 2j], "F"),
+    numpy.array([1, 2], ">i4"), numpy.array(["2026-11-30"], "M8[D]"), numpy.array(["a", "bc"]), numpy.float16([1, 2]),
+    numpy.longdouble([1.25]), numpy.zeros(4, record), numpy.zeros((200, 200), record)[::2], numpy.array([1, "two", None], object),
+    numpy.zeros(3, numpy.dtype([("any", object)])), numpy.float64(2.5), numpy.matrix([[1, 2], [3, 4]]),
+    numpy.ma.array([1, 2], mask=[True, False]), numpy.broadcast_to(numpy.arange(3), (2, 3)), lambda x: x + 1,
+]
+def same(a, b):
+    if isinstance(a, numpy.ndarray):
+        assert type(a) is type(b) and a.dtype == b.dtype and a.shape == b.shape, (a, b)
+        assert a is b or b.flags.writeable
+        # A long double has bytes that mean nothing.
+        assert a.tobytes() == b.tobytes() or (a == b).all() and a.dtype.char in "gGO", (a, b)
+        assert a.ndim < 2 or 1 in a.shape or not a.flags.fnc or b.flags.fnc
+    elif callable(a):
+        assert b(1) == a(1)
+    else:
+        assert type(a) is type(b) and a == b, (a, b)
+"""
+
+
+@everywhere
+def test_any_object(launcher, tmp_path):
+    code = OBJECTS + """
+for item in objects:
+    if rank == 0:
+        world.send(item, to=1, tag=3)
+        same(item, world.receive(source=1))
+    else:
+        world.send(world.receive(source=0, tag=3), 0)
+request = world.isend(objects, 1 - rank)
+for a, b in zip(objects, world.receive(1 - rank)):
+    same(a, b)
+request.wait()
+print("same")
+"""
+    assert check(launcher, 2, code, tmp_path) == ["same", "same"]
+
+
+@everywhere
+def test_who_and_where(launcher, tmp_path):
+    lines = check(launcher, 3, 'print(rank, size, world.node == os.uname().nodename, world, world is mpi.world())', tmp_path)
+    assert lines == [f"{rank} 3 True <apus.mpi.Communicator: rank {rank} of 3> True" for rank in range(3)]
+
+
+@everywhere
+def test_any_source_tags_and_status(launcher, tmp_path):
+    code = """
+    import numpy
+    if rank:
+        world.send(rank, 0, tag=rank)
+        world.send("first", 0, tag=10)
+        world.send("second", 0, tag=11)
+        world.send(numpy.ones(4), to=0, tag=12)
+    else:
+        found = [world.receive(tag=tag, status=True) for tag in (1, 2)]
+        assert [value for value, _ in found] == [1, 2]
+        assert [(status.source, status.tag) for _, status in found] == [(1, 1), (2, 2)]
+        for source in (1, 2):
+            # The later one is asked for first.
+            assert world.receive(source, 11) == "second"
+            assert world.probe(source).tag == 10
+            assert world.receive(source, mpi.ANY) == "first"
+        statuses = [world.receive(tag=12, status=True)[1] for _ in range(2)]
+        assert sorted(status.source for status in statuses) == [1, 2]
+        assert {(status.tag, status.nbytes) for status in statuses} == {(12, 32)}
+        assert world.iprobe() is None
+    """
+    check(launcher, 3, code, tmp_path)
+
+
+@everywhere
+def test_memory_that_is_there(launcher, tmp_path):
+    code = """
+    import numpy
+    values = numpy.arange(1_000_000.0).reshape(1000, 1000)
+    if rank == 0:
+        for _ in range(3):
+            world.send(values, 1)
+        world.send(b"12345678", 1)
+        world.send(values[:2, :2], 1)
+        world.send(numpy.arange(4), 1)
+        world.send(numpy.arange(9.0), 1)
+        world.send("text", 1)
+        world.send("end", 1)
+    else:
+        room = numpy.zeros((1000, 1000))
+        assert world.receive(0, into=room) is room and (room == values).all()
+        room[:] = 0
+        request = world.ireceive(0, into=room)
+        assert request.wait() is room and (room == values).all() and request.status.nbytes == 8_000_000
+        assert world.receive(into=numpy.zeros(1_000_005), status=True)[1].nbytes == 8_000_000
+        assert world.receive(into=bytearray(8)) == b"12345678"
+        small = numpy.zeros(4)
+        assert (world.receive(into=small) == [0, 1, 1000, 1001]).all()
+        for error, into in ((mpi.TypeMismatch, small), (mpi.TooLong, small), (mpi.TypeMismatch, small)):
+            try:
+                world.receive(0, into=into)
+            except error as problem:
+                assert problem.rank == 0 and "gone" in str(problem)
+            else:
+                raise AssertionError("no error")
+        for into, error in ((numpy.zeros((4, 4))[:, 1:], (BufferError, ValueError)), (b"constant", BufferError)):
+            try:
+                world.receive(0, into=into)
+            except error:
+                pass
+        assert world.receive(0) == "end"
+    """
+    check(launcher, 2, code, tmp_path)
+
+
+@everywhere
+def test_exchanges_and_requests(launcher, tmp_path):
+    code = """
+    import numpy
+    mine, other = numpy.full(500_000, float(rank)), 1 - rank
+    assert (world.sendreceive(mine, other) == other).all()
+    room = numpy.empty(500_000)
+    assert world.sendreceive(mine, other, source=other, into=room) is room and (room == other).all()
+    receives = [world.ireceive(other, tag) for tag in range(20)]
+    sends = [world.isend({"tag": tag, "more": mine}, other, tag) for tag in range(20)]
+    assert [found["tag"] for found in mpi.wait_all(receives)] == list(range(20))
+    assert mpi.wait_all(sends) == [None] * 20
+    assert all(request.test() for request in sends + receives)
+    assert receives[3].wait()["tag"] == 3
+    # Nobody holds it.
+    world.isend(numpy.ones(1_000_000), other, 50)
+    assert world.receive(other, 50).sum() == 1_000_000
+    early = world.ireceive(other, 99)
+    assert not early.test() and early.cancel()
+    try:
+        early.wait()
+    except mpi.RequestCancelled:
+        print("cancelled")
+    world.barrier()
+    # The program ends while this is under way.
+    if rank == 0:
+        world.isend(numpy.arange(2_000_000), other, 60)
+    else:
+        import time
+        time.sleep(0.5)
+        assert (world.receive(other, 60) == numpy.arange(2_000_000)).all()
+    """
+    assert check(launcher, 2, code, tmp_path) == ["cancelled"] * 2
+
+
+@everywhere
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_collective_operations(launcher, count, tmp_path):
+    code = OBJECTS + """
+objects = [item for item in objects if not callable(item)]
+for root in range(size):
+    for item in objects:
+        same(item, world.broadcast(item if rank == root else None, root))
+    assert world.scatter([("for", other) for other in range(size)] if rank == root else None, root) == ("for", rank)
+    same(numpy.full(rank + 1, rank), world.scatter([numpy.full(r + 1, r) for r in range(size)] if rank == root else None, root))
+    found = world.gather({"from": rank}, root)
+    assert found == ([{"from": other} for other in range(size)] if rank == root else None)
+found = world.allgather(numpy.arange(rank))
+for other in range(size):
+    same(numpy.arange(other), found[other])
+assert world.alltoall([(rank, other) for other in range(size)]) == [(other, rank) for other in range(size)]
+world.barrier()
+"""
+    check(launcher, count, code, tmp_path)
+
+
+@everywhere
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_reductions(launcher, count, tmp_path):
+    code = """
+    import functools, numpy
+    generator = numpy.random.default_rng(7)
+    OPERATORS = [mpi.SUM, mpi.PRODUCT, mpi.MIN, mpi.MAX, mpi.LOGICAL_AND, mpi.LOGICAL_OR, mpi.LOGICAL_XOR, mpi.BITWISE_AND,
+                 mpi.BITWISE_OR, mpi.BITWISE_XOR]
+    def same(found, expected):
+        expected = numpy.asarray(expected)
+        assert found.dtype == expected.dtype and found.shape == expected.shape, (found, expected)
+        close = numpy.allclose if expected.dtype.kind in "fc" else numpy.array_equal
+        assert close(found, expected), (found, expected)
+    for char in "?bBhHiIlLqQfdFD":
+        for shape in ((), (5,), (0,), (40_000,), (3, 4)):
+            all = (generator.integers(0, 3, (size, *shape)) * (2 if char != "?" else 1)).astype(char)
+            mine = numpy.array(all[rank], order="FC"[rank % 2])
+            for op in OPERATORS:
+                if char in "fdFD" and op in OPERATORS[4:] or char in "FD" and op in (mpi.MIN, mpi.MAX):
+                    continue
+                fold = lambda values: functools.reduce(op, values)
+                root = int(op.number) % size
+                same(world.allreduce(mine, op), fold(all))
+                found = world.reduce(mine, op, root)
+                if rank == root:
+                    same(found, fold(all))
+                else:
+                    assert found is None
+                if shape != (40_000,):
+                    same(world.scan(mine, op), fold(all[:rank + 1]))
+                    found = world.exscan(mine, op)
+                    if rank:
+                        same(found, fold(all[:rank]))
+                    else:
+                        assert found is None
+                if shape:
+                    counts = [shape[0] // size + (r < shape[0] % size) for r in range(size)]
+                    start = sum(counts[:rank])
+                    same(world.reduce_scatter(mine, op), fold(all)[start:start + counts[rank]])
+    same(world.allreduce(numpy.arange(3, dtype=">i4")), numpy.arange(3, dtype="i4") * size)
+    words = [chr(ord("a") + r) for r in range(size)]
+    assert world.allreduce(words[rank]) == "".join(words)
+    assert world.allreduce(rank, lambda a, b: a * 10 + b) == functools.reduce(lambda a, b: a * 10 + b, range(size))
+    assert world.allreduce(rank + 0.5, mpi.MAX) == size - 0.5
+    assert world.reduce([rank], root=size - 1) == (list(range(size)) if rank == size - 1 else None)
+    assert world.scan(words[rank]) == "".join(words[:rank + 1])
+    assert world.exscan(words[rank]) == ("".join(words[:rank]) if rank else None)
+    assert world.reduce_scatter([words[rank] + str(r) for r in range(size)]) == "".join(word + str(rank) for word in words)
+    """
+    check(launcher, count, code, tmp_path)
+
+
+@everywhere
+def test_communicators_of_their_own(launcher, tmp_path):
+    code = """
+    part = world.split(rank % 2, key=-rank)
+    assert (part.rank, part.size) == (1 - rank // 2, 2)
+    assert part.allgather(rank) == [rank % 2 + 2, rank % 2]
+    assert (world.split(0 if rank else None) is None) == (rank == 0)
+    other = world.duplicate()
+    world.send("in the world", (rank + 1) % 4)
+    other.send("in the other", (rank + 1) % 4)
+    assert other.receive() == "in the other" and world.receive() == "in the world"
+    del part, other
+    world.barrier()
+    """
+    check(launcher, 4, code, tmp_path)
+
+
+@everywhere
+def test_mistakes(launcher, tmp_path):
+    code = """
+    def fails(kind, text, body):
+        try:
+            body()
+        except kind as problem:
+            assert text in str(problem), problem
+        else:
+            raise AssertionError(f"no {kind.__name__}")
+    fails(mpi.InvalidArgument, "there is no rank 2", lambda: world.send(1, 2))
+    fails(mpi.InvalidArgument, "there is no rank -1", lambda: world.send(1, -1))
+    fails(mpi.InvalidArgument, "there is no rank -3", lambda: world.receive(-3))
+    fails(mpi.InvalidArgument, "tag", lambda: world.send(1, 0, tag=-1))
+    fails(mpi.InvalidArgument, "tag", lambda: world.send(1, 0, tag=mpi.LARGEST_TAG + 1))
+    fails(mpi.InvalidArgument, "root", lambda: world.broadcast(1, root=5))
+    fails(mpi.InvalidArgument, "for each of 2 ranks", lambda: world.alltoall([1, 2, 3]))
+    fails(TypeError, "missing", lambda: world.send(1))
+    fails(TypeError, "unexpected", lambda: world.send(1, to=0, tags=1))
+    fails(TypeError, "", lambda: world.send(1, "one"))
+    fails(TypeError, "", lambda: world.iprobe(0.5))
+    import numpy
+    world.send("numpy's numbers are numbers", numpy.int64(1 - rank), numpy.uint8(7))
+    assert world.probe(numpy.int32(1 - rank), numpy.int8(7)).tag == 7 and world.receive(tag=numpy.int64(7))
+    assert world.broadcast(rank, root=numpy.int64(1)) == 1
+    fails(mpi.NotEncodable, "can't be pickled", lambda: world.send(sys._getframe(), 1 - rank))
+    import copy, pickle
+    fails(TypeError, "communicator", lambda: pickle.dumps(world))
+    """
+    check(launcher, 2, code, tmp_path)
+
+
+@everywhere
+def test_a_rank_that_cannot_go_on_is_told_to_the_others(launcher, tmp_path):
+    code = """
+    def told(body):
+        try:
+            body()
+        except mpi.CollectiveFailed as problem:
+            return problem.rank, "refuses" in str(problem)
+        except ZeroDivisionError:
+            return "own"
+    class Refusing:
+        def __reduce__(self):
+            raise ZeroDivisionError("it refuses")
+    def refuse(a, b):
+        raise ZeroDivisionError("it refuses")
+    try:
+        found = told(lambda: world.allgather(Refusing() if rank == 1 else rank))
+    except mpi.NotEncodable:
+        found = "own"
+    assert found == ("own" if rank == 1 else (1, True)), found
+    assert told(lambda: world.allreduce(1, refuse)) == ("own" if rank == 0 else (0, True))
+    assert told(lambda: world.scan(1, refuse)) == ("own" if rank == 0 else (0, True))
+    try:
+        world.scatter([1] if rank == 2 else None, root=2)
+    except mpi.CollectiveFailed as problem:
+        assert problem.rank == 2 and rank != 2
+    except mpi.InvalidArgument:
+        assert rank == 2
+    assert world.allreduce(rank) == 3
+    """
+    check(launcher, 3, code, tmp_path)
+
+
+@everywhere
+def test_ranks_that_reduce_different_things(launcher, tmp_path):
+    code = """
+    import numpy
+    for mine, other in (
+        (lambda: world.allreduce(numpy.arange(3.0)), lambda: world.allreduce(numpy.arange(3))),
+        (lambda: world.allreduce(numpy.arange(3)), lambda: world.allreduce(numpy.arange(4))),
+        (lambda: world.scan(numpy.arange(3)), lambda: world.scan(numpy.arange(3), mpi.MAX)),
+        (lambda: world.reduce(numpy.arange(3), root=0), lambda: world.reduce(numpy.arange(3), root=1)),
+        (lambda: world.reduce_scatter(numpy.arange(3)), lambda: world.reduce_scatter(numpy.arange(3, dtype="i1"))),
+    ):
+        try:
+            (other if rank == 1 else mine)()
+        except mpi.InvalidArgument as problem:
+            assert "all ranks must give arrays of the same type and shape" in str(problem), problem
+        else:
+            raise AssertionError("no error")
+    assert world.allreduce(numpy.ones(3)).sum() == 9
+    """
+    check(launcher, 3, code, tmp_path)
+
+
+# How ranks end
+
+
+@everywhere
+def test_an_uncaught_exception_ends_the_job(launcher, tmp_path):
+    code = """
+    if rank == 1:
+        unknown_name
+    try:
+        world.receive(source=1)
+    except mpi.RankFailed as problem:
+        print("told of", problem.rank)
+        raise
+    """
+    done = run(launcher, 3, code, tmp_path)
+    assert done.returncode != 0
+    assert "rank 1 of 3 ends with an error" in done.stderr and "NameError" in done.stderr
+    if "apus" in launcher:
+        assert done.stdout.splitlines() == ["told of 1"] * 2
+        assert "ended with exit code 1" in done.stderr
+
+
+@locally
+def test_exit_statuses(launcher, tmp_path):
+    assert run(launcher, 2, "sys.exit(3 if rank else 0)", tmp_path).returncode == 3
+    assert run(launcher, 2, "os._exit(0) if rank else world.receive(1)", tmp_path).returncode != 0
+    assert run(launcher, 2, "os.kill(os.getpid(), 9) if rank else world.receive(1)", tmp_path).returncode == 128 + 9
+    assert run(launcher, 2, "world.abort(7) if rank else world.receive(1)", tmp_path).returncode == 7
+    assert run(launcher, 2, "sys.exit(0)", tmp_path).returncode == 0
+
+
+@everywhere
+def test_abort(launcher, tmp_path):
+    assert run(launcher, 2, "print('last words') if rank else None\nworld.abort(7) if rank else world.receive(1)", tmp_path).returncode != 0
+
+
+@everywhere
+def test_other_threads_of_a_failed_rank_hold_nobody(launcher, tmp_path):
+    code = """
+    import threading
+    if rank == 0:
+        threading.Thread(target=threading.Event().wait).start()
+        raise ValueError("rank 0 ends")
+    world.receive(0)
+    """
+    assert run(launcher, 2, code, tmp_path).returncode != 0
+
+
+@locally
+def test_a_rank_that_has_ended(launcher, tmp_path):
+    code = """
+    if rank == 0:
+        try:
+            world.receive(1)
+        except mpi.RankEnded as problem:
+            print(problem.rank, isinstance(problem, mpi.MessageError), isinstance(problem, RuntimeError))
+    """
+    assert check(launcher, 2, code, tmp_path) == ["1 True True"]
+
+
+@locally
+def test_a_deadlock_is_told(launcher, tmp_path):
+    code = """
+    try:
+        world.receive((rank + 1) % size, tag=5)
+    except mpi.Deadlock as problem:
+        assert f"rank {rank} receives from rank {(rank + 1) % size}, tag 5" in str(problem), problem
+        print("told")
+    """
+    assert check(launcher, 3, code, tmp_path) == ["told"] * 3
+
+
+@locally
+@pytest.mark.parametrize("wait", ["world.receive(1)", "world.barrier()", "world.send(bytes(10_000_000), 1)", "world.probe(1)",
+                                  "world.ireceive(1).wait()", "world.isend(bytes(10_000_000), 1).wait()"])
+def test_a_signal_ends_a_wait(launcher, wait, tmp_path):
+    code = f"""
+    import signal, time
+    if rank == 0:
+        world.send(os.getpid(), 1, tag=9)
+        try:
+            {wait}
+        except KeyboardInterrupt:
+            print("interrupted")
+        world.send("on it goes", 1, tag=10)
+    else:
+        process = world.receive(0, 9)
+        time.sleep(0.5)
+        os.kill(process, signal.SIGINT)
+        assert world.receive(0, 10) == "on it goes"
+    """
+    done = run(launcher, 2, code, tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+
+
+@locally
+def test_handlers_run_while_a_rank_waits(launcher, tmp_path):
+    code = """
+    import signal, time
+    if rank == 0:
+        signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+        world.send(os.getpid(), 1)
+        print(world.receive(1))
+    else:
+        process = world.receive(0)
+        time.sleep(0.3)
+        os.kill(process, signal.SIGUSR1)
+        time.sleep(0.3)
+        world.send("received", 0)
+    """
+    assert check(launcher, 2, code, tmp_path) == ["handled", "received"]
+
+
+@locally
+def test_ctrl_c_of_the_job_shows_one_traceback(launcher, tmp_path):
+    process = start(launcher, 2, "print('ready')\nworld.receive(1 - rank) if rank else input() or world.receive(1)", tmp_path)
+    # Rank 0 reads an end-of-file; both are then in a wait or about to be.
+    for _ in range(2):
+        process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert errors.count("Traceback") <= 1
+
+
+@everywhere
+def test_other_threads_go_on_while_a_rank_waits(launcher, tmp_path):
+    code = """
+    import threading, time
+    if rank == 0:
+        event = threading.Event()
+        threading.Thread(target=lambda: (time.sleep(0.2), event.set())).start()
+        assert world.receive(1) == "late" and event.is_set()
+    else:
+        time.sleep(1)
+        world.send("late", 0)
+    """
+    check(launcher, 2, code, tmp_path)
+
+
+@everywhere
+def test_several_threads(launcher, tmp_path):
+    code = """
+    import threading
+    mpi.world(threads=True)
+    other = 1 - rank
+    def talk(tag):
+        for turn in range(50):
+            world.send((tag, turn), other, tag)
+            assert world.receive(other, tag) == (tag, turn)
+        print("done")
+    threads = [threading.Thread(target=talk, args=(tag,)) for tag in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    """
+    assert check(launcher, 2, code, tmp_path) == ["done"] * 6
+
+
+@locally
+def test_two_threads_without_asking(launcher, tmp_path):
+    code = """
+    import threading, time
+    if rank == 0:
+        waiting = threading.Thread(target=lambda: world.receive(1))
+        waiting.start()
+        time.sleep(0.5)
+        try:
+            world.send(1, 1)
+        except mpi.ConcurrentUse as problem:
+            assert "world(threads=True)" in str(problem), problem
+            print("told")
+        open("told", "w").close()
+        waiting.join()
+    else:
+        while not os.path.exists("told"):
+            time.sleep(0.01)
+        world.send("at last", 0)
+    """
+    import os
+
+    old = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        assert check(launcher, 2, code, tmp_path) == ["told"]
+    finally:
+        os.chdir(old)
+
+
+@everywhere
+def test_a_pool_in_each_rank(launcher, tmp_path):
+    code = """
+    import apus
+    def task(n):
+        try:
+            mpi.world()
+        except mpi.StartUpFailed:
+            return n * n
+    with apus.Pool(1) as pool:
+        assert pool.map(task, range(3)) == [0, 1, 4]
+    assert world.allreduce(1) == size
+    """
+    check(launcher, 2, code, tmp_path)
+
+
+@everywhere
+def test_processes_of_a_rank_are_no_ranks(launcher, tmp_path):
+    code = """
+    import subprocess
+    if rank == 0:
+        child = os.fork()
+        if not child:
+            try:
+                world.send(1, 1)
+            except mpi.MessageError:
+                os._exit(0)
+            os._exit(9)
+        assert os.waitpid(child, 0)[1] == 0
+    assert "APUS_RANK" not in os.environ
+    world.barrier()
+    """
+    check(launcher, 2, code, tmp_path)
+
+
+# Alone
+
+
+def alone(code):
+    return subprocess.run([sys.executable, "-c", "from apus import mpi\nworld = mpi.world()\n" + code], capture_output=True, text=True,
+                          timeout=100)
+
+
+def test_a_world_of_one():
+    done = alone("""
+world.send("to itself", 0)
+print(world.rank, world.size, world.receive(), world.broadcast(1), world.allreduce(2), world.gather(3), world.scan(4), world.exscan(5))
+""")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0 1 to itself 1 2 [3] 4 None\n", "")
+
+
+def test_alone_there_is_nobody_else():
+    done = alone("world.send(1, to=1)")
+    assert done.returncode != 0
+    assert "there is no rank 1" in done.stderr and "apus launch" in done.stderr
+    done = alone("world.receive()")
+    assert "Deadlock" in done.stderr
+
+
+def test_joining_is_quick_and_starts_no_thread():
+    done = alone("import os; print(len(os.listdir('/proc/self/task')))")
+    assert done.stdout == "1\n"
+
+
+def test_operators_are_functions():
+    assert mpi.SUM(1, 2) == 3 and mpi.MAX("a", "b") == "b" and mpi.LOGICAL_XOR(1, []) is True
+    assert (mpi.MAX(numpy.arange(3), 1) == [1, 1, 2]).all() and repr(mpi.SUM) == "apus.mpi.SUM"
+
+
+def test_errors_survive_pickling():
+    import pickle
+
+    error = pickle.loads(pickle.dumps(mpi.RankFailed("it died", 3)))
+    assert (type(error), str(error), error.rank) == (mpi.RankFailed, "it died", 3)
+
+
+@everywhere
+@pytest.mark.parametrize("page", ["messages.md", "pypar.md"])
+def test_pages_as_several_ranks(launcher, page, tmp_path):
+    text = (Path(__file__).resolve().parents[1] / "docs" / page).read_text()
+    for code in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        check(launcher, 3, code, tmp_path, beginning="")

@@ -1,2 +1,0 @@
-// The header is all of it.
-#include "apus_python.h"
