@@ -40,7 +40,12 @@ def __getattr__(name):
     elif name == "TimeoutError":
         from multiprocessing import TimeoutError as value
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import multiprocessing
+
+        message = f"module {__name__!r} has no attribute {name!r}"
+        if not name.startswith("_") and hasattr(multiprocessing, name):
+            message += f"; Python's own has: `from multiprocessing import {name}`"
+        raise AttributeError(message)
     globals()[name] = value
     return value
 

@@ -121,8 +121,8 @@ pool_processes = _declare(_long, "pool_processes", c_int64, c_void_p, POINTER(c_
 pool_statistics = _declare(_long, "pool_statistics", None, c_void_p, POINTER(Statistics))
 template_has_failed = _declare(_long, "template_has_failed", c_int32, c_void_p)
 
-# These wait for nobody.
-_short = ctypes.PyDLL(PATH)
+# These wait for nobody, so the lock is kept, where there is one to keep.
+_short = getattr(ctypes, "PyDLL", ctypes.CDLL)(PATH)
 function_new = _declare(_short, "function_new", c_void_p, c_char_p, c_uint64)
 _loans_ended = _declare(_short, "loans_ended", c_int64, POINTER(c_uint64), c_int64)
 _job_keep = _declare(_short, "job_keep", c_void_p, c_void_p)

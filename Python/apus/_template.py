@@ -16,13 +16,15 @@ from . import _codec, _main_namespace, _native, _worker
 
 REQUEST = struct.Struct("=ii")
 FORK, REAP = 1, 2
+EXITED, KILLED, DUMPED = 1, 2, 3  # Linux's CLD_EXITED and so on
+MOVE = getattr(fcntl, "F_DUPFD_CLOEXEC", 1030)  # Linux's number, for which PyPy has no name
 
 
 def main():
     with open(4, "rb") as file:
         file.seek(0)  # a template before this one may have read it
         data = file.read()
-    connection = socket.socket(fileno=fcntl.fcntl(3, fcntl.F_DUPFD_CLOEXEC, 64))
+    connection = socket.socket(fileno=fcntl.fcntl(3, MOVE, 64))
     # What is opened from here on must not have the numbers that a worker's own descriptors get.
     for number in (3, 4, 5):
         nothing = os.open(os.devnull, os.O_RDWR)
@@ -36,7 +38,8 @@ def main():
     import gc
 
     gc.collect()
-    gc.freeze()
+    if hasattr(gc, "freeze"):  # not PyPy's, which moves what it keeps
+        gc.freeze()
     while True:
         message, descriptors, _, _ = socket.recv_fds(connection, 256, 16)
         if not message:
@@ -76,19 +79,21 @@ def prepare(data):
 
 
 def reap(process):
-    """How a child has ended, as `si_code` says, and its code or signal."""
+    """How a child has ended, as `si_code` says, and its code or signal. (PyPy has no `waitid`.)"""
     try:
-        found = os.waitid(os.P_PID, process, os.WEXITED)
+        _, status = os.waitpid(process, 0)
     except OSError:
         return 0, 0
-    return found.si_code, found.si_status
+    if os.WIFSIGNALED(status):
+        return DUMPED if os.WCOREDUMP(status) else KILLED, os.WTERMSIG(status)
+    return EXITED, os.WEXITSTATUS(status)
 
 
 def become_worker(parent, descriptors, numbers):
     if _native.worker_adopted(parent):
         os._exit(1)
     # Out of the way of where they are to be.
-    moved = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 64) for descriptor in descriptors]
+    moved = [fcntl.fcntl(descriptor, MOVE, 64) for descriptor in descriptors]
     for descriptor in descriptors:
         os.close(descriptor)
     for descriptor, number in zip(moved, numbers):

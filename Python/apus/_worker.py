@@ -24,8 +24,7 @@ importing = 0
 def main():
     """Serves the pool that has started this process."""
     _main_namespace.share()
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)
+    sys.stdout, sys.stderr = by_line(sys.stdout), by_line(sys.stderr)
     if fast is not None:
         serve = fast.serve
     else:
@@ -33,6 +32,15 @@ def main():
     problem = serve(_define, _run, _forget, _functions, _go_on)
     if problem is not None:
         sys.exit(f"apus: worker: {problem}")
+
+
+def by_line(stream):
+    """The stream, so that each line is out as soon as it is whole."""
+    try:
+        stream.reconfigure(line_buffering=True)
+        return stream
+    except OSError:  # PyPy seeks, which a pipe can't
+        return open(stream.fileno(), "w", 1, stream.encoding, stream.errors, closefd=False)
 
 
 def _define(number, data):

@@ -13,8 +13,20 @@ import apus
 HANG = 120
 
 
+def one_environment():
+    """pytest changes it for each test, and each would start a template of its own."""
+    os.environ["PYTEST_CURRENT_TEST"] = "one of apus"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call():
+    one_environment()
+
+
 @pytest.fixture(autouse=True)
 def no_hang():
+    one_environment()
+
     def fail(*_):
         raise AssertionError(f"not over in {HANG} s")
 
@@ -26,7 +38,8 @@ def no_hang():
 
 @pytest.fixture
 def pool():
-    with apus.Pool(2) as pool:
+    # Workers import the tests' modules, and these pytest, which takes longer than the rest together.
+    with apus.Pool(2, prepare="pytest") as pool:
         yield pool
 
 

@@ -11,6 +11,7 @@ import multiprocessing
 import multiprocessing.pool  # loaded lazily otherwise, and its start-up would pay for it
 import os
 import statistics
+import subprocess
 import sys
 import time
 
@@ -145,6 +146,22 @@ class Joblib:
         self.each.__exit__(None, None, None)
 
 
+class Bare:
+    """No pool: interpreters that wait for a line, and do nothing."""
+
+    def __init__(self, workers):
+        command = [sys.executable, "-c", "input()"]
+        self.processes = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(workers)]
+
+    def map_each(self, _, inputs):
+        time.sleep(0.1)
+        return [process.pid for process in self.processes]
+
+    def close(self):
+        for process in self.processes:
+            process.communicate(b"\n")
+
+
 def median_seconds(work, repetitions):
     """The median of a few repetitions, after one that warms up."""
     work()
@@ -268,7 +285,7 @@ def idle(library, workers, seconds):
 if __name__ == "__main__":
     measurement, library, workers, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     measurements = {f.__name__: f for f in (call, each, automatic, default_chunks, chunks_of_100, doubles, startup, memory, idle)}
-    libraries = {kind.__name__: kind for kind in (Pool, SpawnPool, ServerPool, Executor, Loky, Joblib, Apus, ApusFresh)}
+    libraries = {kind.__name__: kind for kind in (Pool, SpawnPool, ServerPool, Executor, Loky, Joblib, Apus, ApusFresh, Bare)}
     modules = {"Executor": "concurrent.futures.process", "Loky": "loky", "Joblib": "joblib", "Apus": "apus.pool", "ApusFresh": "apus.pool"}
     if library in modules:
         importlib.import_module(modules[library])  # now, so that no start-up pays for it

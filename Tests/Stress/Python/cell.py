@@ -61,12 +61,22 @@ def fail_elsewhere(failure, process):
         fail(failure)
 
 
+def fail_in_background(failure, mark):
+    """Once the program has made the mark, which goes away again."""
+    while not os.path.exists(mark):
+        time.sleep(0.001)
+    os.unlink(mark)
+    fail(failure)
+
+
 def work(task):
     """What all tasks call."""
     moment, failure, number, argument = task
     if number != VICTIM:
         time.sleep(0.01)
         return number
+    if moment == "prepare to fail":
+        threading.Thread(target=fail_in_background, args=(failure, argument), daemon=True).start()
     if moment == "import":
         os.environ["FAIL_AS_IMPORTED"] = failure
         import victim  # noqa: F401
@@ -142,6 +152,31 @@ class OfExecutor:
         return list(getattr(self.pool, "_processes", None) or self.pool._pool.pids)
 
 
+class OfJoblib:
+    """joblib takes tasks as one call, whose results come in order."""
+
+    def __init__(self, initializer, arguments):
+        import joblib
+
+        self.delayed, self.tasks, self.results = joblib.delayed, [], None
+        options = {"initializer": initializer, "initargs": arguments} if initializer else {}
+        self.call = joblib.Parallel(2, "loky", return_as="generator", batch_size=1, timeout=5, **options)
+
+    def submit(self, task, _):
+        self.tasks.append(task)
+
+    def result(self, _):
+        if self.tasks:
+            self.results = self.call(self.delayed(work)(task) for task in self.tasks)
+            self.tasks = []
+        return next(self.results)
+
+    def processes(self):
+        from joblib.externals.loky import reusable_executor
+
+        return list(reusable_executor._executor._processes)
+
+
 def library(name, initializer=None, arguments=()):
     if name == "apus.Pool":
         import apus
@@ -163,6 +198,8 @@ def library(name, initializer=None, arguments=()):
         from loky import ProcessPoolExecutor
 
         return OfExecutor(ProcessPoolExecutor, initializer, arguments)
+    if name == "joblib":
+        return OfJoblib(initializer, arguments)
     if name == "pebble":
         from pebble import ProcessPool
 
@@ -182,9 +219,14 @@ def main(name, failure, moment, mark):
     pool = library(name, once, (failure, mark)) if moment == "initialiser" else library(name)
     if moment in ("idle", "before pick-up"):
         [pool.result(pool.submit(("", "", 0, None), None)) for _ in range(4)]
-        victims = pool.processes()
-        number = signal.SIGSTOP if failure == "SIGSTOP" else signal.SIGKILL
-        os.kill(victims[0], number)
+        if failure in ("SIGKILL", "SIGSTOP"):
+            os.kill(pool.processes()[0], getattr(signal, failure))
+        else:
+            pool.result(pool.submit(("prepare to fail", failure, VICTIM, mark), None))
+            open(mark, "w").close()
+            while os.path.exists(mark):
+                time.sleep(0.001)
+        # Or its death is not known yet.
         if moment == "idle":
             time.sleep(0.3)
     found, others = None, 0

@@ -15,14 +15,14 @@ MODES = ["busy", "idle", "stopped", "mixed"]
 HUNG = 60  # s: a wait that long is for ever
 
 
-def parent_kills(program, seed, count):
-    """SIGKILL to the parent at random instants of its life, its start included."""
+def parent_kills(program, seed, count, launcher=(), start=0.03):
+    """SIGKILL to the parent at random instants of its life, its start of so many seconds included."""
     chance = random.Random(seed)
     violations, times, late = [], [], []
     for number in range(count):
         mode = MODES[number % len(MODES)]
         for attempt in range(3):
-            left = kill_once(program, seed, mode, chance)
+            left = kill_once(program, seed, mode, chance, launcher, start)
             times.append(left.milliseconds)
             if left.lasting or not left.late:
                 break
@@ -34,22 +34,30 @@ def parent_kills(program, seed, count):
     return violations
 
 
-def kill_once(program, seed, mode, chance):
-    with Actor(program, seed, scenario="victim", mode=mode) as actor:
+def kill_once(program, seed, mode, chance, launcher, start):
+    with Actor(program, seed, launcher=launcher, scenario="victim", mode=mode) as actor:
         if chance.random() < 0.5:
             actor.wait_for(lambda: "READY" in actor.lines or actor.process.poll() is not None, 30)
-        time.sleep(chance.random() * 0.03)
+        time.sleep(chance.random() * start)
         inodes = processes.shared_memory([actor.process.pid])
         actor.process.kill()
         actor.process.wait()
         return processes.Leftovers(actor.run, inodes)
 
 
-def interrupts(program, seed, count):
+def one_line(said):
+    return "more than a line" if len(said.splitlines()) > 1 else None
+
+
+def one_traceback(said):
+    return "no traceback, or several" if said.count(b"Traceback") != 1 else None
+
+
+def interrupts(program, seed, count, launcher=(), complaint=one_line):
     """^C typed in a terminal."""
     violations, times = [], []
     for number in range(count):
-        milliseconds, problems = interrupt_once(program, seed, MODES[number % len(MODES)])
+        milliseconds, problems = interrupt_once(program, seed, MODES[number % len(MODES)], launcher, complaint)
         times.append(milliseconds)
         violations += problems
     if min(times) > 100:
@@ -59,8 +67,8 @@ def interrupts(program, seed, count):
     return violations
 
 
-def interrupt_once(program, seed, mode):
-    actor = Actor(program, seed, scenario="victim", mode=mode)
+def interrupt_once(program, seed, mode, launcher, complaint):
+    actor = Actor(program, seed, launcher=launcher, scenario="victim", mode=mode)
     pid, terminal = pty.fork()
     if pid == 0:
         # As in a shell at a terminal, also if these tests run in the background, where a shell ignores them.
@@ -98,6 +106,6 @@ def interrupt_once(program, seed, mode):
     if left.lasting:
         problems.append(f"^C with {mode} workers: {left.lasting}")
     said = re.split(rb"READY\s*", output, maxsplit=1)[1].replace(b"^C", b"").strip()
-    if len(said.splitlines()) > 1:
-        problems.append(f"^C with {mode} workers: more than a line was printed: {said[:200]}")
+    if what := complaint(said):
+        problems.append(f"^C with {mode} workers: {what} was printed: {said[:200]}")
     return milliseconds, problems

@@ -11,7 +11,7 @@ from pathlib import Path
 
 CELL = Path(__file__).resolve().parents[1] / "Python/cell.py"
 OURS = ["apus.Pool", "apus.Executor"]
-PEERS = ["multiprocessing.Pool", "ProcessPoolExecutor", "loky", "pebble"]
+PEERS = ["multiprocessing.Pool", "ProcessPoolExecutor", "loky", "joblib", "pebble"]
 FAILURES = ["raise", "sys.exit", "os._exit", "SIGSEGV", "SIGKILL", "SIGSTOP", "endless loop", "endless recursion"]
 MOMENTS = [
     "pickle argument", "unpickle argument", "import", "initialiser", "before pick-up", "call", "pickle result",
@@ -20,17 +20,15 @@ MOMENTS = [
 # These happen in the program itself: what ends a process there ends the program.
 IN_PROGRAM = {"pickle argument", "unpickle result", "callback"}
 GENTLE = {"raise", "sys.exit", "endless recursion"}
-# Signals from outside.
-FROM_OUTSIDE = {"before pick-up": {"SIGKILL", "SIGSTOP"}, "idle": {"SIGKILL", "SIGSTOP"}}
+# What a library does not have.
+WITHOUT = {"joblib": {"callback"}}
 # What the victim's value may survive.
 HARMLESS = {"initialiser", "before pick-up", "idle", "callback", "destructor", "amid 20 MB"}
 OTHERS = 11
 
 
 def applies(failure, moment):
-    if moment in IN_PROGRAM:
-        return failure in GENTLE
-    return failure in FROM_OUTSIDE.get(moment, FAILURES)
+    return failure in GENTLE or moment not in IN_PROGRAM
 
 
 def run(python, library, failure, moment, limit):
@@ -74,24 +72,52 @@ def problem(outcome, moment):
 
 
 def matrix(python, libraries, limit, only=""):
-    """The violations of ours. Prints a table a library: a point where all is well."""
-    violations = []
+    """What is wrong in each cell of each library, or None. Prints a table a library."""
     cells = [(failure, moment) for moment in MOMENTS for failure in FAILURES
              if applies(failure, moment) and only in f"{failure}/{moment}"]
+    found = {}
     for library in libraries:
         with concurrent.futures.ThreadPoolExecutor(2 * len(os.sched_getaffinity(0))) as threads:
-            futures = {cell: threads.submit(run, python, library, *cell, limit) for cell in cells}
-            found = {cell: future.result() for cell, future in futures.items()}
+            futures = {(failure, moment): threads.submit(run, python, library, failure, moment, limit)
+                       for failure, moment in cells if moment not in WITHOUT.get(library, ())}
+            found[library] = {cell: problem(future.result(), cell[1]) for cell, future in futures.items()}
         print(f"\n  {library}")
         for moment in MOMENTS:
-            words = [(failure, problem(found[failure, moment], moment)) for failure in FAILURES
-                     if (failure, moment) in found]
+            words = {failure: word for (failure, at), word in found[library].items() if at == moment}
             if words:
-                bad = [f"{failure}: {word}" for failure, word in words if word]
+                bad = [f"{failure}: {word}" for failure, word in words.items() if word]
                 print(f"    {moment:18} {'; '.join(bad) if bad else 'all well'}", flush=True)
-                if library in OURS:
-                    violations += [f"{library}, {moment}, {word}" for word in bad]
-    return violations
+    return found
+
+
+def violations(found):
+    return [f"{library}, {moment}, {failure}: {word}" for library in OURS for (failure, moment), word in found[library].items()
+            if word]
+
+
+def write_page(path, found, said):
+    """The same as a page: how many ways to fail do what at each moment."""
+    libraries = list(found)
+    lines = [
+        "# Ways to fail and moments to do so", "",
+        "Twelve tasks on two workers; one of them fails in each of these ways, at each of these moments: "
+        f"{', '.join(FAILURES)}. In a cell, in how many of these ways the program *hangs*, other tasks are *lost*, the task has a "
+        "value although it *failed*, or the program *ends* before all are over. An empty cell: all is well. Written by "
+        f"`Scripts/stress python --long`, with {said}.", "",
+        f"| moment | {' | '.join(libraries)} |", "|---" * (len(libraries) + 1) + "|"]
+    for moment in MOMENTS:
+        cells = ([word for (_, at), word in found[library].items() if at == moment] for library in libraries)
+        lines.append(f"| {moment} | {' | '.join(map(counts, cells))} |")
+    cells = (found[library].values() for library in libraries)
+    lines.append(f"| **all** | {' | '.join(map(counts, cells))} |")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def counts(words):
+    """'2 hang, 1 lost' of the words for problems."""
+    kinds = {"hang": "hangs", "lost": " lost", "failed": "has a value", "ends": "ends with"}
+    found = {kind: sum(text in word for word in words if word) for kind, text in kinds.items()}
+    return ", ".join(f"{count} {kind}" for kind, count in found.items() if count)
 
 
 def environment(folder, packages):
@@ -105,5 +131,7 @@ def environment(folder, packages):
 
 
 def versions(python, names):
-    script = "import importlib.metadata as m, sys; print(*(f'{n} {m.version(n)}' for n in sys.argv[1:]), sep=', ')"
+    """Of Python, whose own pools are among the peers, and of packages."""
+    script = ("import importlib.metadata as m, platform, sys; "
+              "print(f'Python {platform.python_version()}', *(f'{n} {m.version(n)}' for n in sys.argv[1:]), sep=', ')")
     return subprocess.run([python, "-c", script, *names], capture_output=True, text=True).stdout.strip()
