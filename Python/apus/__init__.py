@@ -20,6 +20,8 @@ _places = {
         "errors",
     ),
 }
+# What a program may ask of the module in whose place this one is, and gets from there.
+_as_they_are = ("TimeoutError", "freeze_support")
 
 
 def register_joblib():
@@ -37,8 +39,8 @@ def __getattr__(name):
         value = getattr(import_module("." + _places[name], __name__), name)
     elif name == "mpi":
         value = import_module(".mpi", __name__)
-    elif name == "TimeoutError":
-        from multiprocessing import TimeoutError as value
+    elif name in _as_they_are:
+        value = getattr(import_module("multiprocessing"), name)
     else:
         import multiprocessing
 
@@ -51,4 +53,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted([*globals(), *_places, "TimeoutError"])
+    return sorted([*globals(), *_places, *_as_they_are])

@@ -1,4 +1,4 @@
-from multiprocessing import TimeoutError as TimeoutError
+from multiprocessing import TimeoutError as TimeoutError, freeze_support as freeze_support
 
 from .errors import (
     ApusError as ApusError,

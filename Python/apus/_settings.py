@@ -3,6 +3,7 @@
 import time
 
 from . import _native as native
+from ._checks import count, seconds
 
 # How often a wait looks at signals, in nanoseconds.
 SLICE = 50_000_000
@@ -16,11 +17,11 @@ class Settings:
     __slots__ = ("time_limit", "retries", "group", "limit")
 
     def __init__(self, time_limit=None, retries=0, group=None):
-        self.time_limit, self.retries = time_limit, retries
+        self.time_limit, self.retries = time_limit, count("retries", retries, 0)
         # How many tasks make a group; None: as many as pay. A time limit is that of one task.
         self.group = 1 if time_limit is not None else group
         # Nanoseconds; 0: none.
-        self.limit = 0 if time_limit is None else max(1, int(time_limit * 1e9))
+        self.limit = 0 if time_limit is None else max(1, int(seconds("time_limit", time_limit) * 1e9))
 
     def options(self, retries=0):
         return native.Options(self.limit, GRACE, retries, 1 if self.group == 1 else 0)

@@ -32,12 +32,25 @@ def variables_of(environment):
     return variables
 
 
+def _modules(prepare):
+    names = (prepare,) if isinstance(prepare, str) else prepare
+    try:
+        names = tuple(names)
+        for name in names:
+            if not all(part.isidentifier() for part in name.split(".")):
+                raise ValueError(f"prepare: {name!r} is not the name of a module, as after `import`")
+        return names
+    except (AttributeError, TypeError):
+        raise TypeError(
+            f"prepare must be a function to call, the name of a module, or a list of such names, not {prepare!r}") from None
+
+
 def template(prepare, variables, patience):
     """What workers are forked from. Pools that want the same share one."""
     if callable(prepare):
         data = dumps((variables, (), dump_function(prepare)))
     else:
-        data = dumps((variables, tuple([prepare] if isinstance(prepare, str) else prepare), None))
+        data = dumps((variables, _modules(prepare), None))
     arguments = command("_template")
     key = (os.getpid(), os.getcwd(), tuple(os.environ.items()), tuple(arguments), data)
     found = _templates.pop(key, None)

@@ -12,6 +12,7 @@ from types import FunctionType
 from . import _native as native
 from . import _worker, shared
 from ._call import Call
+from ._checks import count, seconds
 from ._codec import bindings, dump_function, dumps, is_by_value
 from ._progress import watched
 from ._protocol import HOOK, ON_ARGUMENTS, ON_CALL, ON_ONE, SHARED
@@ -106,6 +107,9 @@ class Pool:
         self._callbacks = {}
         self._tokens = itertools.count(1)
         self._listener = None
+        if memory_limit is not None:
+            count("memory_limit", memory_limit, 1)
+        start_timeout = seconds("start_timeout", start_timeout)
         if start not in ("template", "fresh"):
             raise ValueError(f'start must be "template" or "fresh", not {start!r}')
         if start == "fresh" and prepare:
@@ -133,9 +137,7 @@ class Pool:
 
     def _set_up(self, processes, initializer, name):
         """What pools of all kinds have."""
-        processes = cpu_count() if processes is None else processes
-        if processes < 1:
-            raise ValueError("Number of processes must be at least 1")
+        processes = cpu_count() if processes is None else count("Number of processes", processes, 1)
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
         self._processes, self._name = processes, name or f"pool-{next(_names)}"

@@ -19,8 +19,8 @@ table = {}
 
 
 def fill():
-    """Eight million small objects in a dictionary: 1 GiB."""
-    table.update((n, float(n)) for n in range(8_000_000))
+    """Twelve million small objects in a dictionary: more than 1 GiB."""
+    table.update((n, float(n)) for n in range(12_000_000))
     with open("/proc/self/statm") as file:
         assert int(file.read().split()[1]) << 12 > 1 << 30
 

@@ -137,7 +137,7 @@ package final class Template: Sendable {
       // Its socket is closed a moment before it is gone.
       let notice = process.pidfd
       if notice >= 0 { _ = isReadable(notice, within: 1000) }
-      let status = process.reap().map { ", which has ended with \($0)" } ?? ""
+      let status = process.reap().map { ", which has ended with \($0) (standard error may say why)" } ?? ""
       return ProcessError(errno: error, doing: "have a worker forked by its template\(status)")
     }
   }

@@ -34,20 +34,23 @@ def applies(failure, moment):
 def run(python, library, failure, moment, limit):
     """The outcome: a dictionary, or "hangs", or what else the program came to."""
     with tempfile.TemporaryDirectory() as folder:
-        child = subprocess.Popen(
-            [python, CELL, library, failure, moment, Path(folder, "mark")], stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, start_new_session=True)
+        output, errors = Path(folder, "output"), Path(folder, "errors")
+        # Not pipes, whose end would be that of the last worker that is left.
+        with open(output, "w") as out, open(errors, "w") as err:
+            child = subprocess.Popen(
+                [python, CELL, library, failure, moment, Path(folder, "mark")], stdin=subprocess.DEVNULL, stdout=out,
+                stderr=err, start_new_session=True)
         try:
-            output, errors = child.communicate(timeout=limit)
+            child.wait(limit)
         except subprocess.TimeoutExpired:
             return "hangs"
         finally:
             end_session(child.pid)
-            child.communicate()
-    try:
-        return json.loads(output.strip().split("\n")[-1])
-    except ValueError:
-        return f"ends with {child.returncode}: {errors.strip()[-200:]}"
+            child.wait()
+        try:
+            return json.loads(output.read_text().strip().split("\n")[-1])
+        except ValueError:
+            return f"ends with {child.returncode}: {errors.read_text().strip()[-200:]}"
 
 
 def end_session(session):
