@@ -26,7 +26,8 @@ def cell(*contents):
 def function(code, names, cells):
     """A function without its state, which may refer to it."""
     code = marshal.loads(code)
-    return FunctionType(code, names, code.co_name, None, tuple(CellType() for _ in range(cells)))
+    closure = tuple(CellType() for _ in range(cells)) or None  # PyPy wants no empty one
+    return FunctionType(code, names, code.co_name, None, closure)
 
 
 def set_state(function, state):

@@ -203,6 +203,22 @@ def test_close_join_terminate():
             running.get()
 
 
+@pytest.mark.parametrize("name", ["time_limit", "retries", "memory_limit", "start_timeout"])
+def test_limits_that_are_none(name):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        apus.Pool(1, **{name: -1})
+    with pytest.raises(TypeError, match=f"{name} must be"):
+        apus.Pool(1, **{name: "1"})
+
+
+@pytest.mark.parametrize("prepare", [None, 7, [abs]])
+def test_what_is_no_module(prepare):
+    with pytest.raises(TypeError, match="prepare must be a function"):
+        apus.Pool(1, prepare=prepare)
+    with pytest.raises(ValueError, match="not the name of a module"):
+        apus.Pool(1, prepare="./module.py")
+
+
 def test_bad_arguments():
     for count in (0, -1):
         with pytest.raises(ValueError, match="at least 1"):
