@@ -23,8 +23,13 @@ _MOST_TEMPLATES = 4
 
 
 def variables_of(environment):
+    """A mapping's items as bytes."""
+    if not hasattr(environment, "items"):
+        raise TypeError(f"environment must be a mapping of variables to values, not {environment!r}")
     variables = {}
     for name, value in environment.items():
+        if value is None:
+            raise TypeError(f"environment: {name!r} has no value")
         name, value = os.fsencode(name), os.fsencode(str(value))
         if not name or b"=" in name or b"\0" in name + value:
             raise ValueError(f"environment: {name!r} can't be a variable with the value {value!r}")

@@ -115,6 +115,8 @@ class Pool:
         if start == "fresh" and prepare:
             raise ValueError('`prepare` is for start="template"; use `initializer` here')
         hook = None if initializer is None else self._define(initializer, HOOK)
+        if not hasattr(initargs, "__iter__"):
+            raise TypeError(f"initargs must be the arguments of the initializer, such as ({initargs!r},), not {initargs!r}")
         argument = dumps(tuple(initargs)) if initializer is not None else b""
         arguments = command("_worker")
         variables = variables_of(environment or {})
@@ -123,7 +125,8 @@ class Pool:
         config = native.Config(
             workers=self._processes, executable=arguments[0], arguments=native.strings(arguments),
             environment=native.strings([b"%s=%s" % pair for pair in {**os.environb, **variables}.items()]),
-            workers_template=self._template and self._template.pointer, start_limit=int(start_timeout * 1e9), name=self._name.encode(),
+            workers_template=self._template and self._template.pointer, start_limit=int(start_timeout * 1e9),
+            name=self._name.encode("utf-8", "replace"),
             start_function=hook and hook.pointer, start_argument=argument,
             start_length=len(argument), tasks_per_worker=maxtasksperchild or 0, memory_limit=memory_limit or 0,
             retries_alone=0, restarts=-1)
@@ -140,6 +143,8 @@ class Pool:
         processes = cpu_count() if processes is None else count("Number of processes", processes, 1)
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name must be a str, not {name!r}")
         self._processes, self._name = processes, name or f"pool-{next(_names)}"
         self._lock = threading.Lock()
         # Iterators of results, which whoever ends the pool has to draw to their ends.

@@ -231,6 +231,12 @@ def test_bad_arguments():
         with pytest.raises(apus.EncodingError, match="cannot be passed between processes"):
             pool.apply(list_of, (pool,))
     assert "state=TERMINATE pool_size=1" in repr(pool)
+    for options, text in (
+        ({"name": 5}, "name must be"), ({"environment": ["A=1"]}, "a mapping"), ({"environment": {"A": None}}, "no value"),
+        ({"initializer": nothing, "initargs": 5}, r"\(5,\)"),
+    ):
+        with pytest.raises(TypeError, match=text):
+            apus.Pool(1, **options)
 
 
 def nap(seconds):
