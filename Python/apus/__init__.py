@@ -22,6 +22,11 @@ _places = {
 }
 # What a program may ask of the module in whose place this one is, and gets from there.
 _as_they_are = ("TimeoutError", "freeze_support")
+# What it would look for in vain. (Not asked of `multiprocessing`, which would have to be imported.)
+_not_here = frozenset((
+    "Array AuthenticationError Barrier BoundedSemaphore BufferTooShort Condition Event JoinableQueue Lock Manager Pipe Process "
+    "ProcessError Queue RLock RawArray RawValue Semaphore SimpleQueue Value active_children current_process get_context get_logger "
+    "get_start_method log_to_stderr parent_process set_executable set_forkserver_preload set_start_method").split())
 
 
 def register_joblib():
@@ -31,21 +36,23 @@ def register_joblib():
     register()
 
 
-def __getattr__(name):
-    """Modules are imported when they are first used, so that `import apus` costs next to nothing."""
+def _module(name):
     from importlib import import_module
 
-    if name in _places:
-        value = getattr(import_module("." + _places[name], __name__), name)
-    elif name == "mpi":
-        value = import_module(".mpi", __name__)
-    elif name in _as_they_are:
-        value = getattr(import_module("multiprocessing"), name)
-    else:
-        import multiprocessing
+    return import_module(name, __name__)
 
+
+def __getattr__(name):
+    """Modules are imported when they are first used, so that `import apus` costs next to nothing."""
+    if name in _places:
+        value = getattr(_module("." + _places[name]), name)
+    elif name == "mpi":
+        value = _module(".mpi")
+    elif name in _as_they_are:
+        value = getattr(_module("multiprocessing"), name)
+    else:
         message = f"module {__name__!r} has no attribute {name!r}"
-        if not name.startswith("_") and hasattr(multiprocessing, name):
+        if name in _not_here:
             message += f"; Python's own has: `from multiprocessing import {name}`"
         raise AttributeError(message)
     globals()[name] = value

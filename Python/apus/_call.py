@@ -37,8 +37,10 @@ class Call:
     def __init__(self, engine, function, inputs, settings, limit=None):
         """`limit.room` is how many more inputs may be drawn, if there is a bound."""
         self.engine, self.settings, self.function, self.limit = engine, settings, function, limit
-        self.job = native.Handle(native.job_new(engine.pointer, function.pointer, ctypes.byref(settings.options())))
+        # What `next` raises once nothing is ready any more.
+        self.over = None
         self.inputs, self.source = iter(inputs), inputs
+        self.job = native.Handle(native.job_new(engine.pointer, function.pointer, ctypes.byref(settings.options())))
         self.length = len(inputs) if type(inputs) in (list, tuple, range) else None
         # See `fill`: the inputs, how many of them were given by themselves and have no result yet, and the list.
         self.singles, self.open_singles, self.values = (), 0, None
@@ -56,8 +58,6 @@ class Call:
         self.input_error = None
         # What the engine has handed over; and what is made of that, and was not taken from here.
         self.taken, self.ready = collections.deque(), collections.deque()
-        # What `next` raises once nothing is ready any more.
-        self.over = None
         # When `next` gives up, by the monotonic clock.
         self.end = None
         # Whether large buffers of the inputs stay as they are until the call is over, and need not be copied.
@@ -83,8 +83,9 @@ class Call:
         while wanted > 0:
             given = self._give(min(wanted, 256))
             if given == 0:
-                # Or it would ask at once again.
-                native.job_pause(self.job.pointer)
+                if not self.ready:
+                    # Or it would ask at once again.
+                    native.job_pause(self.job.pointer)
                 break
             wanted -= given
         if self.is_drawn and not self.again and not self.is_open():
@@ -109,6 +110,8 @@ class Call:
                     break
                 data = self._pickled(group)
                 if data is None:
+                    if self.ready:
+                        break
                     continue
                 if batch.must_wait(data):
                     self.again.append(group)

@@ -63,7 +63,7 @@ static PyObject *views_memory_by(PyObject *self, PyObject *function) {
 // Plain values: those of a few immutable types of Python's own. They travel by `marshal`, which is three times as fast as
 // `pickle` but knows neither other types nor what is one object twice.
 
-enum { DEPTH = 4, LONGEST_TEXT = 1024, MARSHAL_VERSION = 2 };
+enum { DEPTH = 4, LONGEST_TEXT = 1024, ROOM = 1 << 20, MARSHAL_VERSION = 2 };
 // More bytes than this are not copied.
 enum { LARGE = 64 << 10 };
 // How `marshal` begins a list, and what `_outcome.py` has behind the values of a group: how long it took, and how it is coded.
@@ -72,14 +72,26 @@ enum { MARSHALLED = '[', TRAILER = 9, VALUES = 0 };
 
 static PyObject *marshal_dumps, *marshal_loads, *marshal_version;
 
-static int is_plain(PyObject *value, int depth) {
+// `room` is how much more of them may be written: what is shared would be written again and again.
+static int is_plain(PyObject *value, int depth, Py_ssize_t *room) {
   PyTypeObject *type = Py_TYPE(value);
+  if (--*room < 0) return 0;
   if (type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type || value == Py_None) return 1;
-  if (type == &PyUnicode_Type) return PyUnicode_GetLength(value) <= LONGEST_TEXT;
-  if (type == &PyBytes_Type) return PyBytes_Size(value) <= LONGEST_TEXT;
+  if (type == &PyUnicode_Type || type == &PyBytes_Type) {
+    Py_ssize_t length = type == &PyBytes_Type ? PyBytes_Size(value) : PyUnicode_GetLength(value);
+    *room -= length / 8;
+    return length <= LONGEST_TEXT;
+  }
   if (type != &PyTuple_Type || depth == 0) return 0;
   for (Py_ssize_t i = 0, count = PyTuple_Size(value); i < count; i++)
-    if (!is_plain(PyTuple_GetItem(value, i), depth - 1)) return 0;
+    if (!is_plain(PyTuple_GetItem(value, i), depth - 1, room)) return 0;
+  return 1;
+}
+
+static int are_plain(PyObject *list) {
+  Py_ssize_t room = ROOM;
+  for (Py_ssize_t i = 0, count = PyList_Size(list); i < count; i++)
+    if (!is_plain(PyList_GetItem(list, i), DEPTH, &room)) return 0;
   return 1;
 }
 
@@ -89,18 +101,16 @@ static PyObject *marshalled(PyObject *list) {
 
 // plain(list): its bytes, or None if not all in it is plain.
 static PyObject *plain(PyObject *self, PyObject *list) {
-  if (Py_TYPE(list) != &PyList_Type) Py_RETURN_NONE;
-  for (Py_ssize_t i = 0, count = PyList_Size(list); i < count; i++)
-    if (!is_plain(PyList_GetItem(list, i), DEPTH)) Py_RETURN_NONE;
+  if (Py_TYPE(list) != &PyList_Type || !are_plain(list)) Py_RETURN_NONE;
   return marshalled(list);
 }
 
 static PyObject *marshalled_call(PyObject *values, PyObject *names) {
   PyObject *name, *value;
-  Py_ssize_t place = 0;
-  if (Py_TYPE(values) != &PyTuple_Type || Py_TYPE(names) != &PyDict_Type || !is_plain(values, DEPTH)) Py_RETURN_NONE;
+  Py_ssize_t place = 0, room = ROOM;
+  if (Py_TYPE(values) != &PyTuple_Type || Py_TYPE(names) != &PyDict_Type || !is_plain(values, DEPTH, &room)) Py_RETURN_NONE;
   while (PyDict_Next(names, &place, &name, &value))
-    if (!is_plain(name, 0) || !is_plain(value, DEPTH)) Py_RETURN_NONE;
+    if (!is_plain(name, 0, &room) || !is_plain(value, DEPTH, &room)) Py_RETURN_NONE;
   PyObject *list = Py_BuildValue("[(OO)]", values, names);
   PyObject *bytes = list ? marshalled(list) : NULL;
   Py_XDECREF(list);
@@ -114,14 +124,27 @@ static PyObject *plain_call(PyObject *self, PyObject *arguments) {
   return marshalled_call(values, names);
 }
 
+static PyObject *gc_is_enabled, *gc_disable, *gc_enable;
+
+static int call_gc(PyObject *function) {
+  PyObject *result = PyObject_CallFunctionObjArgs(function, NULL);
+  int is_true = result == Py_True;
+  Py_XDECREF(result);
+  return is_true;
+}
+
 // The list that begins with these bytes; what follows it is not looked at. Null without an exception if they are no such.
 static PyObject *unmarshalled(const void *bytes, uint64_t length) {
   if (length == 0 || *(const char *)bytes != MARSHALLED) return NULL;
   PyObject *view = PyMemoryView_FromMemory((char *)bytes, (Py_ssize_t)length, PyBUF_READ);
+  // Many objects, none of them garbage: the collector would look at them again and again.
+  int pauses_gc = length > 4096 && call_gc(gc_is_enabled);
+  if (pauses_gc) call_gc(gc_disable);
   PyObject *list = view ? PyObject_CallFunctionObjArgs(marshal_loads, view, NULL) : NULL;
+  if (!list) PyErr_Clear();
+  if (pauses_gc) call_gc(gc_enable);
   Py_XDECREF(view);
   if (list && Py_TYPE(list) != &PyList_Type) Py_CLEAR(list);
-  if (!list) PyErr_Clear();
   return list;
 }
 
@@ -160,8 +183,14 @@ static PyObject *call(PyObject *self, PyObject *arguments) {
   Py_END_ALLOW_THREADS
   Py_DECREF(argument);
   if (job) return PyLong_FromVoidPtr(job);
+  // A copy: while it is read the collector may run a finalizer that calls again, and its result is put where this one is.
+  PyObject *copied = as_bytes(&result);
+  if (!copied) return NULL;
+  result.bytes = PyBytes_AsString(copied);
   PyObject *found = as_values(&result);
-  return found ? found : as_bytes(&result);
+  if (!found) return copied;
+  Py_DECREF(copied);
+  return found;
 }
 
 // One result of a job, as `take` lists it.
@@ -249,7 +278,8 @@ static PyObject *give(PyObject *self, PyObject *arguments) {
   PyObject *single = PyList_New(1);
   for (; ends && single && given < count && size < BATCH; given++) {
     PyObject *item = PyList_GetItem(items, given);
-    if (!is_plain(item, DEPTH)) break;
+    Py_ssize_t room = ROOM;
+    if (!is_plain(item, DEPTH, &room)) break;
     Py_INCREF(item);
     PyList_SetItem(single, 0, item);
     PyObject *made = marshalled(single);
@@ -329,16 +359,23 @@ static int32_t define(uint64_t number, const void *bytes, uint64_t length) {
 
 static void flush(const char *name) {
   PyObject *stream = PySys_GetObject(name);
+  Py_XINCREF(stream);
   PyObject *done = stream ? PyObject_CallMethodObjArgs(stream, flush_name, NULL) : NULL;
   if (!done) PyErr_Clear();
   Py_XDECREF(done);
+  Py_XDECREF(stream);
 }
 
 enum HOW { ON_ONE, ON_ARGUMENTS, ON_CALL };
 
 static PyObject *call_on(long how, PyObject *function, PyObject *item) {
   if (how == ON_ONE) return PyObject_CallFunctionObjArgs(function, item, NULL);
-  if (how == ON_ARGUMENTS && Py_TYPE(item) == &PyTuple_Type) return PyObject_CallObject(function, item);
+  if (how == ON_ARGUMENTS) {
+    PyObject *arguments = PySequence_Tuple(item);
+    PyObject *value = arguments ? PyObject_CallObject(function, arguments) : NULL;
+    Py_XDECREF(arguments);
+    return value;
+  }
   if (how == ON_CALL && Py_TYPE(item) == &PyTuple_Type && PyTuple_Size(item) == 2)
     return PyObject_Call(function, PyTuple_GetItem(item, 0), PyTuple_GetItem(item, 1));
   PyErr_SetString(PyExc_TypeError, "the arguments of a task are no tuple");
@@ -391,8 +428,7 @@ static int32_t emit_plain(PyObject *values, uint64_t elapsed) {
   static size_t capacity;
   char *found;
   Py_ssize_t size;
-  for (Py_ssize_t i = 0, count = PyList_Size(values); i < count; i++)
-    if (!is_plain(PyList_GetItem(values, i), DEPTH)) return -1;
+  if (!are_plain(values)) return -1;
   PyObject *bytes = marshalled(values);
   if (!bytes || PyBytes_AsStringAndSize(bytes, &found, &size) < 0 || !has_room(&copy, &capacity, (size_t)size + TRAILER)) {
     PyErr_Clear();
@@ -404,7 +440,13 @@ static int32_t emit_plain(PyObject *values, uint64_t elapsed) {
   char *trailer = (char *)copy + size;
   memcpy(trailer, &elapsed, sizeof elapsed);
   trailer[TRAILER - 1] = VALUES;
-  return emit(copy, (uint64_t)size + TRAILER);
+  int32_t status = emit(copy, (uint64_t)size + TRAILER);
+  if (capacity > BATCH) {
+    free(copy);
+    copy = NULL;
+    capacity = 0;
+  }
+  return status;
 }
 
 // How the bytes of a group begin that may be handed back in part, and after how many nanoseconds.
@@ -416,7 +458,10 @@ static int32_t run_quickly(uint64_t number, const void *bytes, uint64_t length) 
   PyObject *key = PyLong_FromUnsignedLongLong(number);
   PyObject *pair = key ? PyDict_GetItem(known_functions, key) : NULL;
   Py_XDECREF(key);
-  if (!pair || length == 0) return -1;
+  if (!pair || length == 0) {
+    PyErr_Clear();
+    return -1;
+  }
   int may_stop = *(const char *)bytes == MAY_STOP;
   uint64_t started = may_stop ? now(CLOCK_MONOTONIC) : 0;
   // Of four milliseconds, but it costs next to nothing.
@@ -535,12 +580,20 @@ static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "_fast", NULL, -1, methods, NULL, NULL, NULL, NULL,
 };
 
+static PyObject *member(const char *module, const char *name) {
+  PyObject *found = PyImport_ImportModule(module);
+  PyObject *value = found ? PyObject_GetAttrString(found, name) : NULL;
+  Py_XDECREF(found);
+  return value;
+}
+
 PyMODINIT_FUNC PyInit__fast(void) {
-  PyObject *marshal = PyImport_ImportModule("marshal");
-  marshal_dumps = marshal ? PyObject_GetAttrString(marshal, "dumps") : NULL;
-  marshal_loads = marshal ? PyObject_GetAttrString(marshal, "loads") : NULL;
-  Py_XDECREF(marshal);
+  marshal_dumps = member("marshal", "dumps");
+  marshal_loads = marshal_dumps ? member("marshal", "loads") : NULL;
+  gc_is_enabled = marshal_loads ? member("gc", "isenabled") : NULL;
+  gc_disable = gc_is_enabled ? member("gc", "disable") : NULL;
+  gc_enable = gc_disable ? member("gc", "enable") : NULL;
   marshal_version = PyLong_FromLong(MARSHAL_VERSION);
   flush_name = PyUnicode_InternFromString("flush");
-  return marshal_dumps && marshal_loads && marshal_version && flush_name ? PyModule_Create(&definition) : NULL;
+  return gc_enable && marshal_version && flush_name ? PyModule_Create(&definition) : NULL;
 }

@@ -1,7 +1,8 @@
 """What comes back of a group of tasks: values, what they raised, or why there are none."""
 
 from . import _native as native
-from ._codec import load_exception, load_values
+from ._codec import load_values
+from ._exceptions import load_exception
 from ._pickling import pickle
 from ._protocol import BROKEN, MIXED
 from .errors import (
@@ -52,7 +53,7 @@ def decoded(data, group):
         return [Failure(_cause(EncodingError(f"{what}: {parts[1]}: {parts[2]}", first), cause))]
     try:
         values = load_values(data)
-    except BaseException as error:
+    except (Exception, SystemExit) as error:
         return None if len(group.items) > 1 else [Failure(cannot("the result can't be unpickled", error, first))]
     if code == MIXED:
         values = Mixed(

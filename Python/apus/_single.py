@@ -22,12 +22,7 @@ def call(engine, function, args, kwds, settings):
             engine.pointer, function.pointer, args, kwds, _buffer(), settings.limit, GRACE)
         if type(found) is list:
             return found[0]
-    single = SingleCall(engine, function, args, kwds, settings)
-    if found is None:
-        single.begin(lends=True)
-    else:
-        single.has_been_given(found)
-    return single.run()
+    return SingleCall(engine, function, args, kwds, settings).run(found)
 
 
 class SingleCall:
@@ -71,13 +66,17 @@ class SingleCall:
         else:
             native.job_give(self.job.pointer, data, ctypes.byref(ctypes.c_uint64(len(data))), 1, 0, 1)
 
-    def run(self):
-        """The result, waited for."""
+    def run(self, found=None):
+        """The result, waited for. `found`: what `native.call` has come to."""
         try:
+            if found is None:
+                self.begin(lends=True)
+            else:
+                self.has_been_given(found)
             while self.result is PENDING:
                 self.step(SLICE)
         except BaseException:
-            native.job_cancel(self.job.pointer)
+            self.cancel()
             raise
         native.end_loans()
         return self.result

@@ -5,7 +5,8 @@ import os
 import sys
 
 from . import _native as native
-from ._codec import dump_function, dumps
+from ._codec import dumps
+from ._functions import dump_function
 
 
 def command(module):

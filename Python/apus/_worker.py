@@ -3,8 +3,8 @@
 import sys
 from time import perf_counter_ns
 
-from . import _main_namespace, shared
-from ._codec import dump_exception, dump_values, load_values
+from . import _main_namespace
+from ._codec import dump_values, load_values
 from ._frames import Frame
 from ._library import fast
 from ._pickling import pickle
@@ -16,6 +16,8 @@ STOP_AFTER = 5_000_000
 _definitions = {}
 # How and what is called, by number.
 _functions = {}
+# Of what is shared: the numbers.
+_shared = set()
 _part = None
 # Not 0 while something is unpickled, which may import modules.
 importing = 0
@@ -45,13 +47,20 @@ def by_line(stream):
 
 def _define(number, data):
     if data[-1] == SHARED:
+        from . import shared
+
+        _shared.add(number)
         shared.receive(number, data)
     else:
         _definitions[number] = data
 
 
 def _forget(number):
-    shared.forget(number)
+    if number in _shared:
+        from . import shared
+
+        _shared.remove(number)
+        shared.forget(number)
     _definitions.pop(number, None)
     _functions.pop(number, None)
 
@@ -136,15 +145,15 @@ def _go_on(mode, function, items, values, error, place, end, started, may_stop):
     part[0] = NO_PART
     # What they printed is in the pipe before their results can be seen.
     _flush()
-    return _handed_back(values, code, started)
+    return _handed_back(values, code, started, len(items))
 
 
-def _handed_back(values, code, started):
-    """The bytes for the parent. None if they are many, and on their way."""
+def _handed_back(values, code, started, count):
+    """The bytes for the parent, of a group of so many. None if they are many, and on their way."""
     try:
         data = dump_values(values)
     except BaseException as error:
-        if len(values) == 1 and code == VALUES:
+        if count == 1 and code == VALUES:
             return _broken("the worker could not pickle the result", error)
         code, data = MIXED, _dump_each(values, code)
     trailer = TRAILER.pack(perf_counter_ns() - started, code)
@@ -167,6 +176,12 @@ def _dump_each(values, code):
                 pair = (None, dump_exception(error))
         found.append(pair)
     return dump_values(found)
+
+
+def dump_exception(error):
+    from ._exceptions import dump_exception  # which imports more than most tasks need
+
+    return dump_exception(error)
 
 
 def _broken(what, error):

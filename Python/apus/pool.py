@@ -13,7 +13,8 @@ from . import _native as native
 from . import _worker, shared
 from ._call import Call
 from ._checks import count, seconds
-from ._codec import bindings, dump_function, dumps, is_by_value
+from ._codec import dumps
+from ._functions import MISSING, bindings, dump_function, is_by_value
 from ._progress import watched
 from ._protocol import HOOK, ON_ARGUMENTS, ON_CALL, ON_ONE, SHARED
 from ._settings import Settings
@@ -171,7 +172,7 @@ class Pool:
         known = self._functions.get(id(function))
         if known is not None and known.function() is function:
             for names, name, value in known.bindings:
-                if names.get(name, known) is not value:
+                if names.get(name, MISSING) is not value:
                     break
             else:
                 found = known.handles.get(mode)
@@ -259,14 +260,15 @@ class Pool:
         return watched(self._Call, progress, iterable)(self._engine, function, iterable, settings)
 
     def _all(self, func, mode, iterable, chunksize, time_limit, retries, progress):
-        items = iterable if type(iterable) in (list, tuple, range) else list(iterable)
+        # A function that is told how far it is may change a list.
+        items = iterable if type(iterable) in (list, tuple, range) and progress is None else list(iterable)
         call = self._begin(func, mode, items, chunksize, time_limit, retries, progress)
         # Whoever gave them waits here.
         call.lends = True
         return collect(call, len(items))
 
     def _all_later(self, func, mode, iterable, chunksize, time_limit, retries, progress, callback, error_callback):
-        items = iterable if type(iterable) in (list, tuple, range) else list(iterable)
+        items = iterable if type(iterable) in (tuple, range) else list(iterable)
         call = self._begin(func, mode, items, chunksize, time_limit, retries, progress)
         return MapResult(self, call, len(items), callback, error_callback)
 
@@ -349,7 +351,12 @@ def _end(engine, iterators):
     """Ends a closed pool once all that it was given is done."""
     try:
         for results in iterators:
-            results.drain()
+            try:
+                results.drain()
+            except BaseException:
+                # Or it would be waited for.
+                results.close()
+                report()
     finally:
         engine.shut_down(native.FOREVER)
 

@@ -58,8 +58,9 @@ class Results:
     def __init__(self, pool, call, is_ordered):
         self._pool, self._call, self._is_ordered = pool, call, is_ordered
         self._ready, self._waiting, self._next = [], {}, 0
-        self._lock, self._user = threading.Lock(), None
-        pool._iterators.add(self)
+        self._lock, self._is_read = threading.RLock(), False
+        with pool._lock:
+            pool._iterators.add(self)
         call.feed()
 
     def __iter__(self):
@@ -78,24 +79,33 @@ class Results:
             raise TimeoutError from None
 
     def _take(self, end):
-        with self._alone():
+        with self._alone(end):
             self._call.end = end
             while not self._ready:
                 self._add(*next(self._call))
             return value_of(self._ready.pop())
 
     @contextlib.contextmanager
-    def _alone(self):
-        if self._user == threading.get_ident():
-            raise RuntimeError("the iterator of results is read by its own inputs")
-        while not self._lock.acquire(timeout=1):
-            pass
-        self._user = threading.get_ident()
+    def _alone(self, end=None):
+        """One thread at a time. `Late` if it is not this one's turn by then."""
+        is_mine = False
         try:
-            yield
+            while not is_mine:
+                left = 1 if end is None else min(1, max(0, end - time.monotonic()))
+                # If it is interrupted just here this thread has the lock, but can go on: the lock counts.
+                is_mine = self._lock.acquire(timeout=left)
+                if not is_mine and left < 1:
+                    raise Late
+            if self._is_read:
+                raise RuntimeError("the iterator of results is read by its own inputs")
+            self._is_read = True
+            try:
+                yield
+            finally:
+                self._is_read = False
         finally:
-            self._user = None
-            self._lock.release()
+            if is_mine:
+                self._lock.release()
 
     def _add(self, first, results):
         if not self._is_ordered:

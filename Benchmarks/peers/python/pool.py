@@ -42,7 +42,13 @@ def best_chunk(inputs):
     return -(-len(inputs) // 100)
 
 
-class Pool:
+class Library:
+    @staticmethod
+    def load():
+        """Imports what the program needs. Those of Python's own are loaded above."""
+
+
+class Pool(Library):
     """multiprocessing.Pool, forked: the default, and the fastest, of Python 3.11 on Linux."""
 
     method = "fork"
@@ -81,6 +87,12 @@ class Apus(Pool):
     start = "template"
     warms_up = True
 
+    @staticmethod
+    def load():
+        import apus
+
+        apus.Pool
+
     def __init__(self, workers):
         import apus
 
@@ -88,11 +100,13 @@ class Apus(Pool):
 
 
 class ApusFresh(Apus):
+    """Each worker a new interpreter. What the program imports is there already, as it is of the peers."""
+
     start = "fresh"
     warms_up = False
 
 
-class Executor:
+class Executor(Library):
     """concurrent.futures.ProcessPoolExecutor, forked."""
 
     warms_up = False
@@ -122,7 +136,7 @@ class Loky(Executor):
         self.executor = ProcessPoolExecutor(workers)
 
 
-class Joblib:
+class Joblib(Library):
     def __init__(self, workers):
         from joblib import Parallel, delayed
 
@@ -243,6 +257,7 @@ def doubles(library, workers, mebibytes):
 
 
 def startup(library, workers, _):
+    library.load()
     if library.warms_up:
         first = library(workers)
         use_every_worker(first, workers)

@@ -309,6 +309,7 @@ final class EngineWorker {
   func noteTelling(of job: EngineJob) {
     let passed = channel.progress.pointee.load(ordering: .relaxed) / 2
     tellings.removeAll { $0.before < passed }
+    if let last = tellings.last, last.before == nextSequence, last.job.job === job { return }
     tellings.append((nextSequence, WeakJob(job: job)))
   }
 
