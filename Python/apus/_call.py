@@ -80,10 +80,11 @@ class Call:
             return
         chunk = ctypes.c_int64()
         wanted = native.job_wanted(self.job.pointer, ctypes.byref(chunk))
+        known = len(self.ready)
         while wanted > 0:
             given = self._give(min(wanted, 256))
             if given == 0:
-                if not self.ready:
+                if len(self.ready) == known:
                     # Or it would ask at once again.
                     native.job_pause(self.job.pointer)
                 break
@@ -102,7 +103,7 @@ class Call:
             given = self._give_singles(most)
             if given:
                 return given
-        batch = _Batch(self.elements)
+        batch, known = _Batch(self.elements), len(self.ready)
         try:
             while len(batch.parts) < most and batch.is_open:
                 group = self._next_group()
@@ -110,7 +111,8 @@ class Call:
                     break
                 data = self._pickled(group)
                 if data is None:
-                    if self.ready:
+                    if len(self.ready) > known:
+                        # It has failed. There may be no end of such.
                         break
                     continue
                 if batch.must_wait(data):
