@@ -247,6 +247,11 @@ extension PoolEngine {
     isEnding = true
     if configuration.exitHook != nil {
       driveBounded(until: { max(closesAt!, least) }) { workers.allSatisfy { $0?.state != .preparing } }
+      // One that has nothing left to do may still have to say which tasks it gave back.
+      let answered = apus_now() &+ 250_000_000
+      driveBounded(until: { answered }) {
+        workers.allSatisfy { $0.map { !$0.isRevoking || $0.inFlight > 0 } ?? true }
+      }
     }
     for case let worker? in workers where worker.hasNothing || worker.state == .standby { dismiss(worker) }
     guard configuration.exitHook != nil else { return }
