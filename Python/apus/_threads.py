@@ -308,7 +308,7 @@ class ThreadCall:
                 self.run_next()
         try:
             wait = 0 if self._is_late() else SLICE / 1e9
-            first, results = self.finished.get(wait > 0, wait)
+            first, results = self.finished.get(wait > 0, wait or None)
         except queue.Empty:
             return self._look()
         self.groups.pop(first, None)

@@ -83,6 +83,9 @@ def test_standard_error_is_told(pool):
 
 
 class BadPickle:
+    def method(self, _):
+        pass
+
     def __reduce__(self):
         raise RuntimeError("no pickle")
 
@@ -124,7 +127,7 @@ def test_what_can_not_be_pickled(pool, chunksize):
     assert outcomes(make(BadPickle), range(5)) == expected
     assert outcomes(int, [0, 1, DieUnpickle(), 3, 4]) == [0, 1, (apus.WorkerDied, 2), 3, 4]
     with pytest.raises(apus.EncodingError, match="can't be pickled"):
-        pool.map(threading.Lock().acquire, [1])
+        pool.map(BadPickle().method, [1])
     with pytest.raises(apus.EncodingError, match="can't be unpickled"):
         pool.apply(BadUnpickle)
 

@@ -6,11 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy
 import pytest
 
 from apus import mpi
 from ranks import APUS, EVERYWHERE, MPI, check, run, start
+
+numpy = pytest.importorskip("numpy")
 
 everywhere = pytest.mark.parametrize("launcher", EVERYWHERE)
 locally = pytest.mark.parametrize("launcher", [APUS])
@@ -18,6 +19,7 @@ over_mpi = pytest.mark.parametrize("launcher", MPI)
 
 OBJECTS = """
 import numpy, array, datetime, fractions
+
 record = numpy.dtype([("number", "i4"), ("name", "U5"), ("place", "f8", (2,))])
 objects = [
     None, True, 7, -2 ** 70, 1.5, "", "text é €", "lone \\udc80", b"", b"bytes" * 10_000, bytearray(b"array"), (1, [2, {"three": {4}}]),
