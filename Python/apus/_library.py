@@ -5,15 +5,16 @@ import os
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libApusPython.so")
 
 
-def _fast():
+def c_module(name):
+    """A module of ours that is written in C. None where there is none for this Python, or is to be none."""
     if os.environ.get("APUS_CTYPES"):
         return None
     try:
-        from . import _fast
+        return getattr(__import__(f"{__package__}.{name}"), name)
     except ImportError:
         return None
-    _fast.open(PATH)
-    return _fast
 
 
-fast = _fast()
+fast = c_module("_fast")
+if fast is not None:
+    fast.open(PATH)

@@ -3,7 +3,6 @@
 import atexit
 import ctypes
 import operator
-import os
 import pickle
 import sys
 from collections import namedtuple
@@ -11,6 +10,7 @@ from ctypes import POINTER, Structure, byref, c_char, c_int32, c_int64, c_uint64
 
 from . import _message_kinds as kinds
 from . import errors
+from ._library import c_module
 from ._native import Handle, _declare, _long, _short
 
 Status = namedtuple("Status", "source tag nbytes")
@@ -291,17 +291,7 @@ def _know_numpy():
     _fast_messages.know_numpy(numpy.ndarray, numpy.empty, tuple(numpy.dtype(char) for char in kinds.CHARS))
 
 
-def _fast():
-    if os.environ.get("APUS_CTYPES"):
-        return None
-    try:
-        from . import _fast_messages
-    except ImportError:
-        return None
-    return _fast_messages
-
-
-_fast_messages = _fast()
+_fast_messages = c_module("_fast_messages")
 if _fast_messages is not None:
     _fast_messages.bind(
         *(ctypes.cast(function, c_void_p).value for function in (_send, _receive, _signals_raised)),
