@@ -2,6 +2,7 @@
 
 import gc
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -318,19 +319,23 @@ def test_a_template_that_failed_is_not_kept(tmp_path, monkeypatch):
             pool.apply(abs, (1,))
 
 
-def test_a_template_that_is_stopped_holds_up_nobody():
+@pytest.mark.parametrize("seconds", [0, 2])
+def test_a_template_that_is_stopped_holds_up_nobody(seconds):
     with apus.Pool(2) as pool:
         template = pool.apply(os.getppid)
         os.kill(template, signal.SIGSTOP)
-        try:
-            os.kill(pool.apply(os.getpid), signal.SIGKILL)
-            assert pool.map(abs, range(5)) == [0, 1, 2, 3, 4]
-            ticks = []
-            thread = threading.Thread(target=lambda: [(ticks.append(1), time.sleep(0.01)) for _ in range(50)])
-            thread.start()
-            pool.statistics
-            thread.join()
-        finally:
-            # It may be gone: one that does not answer is replaced.
-            if not is_gone(template):
-                os.kill(template, signal.SIGCONT)
+        worker = pool.apply(os.getpid)
+        with open(os.pidfd_open(worker)) as end:
+            os.kill(worker, signal.SIGKILL)
+            select.select([end], [], [])  # or it might begin a task first
+        # The other worker, the template's child as well, is not ended with it, though it does not answer.
+        assert pool.map(lambda value: time.sleep(seconds) or value, range(3)) == [0, 1, 2]
+        ticks = []
+        thread = threading.Thread(target=lambda: [(ticks.append(1), time.sleep(0.01)) for _ in range(50)])
+        thread.start()
+        pool.statistics
+        thread.join()
+        assert pool.statistics["restarts"] == 1
+        os.kill(template, signal.SIGCONT)
+        assert pool.map(abs, range(5)) == [0, 1, 2, 3, 4]
+    assert is_gone(template)

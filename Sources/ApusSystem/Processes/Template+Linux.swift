@@ -12,6 +12,9 @@ import Glibc
 ///
 /// It ends when the socket is closed. Its children are not ours: it reaps them on our word, so that until then a child's number
 /// is its own. Their ends are told by pidfds.
+///
+/// One that does not answer in time is asked nothing more, and another takes its place. It is ended with the last of its
+/// children: they die with it, and are at work.
 package final class Template: Sendable {
   /// Under which descriptor the template finds its socket.
   package static let socketNumber: Int32 = 3
@@ -43,7 +46,7 @@ package final class Template: Sendable {
   package func fork(_ descriptors: [(source: Int32, target: Int32)]) throws(ProcessError) -> ChildProcess {
     let life = try current.withLock { (life) throws(ProcessError) in
       // One that never was ready would not be the next time.
-      if life.hasEnded, life.wasReady { life = try Life(request, patience) }
+      if life.isOver, life.wasReady { life = try Life(request, patience) }
       return life
     }
     return try life.fork(descriptors)
@@ -72,8 +75,10 @@ package final class Template: Sendable {
       _ = process.wait()
     }
 
-    var hasEnded: Bool { process.reap() != nil }
+    private var hasEnded: Bool { process.reap() != nil }
     var isThere: Bool { !hasEnded }
+    /// Whether it forks no more.
+    var isOver: Bool { talk.withLock { $0.failure != nil } || hasEnded }
     var hasFailed: Bool { talk.withLock { $0.failure != nil && !$0.hasAnswered } }
     var wasReady: Bool { talk.withLock { $0.hasAnswered } }
 
@@ -110,8 +115,8 @@ package final class Template: Sendable {
           return answer
         } catch {
           // A late answer would be taken for the next one's.
-          process.signalGroup(SIGKILL)
           talk.failure = error
+          if !talk.hasAnswered { process.signalGroup(SIGKILL) }  // it has no children
           throw error
         }
       }
