@@ -74,10 +74,12 @@ class WithEngine(sdist):
                 shutil.copy2(source, place)
 
 
-fast = [
+modules = {"_fast": ("_fast", "_values", "_calls", "_serve"), "_fast_messages": ("_fast_messages",)}
+extensions = [
     Extension(
-        f"apus.{name}", [f"apus/{name}.c"], include_dirs=[str(ROOT / "Sources/CApusPython/include")], py_limited_api=True,
-        extra_compile_args=["-Wall", "-Werror", "-Wno-unused-parameter"], optional=True)
-    for name in ("_fast", "_fast_messages")
+        f"apus.{name}", [f"apus/{part}.c" for part in parts], depends=["apus/_fast.h"],
+        include_dirs=[str(ROOT / "Sources/CApusPython/include")], py_limited_api=True,
+        extra_compile_args=["-Wall", "-Werror", "-Wno-unused-parameter", "-fvisibility=hidden"], optional=True)
+    for name, parts in modules.items()
 ]
-setup(cmdclass={"build_py": BuildWithEngine, "bdist_wheel": AnyPython, "sdist": WithEngine}, ext_modules=fast)
+setup(cmdclass={"build_py": BuildWithEngine, "bdist_wheel": AnyPython, "sdist": WithEngine}, ext_modules=extensions)

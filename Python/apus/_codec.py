@@ -5,10 +5,10 @@ value (`_by_value.py`): a worker does not import the main module.
 """
 
 import io
-import marshal
 from types import FunctionType
 
 from . import _frames
+from ._library import fast
 from ._pickling import pickle
 from ._plain import plain, plain_call
 from ._protocol import FRAME
@@ -46,12 +46,13 @@ def dumps(obj, buffers=None):
 
 def dump_values(values, flags=0):
     """The bytes of a list, which begin with `flags`, for `load_values`. A `Frame` if it has large buffers."""
-    data = plain(values)
-    if data is None:
-        buffers = []
-        data = dumps(values, buffers)
-        if buffers:
-            return _frames.Frame(data, buffers, flags)
+    data = plain(values, flags)
+    if data is not None:
+        return data
+    buffers = []
+    data = dumps(values, buffers)
+    if buffers:
+        return _frames.Frame(data, buffers, flags)
     return bytes((flags,)) + data if flags else data
 
 
@@ -65,13 +66,13 @@ def load_values(data):
     first = data[0]
     if first == _PICKLED:
         return loads(data)
-    if first == _MARSHALLED:
-        return marshal.loads(data)
+    if first == _PLAIN:
+        return fast.load_plain(data if type(data) is bytes else bytes(data))
     if first & FRAME:
         return _frames.loads(data)
     return load_values(memoryview(data)[1:])
 
 
 loads = pickle.loads
-# How pickles begin, and lists of marshal's.
-_PICKLED, _MARSHALLED = 0x80, ord("[")
+# How pickles begin, and lists of plain values.
+_PICKLED, _PLAIN = 0x80, ord("[")

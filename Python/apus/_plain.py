@@ -1,4 +1,4 @@
-"""Values of a few immutable types of Python's own, which travel quicker than others; see `_fast.c`."""
+"""Values of a few immutable types of Python's own, which travel quicker than others; see `_values.c`."""
 
 from ._library import fast
 from ._pickling import pickle
@@ -6,9 +6,12 @@ from ._pickling import pickle
 _ATOMS = frozenset((int, float, str, bytes, bool, type(None)))
 
 
-def plain(values):
-    """The bytes of a list if all in it is plain. None if not, or if that is not known."""
-    return pickle.dumps(values, 5) if len(values) == 1 and type(values[0]) in _ATOMS else None
+def plain(values, flags):
+    """The bytes of a list if all in it is plain. None if not, or if that is not known. They begin with the flags, if they are not 0."""
+    if len(values) != 1 or type(values[0]) not in _ATOMS:
+        return None
+    data = pickle.dumps(values, 5)
+    return bytes((flags,)) + data if flags else data
 
 
 def plain_call(arguments, names):

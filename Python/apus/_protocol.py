@@ -2,7 +2,7 @@
 
 import struct
 
-# How a function is called on an item of a group (see `call_on` in `_fast.c`), or what else a definition is.
+# How a function is called on an item of a group (see `call_on` in `_serve.c`), or what else a definition is.
 ON_ONE, ON_ARGUMENTS, ON_CALL, HOOK, SHARED = range(5)
 
 # The first byte of what is no plain pickle: the worker may hand back a part of this group; and see `_frames.py`.

@@ -40,6 +40,7 @@ def main():
     gc.collect()
     if hasattr(gc, "freeze"):  # not PyPy's, which moves what it keeps
         gc.freeze()
+    _native.template_ready()
     while True:
         message, descriptors, _, _ = socket.recv_fds(connection, 256, 16)
         if not message:

@@ -20,6 +20,15 @@ def fill():
     big = {n: str(n) for n in range(100_000)}
 
 
+def fill_much():
+    global big
+    big = [bytes(1000) for _ in range(200_000)]
+
+
+def total():
+    return sum(map(len, big))
+
+
 def seen(n):
     return len(big), big[n]
 
@@ -54,6 +63,20 @@ def test_state_that_is_prepared_is_shared():
         assert pool.apply(lambda: {"colorsys", "wave"} <= set(sys.modules))
     with apus.Pool(1) as pool:
         assert not pool.apply(lambda: "colorsys" in sys.modules)
+
+
+def test_much_memory_is_in_pages_that_are_quick_to_fork():
+    if not os.path.exists("/sys/kernel/mm/transparent_hugepage") or kernel() < (6, 1):
+        pytest.skip("this kernel has no such pages on request")
+    with apus.Pool(2, prepare=fill_much) as pool:
+        assert pool.apply(total) == 200_000_000
+        with open(f"/proc/{pool.apply(parent)}/smaps_rollup") as lines:
+            found = {line.split()[0]: int(line.split()[1]) for line in lines if line.endswith(" kB\n")}
+    assert found["AnonHugePages:"] > found["Anonymous:"] * 0.8 > 100 << 10
+
+
+def kernel():
+    return tuple(map(int, os.uname().release.split("-")[0].split(".")[:2]))
 
 
 def test_what_can_not_be_prepared(capfd):

@@ -24,11 +24,12 @@ class Level(enum.IntEnum):
 Point = collections.namedtuple("Point", "x y")
 
 PLAIN = [
-    0, -1, 2**63 - 1, -(2**63), 10**400, True, False, None, 0.0, -0.0, 1.5, math.inf, "", "text", "ä\u20ac\U0001f600", "a\0b",
-    "\udc80", b"", b"\0\xff", (), (1,), ("text", 2.5, None), ((1, 2), (3, (4, 5))),
+    0, -1, 2**31 - 1, 2**31, -(2**31) - 1, 2**63 - 1, -(2**63), True, False, None, 0.0, -0.0, 1.5, math.inf, "",
+    "text", "ä\u20ac\U0001f600", "a\0b", b"", b"\0\xff", (), (1,), ("text", 2.5, None), ((1, 2), (3, (4, 5))),
 ]
 OTHER = [
-    Number(3), Level.HIGH, Point(1, 2), [1], {"a": 1}, {1}, bytearray(b"x"), 1j, ..., range(3), "long" * 1000, b"long" * 1000,
+    2**63, -(2**63) - 1, 10**400, "\udc80", Number(3), Level.HIGH, Point(1, 2), [1], {"a": 1}, {1}, bytearray(b"x"),
+    1j, ..., range(3), "long" * 1000, b"long" * 1000,
     ((((((1,),),),),),), (1, [2]), int, len,
 ]
 
@@ -58,7 +59,7 @@ def test_which_are_plain():
         assert identical(_codec.load_values(data)[0], value)
         assert identical(_codec.load_values(_codec.dump_values([value], 1))[0], value)
     for value in OTHER if _library.fast is not None else ():
-        assert _plain.plain([value]) is None and _plain.plain_call((value,), {}) is None
+        assert _plain.plain([value], 0) is None and _plain.plain_call((value,), {}) is None
         assert _plain.plain_call((), {"name": value}) is None
     for value in "no list", (1,), {1: 2}:
         assert _codec.load_values(_codec.dumps(value)) == value
