@@ -74,7 +74,7 @@ class WithEngine(sdist):
                 shutil.copy2(source, place)
 
 
-modules = {"_fast": ("_fast", "_values", "_calls", "_serve"), "_fast_messages": ("_fast_messages",)}
+modules = {"_fast": ("_fast", "_values", "_calls", "_serve", "_arenas"), "_fast_messages": ("_fast_messages",)}
 extensions = [
     Extension(
         f"apus.{name}", [f"apus/{part}.c" for part in parts], depends=["apus/_fast.h"],

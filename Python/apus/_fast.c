@@ -50,7 +50,7 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__fast(void) {
   if (prepare_values() < 0 || prepare_serve() < 0) return NULL;
   PyObject *module = PyModule_Create(&definition);
-  PyMethodDef *parts[] = {values_methods, calls_methods, serve_methods};
+  PyMethodDef *parts[] = {values_methods, calls_methods, serve_methods, arenas_methods};
   for (size_t i = 0; module && i < sizeof parts / sizeof parts[0]; i++)
     if (PyModule_AddFunctions(module, parts[i]) < 0) Py_CLEAR(module);
   return module;

@@ -51,7 +51,7 @@ enum { TRAILER = 9, VALUES = 0 };
 // About so many bytes are held or given at once.
 enum { BATCH = 4 << 20 };
 
-extern PyMethodDef values_methods[], calls_methods[], serve_methods[];
+extern PyMethodDef values_methods[], calls_methods[], serve_methods[], arenas_methods[];
 int prepare_values(void), prepare_serve(void);
 
 #endif

@@ -18,6 +18,9 @@ def command(module):
     return [os.fsencode(word) for word in (sys.executable, *_args_from_interpreter_flags(), "-c", code)]
 
 
+# Where glibc's malloc is told to take large pages. Only a program that starts reads it.
+TUNABLES = b"GLIBC_TUNABLES"
+
 # The last few templates, by all that they have taken over from this process.
 _templates = {}
 _MOST_TEMPLATES = 4
@@ -53,11 +56,14 @@ def _modules(prepare):
 
 def template(prepare, variables, patience):
     """What workers are forked from. Pools that want the same share one."""
+    arguments = command("_template")
     if callable(prepare):
-        data = dumps((variables, (), dump_function(prepare)))
+        # It may make much, and a fork takes as long as there are pages; as `huge_arenas` in `_template.py`.
+        tunables = os.environb.get(TUNABLES)
+        arguments[:0] = [b"/usr/bin/env", TUNABLES + b"=" + (tunables + b":" if tunables else b"") + b"glibc.malloc.hugetlb=1"]
+        data = dumps(({TUNABLES: tunables, **variables}, (), dump_function(prepare)))
     else:
         data = dumps((variables, _modules(prepare), None))
-    arguments = command("_template")
     key = (os.getpid(), os.getcwd(), tuple(os.environ.items()), tuple(arguments), data)
     found = _templates.pop(key, None)
     if found is None or native.template_has_failed(found.pointer):

@@ -13,6 +13,7 @@ import threading
 import weakref
 
 from . import _codec, _main_namespace, _native, _worker
+from ._library import fast
 
 REQUEST = struct.Struct("=ii")
 FORK, REAP = 1, 2
@@ -40,7 +41,6 @@ def main():
     gc.collect()
     if hasattr(gc, "freeze"):  # not PyPy's, which moves what it keeps
         gc.freeze()
-    _native.template_ready()
     while True:
         message, descriptors, _, _ = socket.recv_fds(connection, 256, 16)
         if not message:
@@ -72,11 +72,23 @@ def prepare(data):
 
     _main_namespace.share()
     variables, modules, body = _codec.loads(data)
-    os.environb.update(variables)
+    for name, value in variables.items():
+        if value is None:
+            os.environb.pop(name, None)
+        else:
+            os.environb[name] = value
     for name in modules:
         __import__(name)
     if body is not None:
+        huge_arenas(True)
         _codec.loads(body)()
+        huge_arenas(False)
+
+
+def huge_arenas(is_on):
+    """Whether objects are made in large pages: a fork takes as long as there are pages. What `malloc` gives: `TUNABLES` in `_start.py`."""
+    if fast is not None:
+        fast.huge_arenas(is_on)
 
 
 def reap(process):

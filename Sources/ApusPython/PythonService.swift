@@ -86,10 +86,6 @@ public func taskOfWorker(_ task: UnsafeMutablePointer<apus_py_task>) -> Int32 {
   return 0
 }
 
-/// In a template, before it forks: makes that cheap, however much memory it has filled.
-@c(apus_py_template_ready)
-public func templateIsReady() { HugePages.take() }
-
 /// In what a template has just forked: leads a group of its own, and dies with the template, `parent`. Not 0 if that is gone.
 @c(apus_py_worker_adopted)
 public func adopted(_ parent: Int32) -> Int32 {
