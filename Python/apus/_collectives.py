@@ -16,7 +16,7 @@ _NONE, _FOLLOWS = 7, 8
 _DESCRIPTION, _RANK = struct.Struct("<QQ"), struct.Struct("<q")
 # Longer arrays are not put together with their description.
 _LONG = 32 << 10
-_ALL_REDUCE, _REDUCE, _SCAN, _EXCLUSIVE_SCAN = range(4)
+_ALL_REDUCE, _REDUCE, _SCAN, _EXCLUSIVE_SCAN, _REDUCE_SCATTER = range(5)
 
 
 class Collectives:
@@ -98,6 +98,7 @@ class Collectives:
             result = _like(elements) if self.rank == root else None
             self._reduce(_REDUCE, elements, result, op, root)
             return result
+        self._agree_on_objects(_REDUCE, root)
         values = self.gather(value, root)
         return functools.reduce(op, values) if self.rank == root else None
 
@@ -108,7 +109,7 @@ class Collectives:
             result = _like(elements)
             self._reduce(_ALL_REDUCE, elements, result, op)
             return result
-        return self._combine(value, lambda values: functools.reduce(op, values), self.broadcast)
+        return self._combine(_ALL_REDUCE, value, lambda values: functools.reduce(op, values), self.broadcast)
 
     def scan(self, value, op=SUM):
         """Combines, for each rank, the values of all ranks up to and including it. Arrays element by element."""
@@ -116,7 +117,7 @@ class Collectives:
             result = _copy(value)
             self._reduce(_SCAN, result, result, op)
             return result
-        return self._combine(value, lambda values: list(itertools.accumulate(values, op)), self._scatter_made)
+        return self._combine(_SCAN, value, lambda values: list(itertools.accumulate(values, op)), self._scatter_made)
 
     def exscan(self, value, op=SUM):
         """Combines, for each rank, the values of all ranks before it; None on rank 0. Arrays element by element."""
@@ -124,7 +125,8 @@ class Collectives:
             result = _copy(value)
             self._reduce(_EXCLUSIVE_SCAN, result, result, op)
             return result if self.rank else None
-        return self._combine(value, lambda values: [None, *itertools.accumulate(values[:-1], op)], self._scatter_made)
+        return self._combine(
+            _EXCLUSIVE_SCAN, value, lambda values: [None, *itertools.accumulate(values[:-1], op)], self._scatter_made)
 
     def reduce_scatter(self, values, op=SUM, counts=None):
         """Combines what all ranks have for each rank, and gives it to that one.
@@ -140,7 +142,8 @@ class Collectives:
         problem, values = self._one_each(values)
         if problem is not None:
             values = _Failed(problem)
-        return self._combine(values, lambda all: [functools.reduce(op, mine) for mine in zip(*all)], self._scatter_made)
+        return self._combine(
+            _REDUCE_SCATTER, values, lambda all: [functools.reduce(op, mine) for mine in zip(*all)], self._scatter_made)
 
     def _reduce_scatter_array(self, array, op, counts):
         if not array.ndim:
@@ -170,8 +173,13 @@ class Collectives:
             native._reduction, self._pointer, which, native.memory_of(elements),
             None if result is None else native.memory_of(result), elements.nbytes, _element(elements), op.number, root)
 
-    def _combine(self, value, combine, give):
+    def _agree_on_objects(self, which, root=0):
+        """For objects other operations are called than for arrays: without this, ranks that disagree would wait for each other."""
+        native.call(native._agree_on_objects, self._pointer, which, root)
+
+    def _combine(self, which, value, combine, give):
         """Has rank 0 combine the values of all ranks, and give them the result; or that there is none, so that all are told."""
+        self._agree_on_objects(which)
         out, problem = _value(value)
         found = self._collect(native._gather, ctypes.byref(out.value), 0)
         made = _attempt(lambda: combine(_all_opened(found))) if self.rank == 0 else None

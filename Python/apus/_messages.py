@@ -62,6 +62,7 @@ _reduction = _declare(
     _long, "reduction", c_int32, c_void_p, c_int32, c_void_p, c_void_p, c_uint64, c_int32, c_int32, c_int64, _PROBLEM)
 _reduce_scatter = _declare(
     _long, "reduce_scatter", c_int32, c_void_p, c_void_p, POINTER(c_int64), c_void_p, c_int32, c_int32, _PROBLEM)
+_agree_on_objects = _declare(_long, "agree_on_objects", c_int32, c_void_p, c_int32, c_int64, _PROBLEM)
 abort = _declare(_long, "abort", None, c_void_p, c_int32)
 
 # These wait for nobody.

@@ -353,6 +353,12 @@ def test_ranks_that_reduce_different_things(launcher, tmp_path):
         (lambda: world.scan(numpy.arange(3)), lambda: world.scan(numpy.arange(3), mpi.MAX)),
         (lambda: world.reduce(numpy.arange(3), root=0), lambda: world.reduce(numpy.arange(3), root=1)),
         (lambda: world.reduce_scatter(numpy.arange(3)), lambda: world.reduce_scatter(numpy.arange(3, dtype="i1"))),
+        (lambda: world.allreduce(numpy.arange(3)), lambda: world.allreduce([0, 1, 2])),
+        (lambda: world.allreduce([1]), lambda: world.reduce([1])),
+        (lambda: world.scan(numpy.arange(3), lambda a, b: a + b), lambda: world.scan(numpy.arange(3))),
+        (lambda: world.reduce(1, root=2), lambda: world.reduce(1, root=1)),
+        (lambda: world.reduce_scatter(numpy.arange(3)), lambda: world.reduce_scatter([0, 1, 2])),
+        (lambda: world.exscan(1), lambda: world.exscan(numpy.int64(1).reshape(1))),
     ):
         try:
             (other if rank == 1 else mine)()

@@ -37,7 +37,8 @@ public func reduceScatter(
     let ranks = communicator(ranks)
     let lengths = UnsafeBufferPointer(start: lengths, count: ranks.size).map { Int($0) }
     let count = UInt64(lengths.reduce(0, +))
-    try ReductionSignature(-1, element, operation, root: 0, count: count).agree(ranks)
+    try ReductionSignature(Int32(APUS_PY_REDUCE_SCATTER.rawValue), element, operation, root: 0, count: count)
+      .agree(ranks)
     try ranks.reduceScatter(
       memory: UnsafeRawBufferPointer(start: elements, count: lengths.reduce(0, +)), lengths: lengths,
       into: UnsafeMutableRawBufferPointer(start: result, count: lengths[ranks.rank]),
@@ -45,8 +46,23 @@ public func reduceScatter(
   }
 }
 
+/// Before objects are reduced, which Python does by other operations: throws, on all ranks, if one reduces something else.
+@c(apus_py_agree_on_objects)
+public func agreeOnObjects(
+  _ ranks: UnsafeMutableRawPointer, _ which: Int32, _ root: Int64,
+  _ problem: UnsafeMutablePointer<apus_py_problem>
+) -> Int32 {
+  calling(problem) {
+    try ReductionSignature(which, ReductionSignature.objects, 0, root: root, count: 0).agree(
+      communicator(ranks))
+  }
+}
+
 /// What a rank asks for. Python's callers have no compiler that would see to it that all ranks ask for the same.
 private struct ReductionSignature: BitwiseCopyable, Equatable {
+  /// In place of a type of elements.
+  static let objects: Int32 = -1
+
   private let which: Int32
   private let element: Int32
   private let operation: Int32
@@ -67,8 +83,8 @@ private struct ReductionSignature: BitwiseCopyable, Equatable {
       guard let other = all.indices.first(where: { all[$0] != self }) else { return }
       throw MessageError(
         .invalidArgument,
-        "rank \(ranks.rank) reduces \(self.words), and rank \(other) \(all[other].words): all ranks must give arrays of "
-          + "the same type and shape, and the same operator", rank: other)
+        "rank \(ranks.rank) calls \(self.words), and rank \(other) \(all[other].words): all ranks must give arrays of "
+          + "the same type and shape, with the same operator; or all of them objects", rank: other)
     }
   }
 
@@ -84,8 +100,13 @@ private struct ReductionSignature: BitwiseCopyable, Equatable {
     func name(_ number: Int32, of names: [String]) -> String {
       names.indices.contains(Int(number)) ? names[Int(number)] : "something"
     }
-    return "\(count) bytes of \(name(element, of: elements)) with \(name(operation, of: operations))"
+    let kinds = ["allreduce", "reduce", "scan", "exscan", "reduce_scatter"]
+    let kind =
+      name(which, of: kinds)
       + (UInt32(bitPattern: which) == APUS_PY_REDUCE.rawValue ? " to rank \(root)" : "")
+    if element == Self.objects { return "\(kind) with objects" }
+    return
+      "\(kind) with \(count) bytes of \(name(element, of: elements)) and \(name(operation, of: operations))"
   }
 }
 

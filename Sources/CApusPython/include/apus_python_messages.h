@@ -87,6 +87,7 @@ typedef enum APUS_PY_REDUCTION {
   APUS_PY_REDUCE,
   APUS_PY_SCAN,
   APUS_PY_EXCLUSIVE_SCAN,
+  APUS_PY_REDUCE_SCATTER,
 } APUS_PY_REDUCTION;
 
 // The interpreter's functions PyGILState_Ensure, PyGILState_Release, PyErr_CheckSignals, PyErr_Fetch.
