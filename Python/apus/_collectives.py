@@ -1,10 +1,12 @@
 """What all ranks of a communicator do together, each calling the same operations in the same order."""
 
+import copy
 import ctypes
 import functools
 import itertools
 import struct
 import sys
+import zlib
 
 from . import _message_kinds as kinds
 from . import _messages as native
@@ -98,7 +100,7 @@ class Collectives:
             result = _like(elements) if self.rank == root else None
             self._reduce(_REDUCE, elements, result, op, root)
             return result
-        self._agree_on_objects(_REDUCE, root)
+        self._agree_on_objects(_REDUCE, value, op, root)
         values = self.gather(value, root)
         return functools.reduce(op, values) if self.rank == root else None
 
@@ -109,7 +111,7 @@ class Collectives:
             result = _like(elements)
             self._reduce(_ALL_REDUCE, elements, result, op)
             return result
-        return self._combine(_ALL_REDUCE, value, lambda values: functools.reduce(op, values), self.broadcast)
+        return self._combine(_ALL_REDUCE, value, op, lambda values: functools.reduce(op, values), self.broadcast)
 
     def scan(self, value, op=SUM):
         """Combines, for each rank, the values of all ranks up to and including it. Arrays element by element."""
@@ -117,7 +119,7 @@ class Collectives:
             result = _copy(value)
             self._reduce(_SCAN, result, result, op)
             return result
-        return self._combine(_SCAN, value, lambda values: list(itertools.accumulate(values, op)), self._scatter_made)
+        return self._combine(_SCAN, value, op, lambda values: list(_accumulated(values, op)), self._scatter_made)
 
     def exscan(self, value, op=SUM):
         """Combines, for each rank, the values of all ranks before it; None on rank 0. Arrays element by element."""
@@ -126,7 +128,7 @@ class Collectives:
             self._reduce(_EXCLUSIVE_SCAN, result, result, op)
             return result if self.rank else None
         return self._combine(
-            _EXCLUSIVE_SCAN, value, lambda values: [None, *itertools.accumulate(values[:-1], op)], self._scatter_made)
+            _EXCLUSIVE_SCAN, value, op, lambda values: [None, *_accumulated(values[:-1], op)], self._scatter_made)
 
     def reduce_scatter(self, values, op=SUM, counts=None):
         """Combines what all ranks have for each rank, and gives it to that one.
@@ -143,7 +145,7 @@ class Collectives:
         if problem is not None:
             values = _Failed(problem)
         return self._combine(
-            _REDUCE_SCATTER, values, lambda all: [functools.reduce(op, mine) for mine in zip(*all)], self._scatter_made)
+            _REDUCE_SCATTER, values, op, lambda all: [functools.reduce(op, mine) for mine in zip(*all)], self._scatter_made)
 
     def _reduce_scatter_array(self, array, op, counts):
         if not array.ndim:
@@ -165,21 +167,29 @@ class Collectives:
         result = numpy.empty((counts[self.rank], *elements.shape[1:]), elements.dtype)
         native.call(
             native._reduce_scatter, self._pointer, native.memory_of(elements), lengths, native.memory_of(result),
-            _element(elements), op.number)
+            hash(elements.shape), _element(elements), op.number)
         return result
 
     def _reduce(self, which, elements, result, op, root=0):
         native.call(
             native._reduction, self._pointer, which, native.memory_of(elements),
-            None if result is None else native.memory_of(result), elements.nbytes, _element(elements), op.number, root)
+            None if result is None else native.memory_of(result), elements.nbytes, hash(elements.shape), _element(elements),
+            op.number, root)
 
-    def _agree_on_objects(self, which, root=0):
+    def _agree_on_objects(self, which, value, op, root=0):
         """For objects other operations are called than for arrays: without this, ranks that disagree would wait for each other."""
-        native.call(native._agree_on_objects, self._pointer, which, root)
+        if not callable(op):
+            raise TypeError(f"op must be an operator, such as SUM, or a function of two values, not {op!r}; a root is `root=`")
+        number, shape, numpy = -1, 0, sys.modules.get("numpy")
+        if isinstance(op, Operator):
+            number = op.number
+            if numpy is not None and isinstance(value, numpy.ndarray):
+                shape = hash((value.shape, zlib.crc32(value.dtype.newbyteorder("=").str.encode())))
+        native.call(native._agree_on_objects, self._pointer, which, shape, number, root)
 
-    def _combine(self, which, value, combine, give):
+    def _combine(self, which, value, op, combine, give):
         """Has rank 0 combine the values of all ranks, and give them the result; or that there is none, so that all are told."""
-        self._agree_on_objects(which)
+        self._agree_on_objects(which, value, op)
         out, problem = _value(value)
         found = self._collect(native._gather, ctypes.byref(out.value), 0)
         made = _attempt(lambda: combine(_all_opened(found))) if self.rank == 0 else None
@@ -285,6 +295,11 @@ def _is_native(value, op):
     return (
         numpy is not None and type(value) is numpy.ndarray and isinstance(op, Operator) and value.dtype.char in op.chars
         and value.dtype.names is None)
+
+
+def _accumulated(values, op):
+    """The results up to each value. Copies: a function may change what it is given."""
+    return map(copy.deepcopy, itertools.accumulate(values, op))
 
 
 def _in_order(array):

@@ -45,8 +45,8 @@ _receive = _declare(_long, "receive", c_int32, c_void_p, c_int64, c_int64, c_int
 _probe = _declare(_long, "probe", c_int32, c_void_p, c_int64, c_int64, c_int32, POINTER(Message), _PROBLEM)
 _start_send = _declare(_long, "start_send", c_int32, c_void_p, POINTER(Value), c_int64, c_int64, _PLACE, _PROBLEM)
 _start_receive = _declare(
-    _long, "start_receive", c_int32, c_void_p, c_int64, c_int64, c_void_p, c_uint64, c_uint64, c_uint64, _PLACE,
-    _PROBLEM)
+    _long, "start_receive", c_int32, c_void_p, c_int64, c_int64, c_void_p, c_uint64, c_uint64, c_uint64,
+    c_uint64, _PLACE, _PROBLEM)
 _request_test = _declare(_long, "request_test", c_int32, c_void_p, _PROBLEM)
 _request_wait = _declare(_long, "request_wait", c_int32, c_void_p, _PROBLEM)
 request_cancel = _declare(_short, "request_cancel", c_int32, c_void_p)
@@ -59,10 +59,13 @@ _gather = _declare(_long, "gather", c_int32, c_void_p, POINTER(Value), c_int64, 
 _allgather = _declare(_long, "allgather", c_int32, c_void_p, POINTER(Value), ROOM, c_void_p, _PROBLEM)
 _alltoall = _declare(_long, "alltoall", c_int32, c_void_p, POINTER(Value), ROOM, c_void_p, _PROBLEM)
 _reduction = _declare(
-    _long, "reduction", c_int32, c_void_p, c_int32, c_void_p, c_void_p, c_uint64, c_int32, c_int32, c_int64, _PROBLEM)
+    _long, "reduction", c_int32, c_void_p, c_int32, c_void_p, c_void_p, c_uint64, c_int64, c_int32, c_int32, c_int64,
+    _PROBLEM)
 _reduce_scatter = _declare(
-    _long, "reduce_scatter", c_int32, c_void_p, c_void_p, POINTER(c_int64), c_void_p, c_int32, c_int32, _PROBLEM)
-_agree_on_objects = _declare(_long, "agree_on_objects", c_int32, c_void_p, c_int32, c_int64, _PROBLEM)
+    _long, "reduce_scatter", c_int32, c_void_p, c_void_p, POINTER(c_int64), c_void_p, c_int64, c_int32, c_int32,
+    _PROBLEM)
+_agree_on_objects = _declare(
+    _long, "agree_on_objects", c_int32, c_void_p, c_int32, c_int64, c_int32, c_int64, _PROBLEM)
 abort = _declare(_long, "abort", None, c_void_p, c_int32)
 
 # These wait for nobody.
@@ -92,10 +95,17 @@ def fail(code, rank, text):
 def call(function, *arguments):
     """Calls a function of the library. False: nothing has come yet."""
     problem = Problem()
+    for argument in arguments:
+        # It would be cut to 64 bits.
+        if type(argument) is int and argument >> 63 not in (0, -1):
+            raise errors.InvalidArgument(f"{argument} is no rank, tag or color: they have 64 bits at most")
     try:
         status = function(*arguments, byref(problem))
     except ctypes.ArgumentError:
-        status = function(*map(_number, arguments), byref(problem))
+        try:
+            status = function(*map(_number, arguments), byref(problem))
+        except ctypes.ArgumentError:
+            raise TypeError("ranks, tags, roots, colors and keys are ints") from None
     if status == NOT_YET:
         return False
     if status == INTERRUPTED:
@@ -108,7 +118,7 @@ def call(function, *arguments):
 def _number(argument):
     """NumPy's integers are none to ctypes."""
     if isinstance(argument, (float, str)):
-        raise TypeError(f"ranks, tags and roots are ints, not {argument!r}")
+        raise TypeError(f"ranks, tags, roots, colors and keys are ints, not {argument!r}")
     return operator.index(argument) if hasattr(type(argument), "__index__") else argument
 
 
@@ -124,6 +134,8 @@ def _raised():
         else:
             objects.append(None)
     kind, value, trace = objects
+    if kind is None:
+        return errors.MessageError("a wait was interrupted", None)
     if not isinstance(value, BaseException):
         value = kind() if value is None else kind(*value) if isinstance(value, tuple) else kind(value)
     return value.with_traceback(trace) if trace is not None else value
@@ -231,7 +243,10 @@ def writable_extent(into):
 
 def type_word(into):
     """Kind and type of elements of the messages that may go to such memory; those of bytes besides, if it is bytes."""
-    code = kinds.CHARS.find(getattr(getattr(into, "dtype", None), "char", memoryview(into).format))
+    dtype = getattr(into, "dtype", None)
+    if dtype is not None and not dtype.isnative:
+        return None
+    code = kinds.CHARS.find(memoryview(into).format if dtype is None else dtype.char)
     return kinds.ARRAY | code << 8 if code >= 0 else None
 
 

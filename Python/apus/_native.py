@@ -91,7 +91,8 @@ def _declare(library, name, result, *arguments):
 # These wait, or start processes: the interpreter lock is free meanwhile.
 _long = ctypes.CDLL(PATH)
 pool_new = _declare(_long, "pool_new", c_void_p, POINTER(Config), c_char_p, c_uint64)
-template_new = _declare(_long, "template_new", c_void_p, c_char_p, POINTER(c_char_p), c_int32, c_int32, c_char_p, c_uint64)
+template_new = _declare(
+    _long, "template_new", c_void_p, c_char_p, POINTER(c_char_p), c_char_p, c_int32, c_int32, c_char_p, c_uint64)
 pool_shut_down = _declare(_long, "pool_shut_down", None, c_void_p, c_uint64)
 pool_next_ending = _declare(_long, "pool_next_ending", c_uint64, c_void_p, c_uint64)
 pool_share = _declare(_long, "pool_share", c_void_p, c_void_p, c_char_p, c_uint64)

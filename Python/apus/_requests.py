@@ -6,8 +6,19 @@ import ctypes
 from . import _message_kinds as kinds
 from . import _messages as native
 
-# Requests under way, with the memory that the library reads or writes: also when nobody holds them any more.
+# Requests under way, with the memory that the library reads or writes: also when nobody holds them any more. At how many they
+# are looked through.
 _under_way: list = []
+_MANY = 64
+_look_at = _MANY
+
+
+def _let_go():
+    """Forgets those that are done, now and then."""
+    global _look_at
+    if len(_under_way) >= _look_at:
+        _under_way[:] = [pair for pair in _under_way if not native.request_is_done(pair[0].pointer)]
+        _look_at = max(_MANY, 2 * len(_under_way))
 
 
 class Request:
@@ -31,19 +42,22 @@ class Request:
     @classmethod
     def receive(cls, ranks, source, tag, into):
         if into is None:
-            return cls(ranks, None, None)._start(native._start_receive, ranks._pointer, source, tag, None, 0, 0, 0)
+            return cls(ranks, None, None)._start(native._start_receive, ranks._pointer, source, tag, None, 0, 0, 0, 0)
         address, nbytes = native.writable_extent(into)
         word, mask = native.type_word(into), kinds.TYPE_MASK
         if word is None:
             raise TypeError("`into` has elements of a type that no message has")
-        return cls(ranks, into, into)._start(
-            native._start_receive, ranks._pointer, source, tag, address, nbytes, word, mask)
+        view = memoryview(into)
+        other = kinds.BYTES if view.itemsize == 1 else word
+        # The view keeps the memory where it is.
+        return cls(ranks, view, into)._start(
+            native._start_receive, ranks._pointer, source, tag, address, nbytes, word, other, mask)
 
     def _start(self, function, *arguments):
         place = ctypes.c_void_p()
         native.call(function, *arguments, ctypes.byref(place))
         self._handle = native.Handle(place.value)
-        _under_way[:] = [pair for pair in _under_way if not native.request_is_done(pair[0].pointer)]
+        _let_go()
         if not native.request_is_done(place):
             _under_way.append((self._handle, self._memory))
         return self
@@ -60,6 +74,8 @@ class Request:
         if not self._is_over:
             native.call(native._request_wait, self._handle.pointer)
             self._value = self._take()
+            if isinstance(self._memory, memoryview):
+                self._memory.release()
             self._memory, self._is_over = None, True
         return self._value
 

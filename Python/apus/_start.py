@@ -19,7 +19,7 @@ def command(module):
 
 
 # Where glibc's malloc is told to take large pages. Only a program that starts reads it.
-TUNABLES = b"GLIBC_TUNABLES"
+TUNABLES, HUGE_PAGES = b"GLIBC_TUNABLES", b"glibc.malloc.hugetlb"
 
 # The last few templates, by all that they have taken over from this process.
 _templates = {}
@@ -56,11 +56,12 @@ def _modules(prepare):
 
 def template(prepare, variables, patience):
     """What workers are forked from. Pools that want the same share one."""
-    arguments = command("_template")
+    arguments, variable = command("_template"), None
     if callable(prepare):
         # It may make much, and a fork takes as long as there are pages; as `huge_arenas` in `_template.py`.
         tunables = os.environb.get(TUNABLES)
-        arguments[:0] = [b"/usr/bin/env", TUNABLES + b"=" + (tunables + b":" if tunables else b"") + b"glibc.malloc.hugetlb=1"]
+        if HUGE_PAGES not in (tunables or b""):
+            variable = b"%b=%b%b=1" % (TUNABLES, tunables + b":" if tunables else b"", HUGE_PAGES)
         data = dumps(({TUNABLES: tunables, **variables}, (), dump_function(prepare)))
     else:
         data = dumps((variables, _modules(prepare), None))
@@ -75,7 +76,7 @@ def template(prepare, variables, patience):
             os.lseek(source, 0, os.SEEK_SET)
             problem = ctypes.create_string_buffer(4096)
             pointer = native.template_new(
-                arguments[0], native.strings(arguments), source, patience, problem, len(problem))
+                arguments[0], native.strings(arguments), variable, source, patience, problem, len(problem))
         finally:
             os.close(source)
         if not pointer:

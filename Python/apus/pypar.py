@@ -8,6 +8,7 @@ program.py`, or the launcher of an MPI library, starts several. See `docs/pypar.
 
 from __future__ import annotations
 
+import collections as _collections
 import time as _time
 from typing import Any
 
@@ -15,6 +16,7 @@ from . import mpi as _mpi
 from ._requests import wait_all as _wait_all
 from .errors import Finalized as _Finalized
 from .errors import InvalidArgument as _InvalidArgument
+from .errors import TypeMismatch as _TypeMismatch
 
 any_source = any_tag = _mpi.ANY
 max_tag = _mpi.LARGEST_TAG
@@ -30,7 +32,7 @@ _world = _mpi.world()
 _rank, _size = _world.rank, _world.size
 _is_finalized = False
 # Buffered sends under way.
-_buffered: list[_mpi.Request] = []
+_buffered: _collections.deque[_mpi.Request] = _collections.deque()
 _pushed = 0
 
 
@@ -84,8 +86,10 @@ def initialized() -> bool:
 def finalize() -> None:
     """Ends this rank's part; so does the end of the program."""
     global _is_finalized
-    detach()
-    _is_finalized = True
+    try:
+        detach()
+    finally:
+        _is_finalized = True
 
 
 def abort() -> None:
@@ -138,8 +142,20 @@ def bsend(
     bypass: bool = False,
 ) -> None:
     """Sends without waiting for the receiver: `x` may change at once."""
-    _buffered[:] = [request for request in _buffered if not request.test()]
     _buffered.append(_ranks().isend(x.copy() if hasattr(x, "__array_interface__") else x, destination, tag))
+    _forget_sent()
+
+
+def _forget_sent() -> None:
+    """Lets go of the first buffered sends if they are over. Raises what one has ended with, once."""
+    while _buffered:
+        try:
+            if not _buffered[0].test():
+                return
+        except BaseException:
+            _buffered.popleft()
+            raise
+        _buffered.popleft()
 
 
 def push_for_alloc(x: Any, vanilla: bool = False, use_buffer: bool = False, bypass: bool = False) -> int:
@@ -255,6 +271,8 @@ def _filled(buffer: Any, value: Any, is_to_be: bool) -> Any:
         return value
     if buffer.size != value.size:
         raise _InvalidArgument(f"the buffer has {buffer.size} elements for {value.size}")
+    if buffer.dtype != value.dtype:
+        raise _TypeMismatch(f"the buffer has elements of type {buffer.dtype}, and what came {value.dtype}", None)
     buffer[...] = value.reshape(buffer.shape)
     return buffer
 

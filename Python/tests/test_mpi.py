@@ -358,6 +358,10 @@ def test_ranks_that_reduce_different_things(launcher, tmp_path):
         (lambda: world.scan(numpy.arange(3), lambda a, b: a + b), lambda: world.scan(numpy.arange(3))),
         (lambda: world.reduce(1, root=2), lambda: world.reduce(1, root=1)),
         (lambda: world.reduce_scatter(numpy.arange(3)), lambda: world.reduce_scatter([0, 1, 2])),
+        (lambda: world.allreduce(numpy.ones((2, 3))), lambda: world.allreduce(numpy.ones((3, 2)))),
+        (lambda: world.allreduce(numpy.ones(2, "c16")), lambda: world.allreduce(numpy.ones(1, "c16"))),
+        (lambda: world.allreduce(numpy.ones(2, "f2")), lambda: world.allreduce(numpy.ones(2, "f2"), mpi.MAX)),
+        (lambda: world.reduce_scatter(numpy.ones((3, 2))), lambda: world.reduce_scatter(numpy.ones((6, 1)))),
         (lambda: world.exscan(1), lambda: world.exscan(numpy.int64(1).reshape(1))),
     ):
         try:
@@ -367,11 +371,120 @@ def test_ranks_that_reduce_different_things(launcher, tmp_path):
         else:
             raise AssertionError("no error")
     assert world.allreduce(numpy.ones(3)).sum() == 9
+    # With a function of the program's they may differ.
+    joined = world.allreduce(numpy.full(rank, rank), lambda left, right: numpy.concatenate((left, right)))
+    assert joined.tolist() == [1, 2, 2]
     """
     check(launcher, 3, code, tmp_path)
 
 
+@locally
+def test_a_function_may_change_what_it_is_given(launcher, tmp_path):
+    code = """
+    import operator
+    assert world.scan([rank], operator.iadd) == list(range(rank + 1))
+    assert world.exscan([rank], operator.iadd) == (list(range(rank)) if rank else None)
+    assert world.allreduce([rank], operator.iadd) == [0, 1, 2]
+    try:
+        world.reduce(1, 0)
+    except TypeError as problem:
+        assert "root=" in str(problem)
+    else:
+        raise AssertionError("no error")
+    """
+    check(launcher, 3, code, tmp_path)
+
+
+@locally
+def test_numbers_are_not_cut_to_64_bits(launcher, tmp_path):
+    code = """
+    import pytest
+    for attempt in (
+        lambda: world.send(1, 2**64 + 1), lambda: world.isend(1, 2**64 + 1), lambda: world.iprobe(2**64),
+        lambda: world.ireceive(1, 2**64), lambda: world.split(2**64 * (rank + 1)), lambda: world.broadcast(1, -2**64),
+    ):
+        with pytest.raises((mpi.InvalidArgument, OverflowError)):
+            attempt()
+    for attempt in lambda: world.iprobe(None), lambda: world.broadcast(1, root=None), lambda: world.split("a"):
+        with pytest.raises(TypeError, match="are ints"):
+            attempt()
+    """
+    check(launcher, 2, code, tmp_path)
+
+
+@everywhere
+def test_a_started_receive_into_memory(launcher, tmp_path):
+    code = """
+    import numpy, pytest
+    if rank == 0:
+        for value in b"abc", b"abc", numpy.arange(3, dtype="u1"), numpy.arange(3.0), numpy.arange(3.0):
+            world.send(value, 1)
+        world.barrier()
+        world.send(bytes(100_000), 1)
+    else:
+        for into in bytearray(3), numpy.zeros(3, "u1"), bytearray(3):
+            found = world.ireceive(0, into=into).wait()
+            assert found is into and bytes(into) in (b"abc", b"\\0\\1\\2")
+        with pytest.raises(TypeError):
+            world.ireceive(0, into=numpy.zeros(3, ">f8"))
+        with pytest.raises(mpi.TypeMismatch):
+            world.receive(0, into=numpy.zeros(3, ">f8"))
+        into = numpy.zeros(3)
+        assert world.ireceive(0, into=into).wait().tolist() == [0, 1, 2]
+        into = bytearray(100_000)
+        request = world.ireceive(0, into=into)
+        with pytest.raises(BufferError):
+            into.clear()
+        world.barrier()
+        request.wait()
+        into.clear()
+    """
+    check(launcher, 2, code, tmp_path)
+
+
 # How ranks end
+
+
+@locally
+def test_an_end_that_others_do_not_wake_from(launcher, tmp_path):
+    # Of ten runs two or three hung before the rank looked once more on its way to sleep.
+    code = """
+    import threading, time
+    threading.Thread(target=time.sleep, args=(10_000,), daemon=True).start()
+    world = mpi.world(threads=True)
+    if rank == 0:
+        for tag in range(300):
+            world.isend(bytes(320_000), 1, tag=tag)
+    else:
+        for tag in range(300):
+            world.receive(0, tag)
+    world.barrier()
+    """
+    for _ in range(5):
+        check(launcher, 2, code, tmp_path)
+
+
+@locally
+def test_what_is_under_way_when_a_send_is_interrupted(launcher, tmp_path):
+    code = """
+    import os, signal, threading, time, pytest, numpy
+    big = numpy.ones(1_000_000)
+    if rank == 0:
+        def handler(*_):
+            raise InterruptedError("mine")
+        signal.signal(signal.SIGUSR1, handler)
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        request = world.isend(big, 2)
+        with pytest.raises(InterruptedError, match="mine"):
+            world.send(big, 1)
+        with pytest.raises(mpi.MessageError, match="interrupted"):
+            request.wait()
+    else:
+        time.sleep(1)
+        with pytest.raises(mpi.MessageError, match="given up"):
+            world.receive(0)
+    """
+    check(launcher, 3, code, tmp_path)
 
 
 @everywhere

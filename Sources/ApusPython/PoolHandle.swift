@@ -86,18 +86,24 @@ public func poolStatistics(_ pool: UnsafeMutableRawPointer, _ place: UnsafeMutab
 }
 
 /// Starts what workers are forked from: an interpreter that reads requests from descriptor 3 (see `Template`), and `input` from
-/// descriptor 4, and may take `patience` milliseconds to be ready. Null if that fails: `problem` then says why.
+/// descriptor 4, and may take `patience` milliseconds to be ready. Its environment is this process's, with one variable that is
+/// set (`NAME=value`) if `variable` is not null. Null if that fails: `problem` then says why.
 @c(apus_py_template_new)
 public func newTemplate(
-  _ executable: UnsafePointer<CChar>, _ arguments: UnsafePointer<UnsafePointer<CChar>?>, _ input: Int32,
-  _ patience: Int32,
+  _ executable: UnsafePointer<CChar>, _ arguments: UnsafePointer<UnsafePointer<CChar>?>,
+  _ variable: UnsafePointer<CChar>?, _ input: Int32, _ patience: Int32,
   _ problem: UnsafeMutablePointer<CChar>, _ size: UInt64
 ) -> UnsafeMutableRawPointer? {
   do {
     let input = try OwnedDescriptor.duplicate(input)
-    let request = SpawnRequest(
+    var request = SpawnRequest(
       path: ByteString(cString: executable), arguments: PoolHandle.lines(arguments),
       descriptors: [(input.number, 4)])
+    if let variable {
+      let variable = ByteString(cString: variable)
+      let name = String(decoding: variable.bytes.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self) + "="
+      request.environment = request.environment.filter { !$0.hasPrefix(name) } + [variable]
+    }
     return handedOut(try Template(request, keeping: [input], patience: patience))
   } catch {
     write("no template could be started: \(error)", to: problem, size)

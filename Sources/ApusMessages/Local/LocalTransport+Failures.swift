@@ -24,7 +24,12 @@ extension LocalTransport {
     if !isAny, selector.source != Int32(rank) {
       let source = Int(selector.source)
       guard hasLeft(source) else { return }
-      throw error(.rankEnded, "rank \(source) has ended, and no message from it is left", source, context)
+      let other = mailbox.unexpected.first {
+        $0.envelope.context == context && $0.envelope.source == selector.source
+      }
+      let found =
+        other.map { " under tag \(selector.tag) is left, but one under tag \($0.envelope.tag)" } ?? " is left"
+      throw error(.rankEnded, "rank \(source) has ended, and no message from it\(found)", source, context)
     }
     // Another thread of ours may send it.
     if gate.isShared { return }

@@ -230,8 +230,13 @@ extension LocalTransport {
     // Before the caller changes the bytes, and before the receivers are woken.
     atomicMemoryFence(ordering: .sequentiallyConsistent)
     var receivers: Set = [peer]
+    let reason: any Error =
+      error is WaitInterrupted
+      ? MessageError(
+        .transport, "a send was interrupted, and with it those that were under way; this is one of them")
+      : error
     for send in streaming + announced.values where !send.operation.isDone {
-      finish(send.operation, error)
+      finish(send.operation, reason)
       receivers.insert(send.destination)
     }
     streaming = []
@@ -241,15 +246,21 @@ extension LocalTransport {
   /// At the rank's end: waits for the sends that were started, as long as their receivers are there.
   func settleAtEnd() {
     var waiting = Waiting(self, for: .end)
-    while waitingForSlots > 0 || !streaming.isEmpty
-      || announced.values.contains(where: { !$0.operation.isDone })
-    {
+    while hasSends {
       do {
         try progressInside()
         for peer in 0..<size where peer != rank { giveUp(peer) { try self.checkReceiver(peer, $0.context) } }
-        try waiting.pause { _ in false }
+        // Whoever has ended wakes those that sleep, and not one that is about to.
+        try waiting.pause { transport in
+          !transport.hasSends
+            || (0..<transport.size).contains { $0 != transport.rank && transport.hasLeft($0) }
+        }
       } catch { return }
     }
+  }
+
+  private var hasSends: Bool {
+    waitingForSlots > 0 || !streaming.isEmpty || announced.values.contains { !$0.operation.isDone }
   }
 
   private func stream() {

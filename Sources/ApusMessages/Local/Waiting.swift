@@ -83,19 +83,24 @@ struct Waiting {
       // What we wait for may just have been moved out of its ring, where nobody would find it any more.
       if isThere(transport) { return }
     }
-    try transport.checkJob(awaited.context)
-    switch awaited {
-    case .message(let selector): try transport.checkSource(selector)
-    case .receiver(let rank, let envelope): try transport.checkReceiver(rank, envelope.context)
-    case .fragments(let envelope): try transport.checkReceiver(Int(envelope.source), envelope.context)
-    case .end, .anything: break
-    }
+    try check()
     let now = apus_now()
     if deadline == 0 { deadline = now + yieldTime + awaited.copyTime }
     if now < deadline || isPatient {
       transport.gate.pause { sched_yield() }
     } else {
       try sleep(isThere)
+    }
+  }
+
+  /// Throws if what is waited for can't come any more.
+  private func check() throws {
+    try transport.checkJob(awaited.context)
+    switch awaited {
+    case .message(let selector): try transport.checkSource(selector)
+    case .receiver(let rank, let envelope): try transport.checkReceiver(rank, envelope.context)
+    case .fragments(let envelope): try transport.checkReceiver(Int(envelope.source), envelope.context)
+    case .end, .anything: break
     }
   }
 
@@ -114,6 +119,8 @@ struct Waiting {
     }
     var isBounded = false
     if case .anything = awaited { isBounded = true }
+    // Who ended since the last look has not seen that this rank sleeps, and does not wake it.
+    try check()
     while !isThere(transport), !transport.hasAnyNews, !own.wasWoken(since: expected) {
       if !isBounded { transport.deadlock.fallsAsleep(expected) }
       transport.gate.pause { own.sleep(expected, nanoseconds: Self.sleepTime) }

@@ -25,7 +25,9 @@ private func tell(_ error: any Error, _ problem: UnsafeMutablePointer<apus_py_pr
     rank = error.rank.map { Int32($0) } ?? -1
     if error.code == .concurrentUse, !text.contains("collective") { text = concurrentUse }
   case is WaitInterrupted: code = APUS_PY_INTERRUPTED
-  case is CancellationError: code = APUS_PY_CANCELLED_REQUEST
+  case is CancellationError:
+    code = APUS_PY_CANCELLED_REQUEST
+    text = "the receive was cancelled"
   case is Refused: code = APUS_PY_REFUSED
   default: code = APUS_PY_OTHER
   }

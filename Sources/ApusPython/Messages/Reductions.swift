@@ -6,12 +6,13 @@ public import CApusPython
 @c(apus_py_reduction)
 public func reduction(
   _ ranks: UnsafeMutableRawPointer, _ which: Int32, _ elements: UnsafeRawPointer?,
-  _ result: UnsafeMutableRawPointer?, _ count: UInt64, _ element: Int32, _ operation: Int32, _ root: Int64,
+  _ result: UnsafeMutableRawPointer?, _ count: UInt64, _ shape: Int64, _ element: Int32, _ operation: Int32,
+  _ root: Int64,
   _ problem: UnsafeMutablePointer<apus_py_problem>
 ) -> Int32 {
   calling(problem) {
     let ranks = communicator(ranks)
-    try ReductionSignature(which, element, operation, root: root, count: count).agree(ranks)
+    try ReductionSignature(which, element, operation, root: root, count: count, shape: shape).agree(ranks)
     let combine = try elementOperator(element, operation)
     let elements = UnsafeRawBufferPointer(start: elements, count: Int(count))
     let result = UnsafeMutableRawBufferPointer(start: result, count: result == nil ? 0 : Int(count))
@@ -30,15 +31,17 @@ public func reduction(
 @c(apus_py_reduce_scatter)
 public func reduceScatter(
   _ ranks: UnsafeMutableRawPointer, _ elements: UnsafeRawPointer?, _ lengths: UnsafePointer<Int64>,
-  _ result: UnsafeMutableRawPointer?, _ element: Int32, _ operation: Int32,
+  _ result: UnsafeMutableRawPointer?, _ shape: Int64, _ element: Int32, _ operation: Int32,
   _ problem: UnsafeMutablePointer<apus_py_problem>
 ) -> Int32 {
   calling(problem) {
     let ranks = communicator(ranks)
     let lengths = UnsafeBufferPointer(start: lengths, count: ranks.size).map { Int($0) }
     let count = UInt64(lengths.reduce(0, +))
-    try ReductionSignature(Int32(APUS_PY_REDUCE_SCATTER.rawValue), element, operation, root: 0, count: count)
-      .agree(ranks)
+    try ReductionSignature(
+      Int32(APUS_PY_REDUCE_SCATTER.rawValue), element, operation, root: 0, count: count, shape: shape
+    )
+    .agree(ranks)
     try ranks.reduceScatter(
       memory: UnsafeRawBufferPointer(start: elements, count: lengths.reduce(0, +)), lengths: lengths,
       into: UnsafeMutableRawBufferPointer(start: result, count: lengths[ranks.rank]),
@@ -47,14 +50,17 @@ public func reduceScatter(
 }
 
 /// Before objects are reduced, which Python does by other operations: throws, on all ranks, if one reduces something else.
+///
+/// - Parameter operation: -1 for a function of the program's.
 @c(apus_py_agree_on_objects)
 public func agreeOnObjects(
-  _ ranks: UnsafeMutableRawPointer, _ which: Int32, _ root: Int64,
+  _ ranks: UnsafeMutableRawPointer, _ which: Int32, _ shape: Int64, _ operation: Int32, _ root: Int64,
   _ problem: UnsafeMutablePointer<apus_py_problem>
 ) -> Int32 {
   calling(problem) {
-    try ReductionSignature(which, ReductionSignature.objects, 0, root: root, count: 0).agree(
-      communicator(ranks))
+    let signature = ReductionSignature(
+      which, ReductionSignature.objects, operation, root: root, count: 0, shape: shape)
+    try signature.agree(communicator(ranks))
   }
 }
 
@@ -68,10 +74,12 @@ private struct ReductionSignature: BitwiseCopyable, Equatable {
   private let operation: Int32
   private let root: Int32
   private let count: UInt64
+  /// A number that tells shapes apart, and types of elements that the library does not combine.
+  private let shape: Int64
 
-  init(_ which: Int32, _ element: Int32, _ operation: Int32, root: Int64, count: UInt64) {
+  init(_ which: Int32, _ element: Int32, _ operation: Int32, root: Int64, count: UInt64, shape: Int64) {
     (self.which, self.element, self.operation) = (which, element, operation)
-    (self.root, self.count) = (Int32(truncatingIfNeeded: root), count)
+    (self.root, self.count, self.shape) = (Int32(truncatingIfNeeded: root), count, shape)
   }
 
   /// Throws, on all ranks, if one asks for something else.
@@ -81,10 +89,11 @@ private struct ReductionSignature: BitwiseCopyable, Equatable {
       all.initialize(repeating: self)
       try ranks.allGather(memory: UnsafeMutableRawBufferPointer(all))
       guard let other = all.indices.first(where: { all[$0] != self }) else { return }
+      let others = all[other].words == words ? "the same with another type or shape" : all[other].words
       throw MessageError(
         .invalidArgument,
-        "rank \(ranks.rank) calls \(self.words), and rank \(other) \(all[other].words): all ranks must give arrays of "
-          + "the same type and shape, with the same operator; or all of them objects", rank: other)
+        "rank \(ranks.rank) calls \(words), and rank \(other) \(others): all ranks must give arrays of "
+          + "the same type and shape, with the same operator; or all of them other objects", rank: other)
     }
   }
 
@@ -104,9 +113,9 @@ private struct ReductionSignature: BitwiseCopyable, Equatable {
     let kind =
       name(which, of: kinds)
       + (UInt32(bitPattern: which) == APUS_PY_REDUCE.rawValue ? " to rank \(root)" : "")
-    if element == Self.objects { return "\(kind) with objects" }
-    return
-      "\(kind) with \(count) bytes of \(name(element, of: elements)) and \(name(operation, of: operations))"
+    let function = operation < 0 ? "a function" : name(operation, of: operations)
+    if element == Self.objects { return "\(kind) with objects and \(function)" }
+    return "\(kind) with \(count) bytes of \(name(element, of: elements)) and \(function)"
   }
 }
 

@@ -18,11 +18,12 @@ public func startSend(
 }
 
 /// Starts to receive a message. With `memory`, which holds `size` bytes and stays as it is until the request is done, it goes
-/// there if its kind, masked, is `kind`, and it is not too long: `apus_py_request_message` tells.
+/// there if its kind, masked, is `kind`, or `other`, and it is not too long: `apus_py_request_message` tells.
 @c(apus_py_start_receive)
 public func startReceive(
   _ ranks: UnsafeMutableRawPointer, _ source: Int64, _ tag: Int64, _ memory: UnsafeMutableRawPointer?,
-  _ size: UInt64, _ kind: UInt64, _ mask: UInt64, _ place: UnsafeMutablePointer<UnsafeMutableRawPointer?>,
+  _ size: UInt64, _ kind: UInt64, _ other: UInt64, _ mask: UInt64,
+  _ place: UnsafeMutablePointer<UnsafeMutableRawPointer?>,
   _ problem: UnsafeMutablePointer<apus_py_problem>
 ) -> Int32 {
   calling(problem) {
@@ -31,7 +32,7 @@ public func startReceive(
       try BytesRequest(
         communicator(ranks), receivingFrom: try selection(source, "rank"), tag: try selection(tag, "tag"),
         into: room
-      ) { $0.kind & mask == kind && UInt64($0.count) <= size })
+      ) { ($0.kind & mask == kind || $0.kind & mask == other) && UInt64($0.count) <= size })
   }
 }
 
