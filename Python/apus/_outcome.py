@@ -87,6 +87,7 @@ def failure(kind, text, exit_code, signal, process, index, settings):
     if kind == native.CANCELLED:
         return TaskCancelled("the task was cancelled", index)
     if kind == native.UNSERVED:
+        text = text.replace("start hook failed: it threw ApusPython.PythonFailure: ", "initializer raised ")
         return PoolClosed(text) if text == "the pool is closed" else PoolBroken(text)
     return TaskError(text, index)
 

@@ -203,6 +203,8 @@ def _is_hook(number):
 def _run_hook(function, data):
     try:
         function(*_loads(data))
+    except BaseException as error:
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
     finally:
         _flush()
     return b""

@@ -190,3 +190,10 @@ def test_what_can_not_be_shared(pool):
     with pytest.raises(apus.EncodingError, match="can't unpickle the shared object: ValueError"):
         pool.apply(lambda: shared.value)
     assert pool.apply(abs, (-1,)) == 1
+
+
+@pytest.mark.parametrize("kind", ["process", "thread"])
+def test_an_initializer_that_fails_says_what_it_raised(kind):
+    with apus.Pool(1, initializer=open, initargs=("/no/such/file",), kind=kind) as pool:
+        with pytest.raises(apus.PoolBroken, match="initializer.* raised FileNotFoundError: .*/no/such/file"):
+            pool.map(abs, [1])
