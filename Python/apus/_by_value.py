@@ -4,7 +4,6 @@ What one function sets another one sees, as in the main module itself. A global 
 sent does not overwrite what a worker has made of it.
 """
 
-import hashlib
 import io
 import marshal
 import pickle
@@ -16,6 +15,11 @@ import cloudpickle
 from cloudpickle.cloudpickle import _module_reduce, subimport
 
 from . import _rebuild
+
+try:
+    from _blake2 import blake2b  # `hashlib` loads OpenSSL as well, which takes longer than the rest of this module
+except ImportError:
+    from hashlib import blake2b
 
 _state = threading.local()
 
@@ -68,7 +72,7 @@ class _Digest:
     """A file that keeps nothing but what tells it from others."""
 
     def __init__(self):
-        self.hash = hashlib.blake2b(digest_size=16)
+        self.hash = blake2b(digest_size=16)
 
     def write(self, data):
         self.hash.update(data)

@@ -2,9 +2,28 @@
 them.
 """
 
-try:
-    import _pickle as pickle
-except ImportError:
-    import pickle
+import sys
 
 __all__ = ["pickle"]
+
+
+def _written_in_c():
+    """`_pickle` imports `functools`, and with it `collections`, for one class that is written in C as well."""
+    if "functools" in sys.modules:
+        import _pickle
+
+        return _pickle
+    import _functools
+
+    sys.modules["functools"] = _functools
+    try:
+        import _pickle
+    finally:
+        del sys.modules["functools"]
+    return _pickle
+
+
+try:
+    pickle = _written_in_c()
+except ImportError:
+    import pickle
