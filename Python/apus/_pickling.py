@@ -9,7 +9,8 @@ __all__ = ["pickle"]
 
 def _written_in_c():
     """`_pickle` imports `functools`, and with it `collections`, for one class that is written in C as well."""
-    if "functools" in sys.modules:
+    # Another thread could import it meanwhile.
+    if "functools" in sys.modules or "threading" in sys.modules:
         import _pickle
 
         return _pickle
