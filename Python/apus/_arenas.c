@@ -1,5 +1,5 @@
-// Memory in pages of 2 MiB for the objects of an interpreter that others are forked from: a fork copies the page tables, which
-// takes as long as for 512 times the memory otherwise.
+// Memory in pages of 2 MiB for the objects of an interpreter that others are forked from: a fork copies the page tables, and of
+// small pages there are 512 times as many.
 #include "_fast.h"
 
 #include <sys/mman.h>

@@ -180,6 +180,7 @@ class Collectives:
         """For objects other operations are called than for arrays: without this, ranks that disagree would wait for each other."""
         if not callable(op):
             raise TypeError(f"op must be an operator, such as SUM, or a function of two values, not {op!r}; a root is `root=`")
+        # The hash of ints is the same in all processes.
         number, shape, numpy = -1, 0, sys.modules.get("numpy")
         if isinstance(op, Operator):
             number = op.number

@@ -6,19 +6,19 @@ import ctypes
 from . import _message_kinds as kinds
 from . import _messages as native
 
-# Requests under way, with the memory that the library reads or writes: also when nobody holds them any more. At how many they
-# are looked through.
-_under_way: list = []
-_MANY = 64
-_look_at = _MANY
+# Requests under way, with the memory that the library reads or writes: also when nobody holds them any more.
+_under_way: dict = {}
+_FEW = 8
+_look_at = 0
 
 
 def _let_go():
-    """Forgets those that are done, now and then."""
+    """Forgets those that are done: always while they are few, or else when they are twice as many as were left the last time."""
     global _look_at
-    if len(_under_way) >= _look_at:
-        _under_way[:] = [pair for pair in _under_way if not native.request_is_done(pair[0].pointer)]
-        _look_at = max(_MANY, 2 * len(_under_way))
+    if len(_under_way) < _FEW or len(_under_way) >= _look_at:
+        for handle in [handle for handle in _under_way if native.request_is_done(handle.pointer)]:
+            del _under_way[handle]
+        _look_at = 2 * len(_under_way)
 
 
 class Request:
@@ -59,7 +59,7 @@ class Request:
         self._handle = native.Handle(place.value)
         _let_go()
         if not native.request_is_done(place):
-            _under_way.append((self._handle, self._memory))
+            _under_way[self._handle] = self._memory
         return self
 
     def __repr__(self):
@@ -72,12 +72,21 @@ class Request:
     def wait(self):
         """Waits until it is over. Returns what a receive has received, None for a send."""
         if not self._is_over:
-            native.call(native._request_wait, self._handle.pointer)
-            self._value = self._take()
-            if isinstance(self._memory, memoryview):
-                self._memory.release()
-            self._memory, self._is_over = None, True
+            try:
+                native.call(native._request_wait, self._handle.pointer)
+                self._value = self._take()
+                self._is_over = True
+            finally:
+                # Not if the wait was interrupted.
+                if native.request_is_done(self._handle.pointer):
+                    self._forget_memory()
         return self._value
+
+    def _forget_memory(self):
+        _under_way.pop(self._handle, None)
+        if isinstance(self._memory, memoryview):
+            self._memory.release()
+        self._memory = None
 
     def cancel(self):
         """Gives a receive up, which `wait` then raises `RequestCancelled` for. False if its message has come."""
@@ -117,6 +126,6 @@ def wait_all(requests):
 @atexit.register
 def _keep():
     """What is still being sent when the program ends is read from its memory, which must not go before."""
-    for handle, memory in _under_way:
+    for memory in _under_way.values():
         if hasattr(ctypes, "pythonapi") and hasattr(ctypes.pythonapi, "Py_IncRef"):
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))

@@ -1,5 +1,6 @@
-// Plain values: those of a few immutable types of Python's own. For those of small tasks, which is nearly all of them, this takes
-// a third to two thirds of the time that `pickle` or `marshal` take. What is one object twice comes back as two.
+// Plain values: those of a few immutable types of Python's own. Measured on groups of a thousand: to write texts and tuples takes 0.4
+// to 0.65 of the time of `pickle` and `marshal`, to read tuples 0.75, ints as long. (`marshal` writes other types as well, without
+// saying so: one would have to look first.) What is one object twice comes back as two.
 #include "_fast.h"
 
 enum { DEPTH = 4, LONGEST_TEXT = 1024, MOST = 16 << 20 };
@@ -143,7 +144,8 @@ static PyObject *read_tuple(rest *rest, Py_ssize_t count) {
     PyObject *value = read_value(rest);
     if (!value || PyTuple_SetItem(tuple, i, value) < 0) Py_CLEAR(tuple);
   }
-  // It refers to nothing that could refer to it: the collector would find that out, and let it go as well.
+  // It refers to nothing that could refer to it, so the collector need not look at it. (The pair of a call refers to its names, which
+  // nobody else has.)
   if (tuple && count) PyObject_GC_UnTrack(tuple);
   return tuple;
 }

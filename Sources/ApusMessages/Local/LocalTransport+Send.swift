@@ -253,7 +253,7 @@ extension LocalTransport {
         // Whoever has ended wakes those that sleep, and not one that is about to.
         try waiting.pause { transport in
           !transport.hasSends
-            || (0..<transport.size).contains { $0 != transport.rank && transport.hasLeft($0) }
+            || (0..<transport.size).contains { transport.hasSends(to: $0) && transport.hasLeft($0) }
         }
       } catch { return }
     }
@@ -261,6 +261,12 @@ extension LocalTransport {
 
   private var hasSends: Bool {
     waitingForSlots > 0 || !streaming.isEmpty || announced.values.contains { !$0.operation.isDone }
+  }
+
+  private func hasSends(to peer: Int) -> Bool {
+    !outgoing[peer].queue.isEmpty || !outgoing[peer].answers.isEmpty
+      || streaming.contains { $0.destination == peer }
+      || announced.values.contains { $0.destination == peer && !$0.operation.isDone }
   }
 
   private func stream() {
