@@ -13,7 +13,18 @@ from ._pickling import pickle
 from ._plain import plain, plain_call
 from ._protocol import FRAME
 
+try:
+    from _functools import _lru_cache_wrapper as Cached
+except ImportError:  # it is a plain function, then
+    Cached = ()
+
 PROTOCOL = 5
+
+
+def is_by_value(obj):
+    """Whether a function, class or cached function has no name under which a worker could find it."""
+    module = getattr(obj, "__module__", None)
+    return module == "__main__" or module is None or "<" in getattr(obj, "__qualname__", "<")
 
 
 class _ByValue(Exception):
@@ -22,10 +33,8 @@ class _ByValue(Exception):
 
 class _Pickler(pickle.Pickler):
     def reducer_override(self, obj):
-        if isinstance(obj, (FunctionType, type)):
-            module = getattr(obj, "__module__", None)
-            if module == "__main__" or module is None or "<" in obj.__qualname__:
-                raise _ByValue
+        if isinstance(obj, (FunctionType, type, Cached)) and is_by_value(obj):
+            raise _ByValue
         return NotImplemented
 
 
@@ -41,7 +50,7 @@ def dumps(obj, buffers=None):
             buffers.clear()
         from . import _by_value
 
-        return _by_value.dumps(obj, PROTOCOL, callback)
+        return _by_value.dumps(obj, buffers)
 
 
 def dump_values(values, flags=0):

@@ -2,22 +2,21 @@
 
 from types import FunctionType
 
-from ._codec import dumps
+from . import _codec
 from .errors import EncodingError
 
 
 def dump_function(function):
     """Pickles what a worker is to call."""
     try:
-        return dumps(function)
+        return _codec.dumps(function)
     except Exception as error:
         raise EncodingError(f"the function {function!r} can't be pickled: {type(error).__name__}: {error}") from error
 
 
 def is_by_value(function):
     """Whether it is a plain function that travels by value."""
-    return type(function) is FunctionType and (
-        function.__module__ in ("__main__", None) or "<" in function.__qualname__)
+    return type(function) is FunctionType and _codec.is_by_value(function)
 
 
 # What a name stands for that stands for nothing yet: a global, or a variable of an outer function.
@@ -34,7 +33,7 @@ def bindings(function):
     while left:
         function = left.pop()
         names, values = function.__globals__, []
-        for name in _names(function.__code__):
+        for name in names_in(function.__code__):
             value = names.get(name, MISSING)
             if value is not root:
                 found.append((names, name, value))
@@ -52,12 +51,12 @@ def bindings(function):
     return found
 
 
-def _names(code):
+def names_in(code):
     """Which names its code, and the code in it, looks up."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, type(code)):
-            yield from _names(constant)
+            yield from names_in(constant)
 
 
 class _Cell:

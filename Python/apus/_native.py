@@ -146,8 +146,12 @@ class Pieces:
         self._kept = [
             ctypes.c_char_p(part) if type(part) is bytes else (ctypes.c_char * len(part)).from_buffer(part) for part in parts]
         self.count = len(parts)
-        self.array = (Piece * len(parts))(*(
-            Piece(ctypes.cast(kept, c_void_p), len(part)) for kept, part in zip(self._kept, parts)))
+        self.array = (Piece * len(parts))(*map(_piece, self._kept, parts))
+
+
+def _piece(kept, part):
+    # `ctypes.cast` would make a cycle that keeps the part until the collector comes.
+    return Piece(c_void_p.from_buffer(kept) if type(part) is bytes else ctypes.addressof(kept), len(part))
 
 
 def give_pieces(job, pieces, index, is_last):

@@ -83,7 +83,8 @@ def failure(kind, text, exit_code, signal, process, index, settings):
         limit = f" of {settings.time_limit:g} s" if settings.time_limit is not None else ""
         return TaskTimeout(f"the task exceeded its time limit{limit}, and its worker was killed", index)
     if kind == native.MEMORY_LIMIT:
-        return MemoryLimitExceeded("the task exceeded its worker's memory limit, and was killed", index)
+        return MemoryLimitExceeded(
+            f"the task exceeded its worker's memory limit of {settings.memory_limit / (1 << 20):g} MiB, and was killed", index)
     if kind == native.CANCELLED:
         return TaskCancelled("the task was cancelled", index)
     if kind == native.UNSERVED:

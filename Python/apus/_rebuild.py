@@ -30,6 +30,12 @@ def function(code, names, cells):
     return FunctionType(code, names, code.co_name, None, closure)
 
 
+def cached(function, parameters):
+    from functools import lru_cache
+
+    return lru_cache(**parameters)(function)
+
+
 def set_state(function, state):
     """`versions` tells the values of globals of the main module from others; None: it is not one of that."""
     attributes, slots, names, closure, versions, _ = state

@@ -183,16 +183,39 @@ static int32_t run_quickly(uint64_t number, const void *bytes, uint64_t length) 
   return status;
 }
 
+// The bytes of the last long element. Memory that is new to a process takes longer to get than to fill, so the next long element is
+// put there if nobody looks at this one any more. Any other element lets go of it.
+static PyObject *last_long;
+enum { LONGEST_KEPT = 128 << 20 };
+
+// Bytes to be filled.
+static PyObject *bytes_for(uint64_t length) {
+  PyObject *data = last_long;
+  last_long = NULL;
+  if (data && Py_REFCNT(data) == 1 && (uint64_t)PyByteArray_Size(data) >= length &&
+      PyByteArray_Resize(data, (Py_ssize_t)length) == 0)
+    return data;
+  PyErr_Clear();
+  Py_XDECREF(data);
+  return PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)length);
+}
+
 // A long element, fetched.
 static PyObject *arrived(uint64_t length) {
-  PyObject *data = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)length);
+  PyObject *data = bytes_for(length);
   if (!data) return NULL;
   char *place = PyByteArray_AsString(data);
   int32_t failed;
   Py_BEGIN_ALLOW_THREADS
   failed = engine.worker_read(place, length);
   Py_END_ALLOW_THREADS
-  if (!failed) return data;
+  if (!failed) {
+    if (length <= LONGEST_KEPT) {
+      Py_INCREF(data);
+      last_long = data;
+    }
+    return data;
+  }
   Py_DECREF(data);
   PyErr_SetString(PyExc_RuntimeError, "an argument has not come as a whole");
   return NULL;
@@ -200,6 +223,7 @@ static PyObject *arrived(uint64_t length) {
 
 static int32_t run(uint64_t number, const void *bytes, uint64_t length) {
   PyGILState_STATE state = PyGILState_Ensure();
+  if (bytes) Py_CLEAR(last_long);
   int32_t status = bytes ? run_quickly(number, bytes, length) : -1;
   if (status < 0) {
     PyObject *data = bytes ? PyBytes_FromStringAndSize(bytes, (Py_ssize_t)length) : arrived(length);

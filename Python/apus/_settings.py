@@ -14,9 +14,10 @@ GRACE = 0
 class Settings:
     """How tasks of a call are treated."""
 
-    __slots__ = ("time_limit", "retries", "group", "limit")
+    __slots__ = ("time_limit", "retries", "group", "limit", "memory_limit")
 
-    def __init__(self, time_limit=None, retries=0, group=None):
+    def __init__(self, time_limit, retries, group, memory_limit):
+        self.memory_limit = memory_limit
         self.time_limit, self.retries = time_limit, count("retries", retries, 0)
         # How many tasks make a group; None: as many as pay. A time limit is that of one task.
         self.group = 1 if time_limit is not None else group

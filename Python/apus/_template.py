@@ -68,7 +68,7 @@ def main():
 def prepare(data):
     """Imports modules and calls what the user wants done once for all workers."""
     # Now, so that no worker has to.
-    from . import _by_value, _exceptions, _native  # noqa: F401
+    from . import _by_cloudpickle, _exceptions, _native  # noqa: F401
 
     _main_namespace.share()
     variables, modules, body = _codec.loads(data)

@@ -45,8 +45,8 @@ class ThreadPool(Pool):
             if option not in _FOR_PROCESSES:
                 raise TypeError(f"Pool got an unexpected keyword argument {option!r}")
             _refuse(option, value)
-        self._set_up(processes, initializer, name)
-        self._time_limit, self._retries = None, retries
+        start_timeout = self._set_up(processes, initializer, initargs, name, start_timeout)
+        self._time_limit, self._retries, self._memory_limit = None, retries, None
         self._engine = _Threads(self._processes, self._name, initializer, initargs, start_timeout)
         self._Call = ThreadCall
         _pools.add(self)
@@ -162,7 +162,10 @@ class _Threads:
                 self.problem = problem
             left, self.singles = self.singles, set()
         for single in left:
+            single.drop()
             single._settle(False, self.problem)
+        for call in list(self.calls):
+            call.drop()
 
     def shut_down(self, grace):
         """Ends the threads as `PoolEngine.shutDown` does processes. Tasks that run go on to their ends."""
@@ -334,6 +337,10 @@ class ThreadCall:
     def cancel(self):
         """Drops what waits. What runs goes on to the end of its task."""
         self.is_cancelled = True
+        self.drop()
+
+    def drop(self):
+        """What waits is not done."""
         while self.waiting:
             try:
                 self.waiting.popleft()
@@ -386,6 +393,10 @@ class ThreadResult(AsyncResult):
 
     def cancel(self):
         """Gives it up. If it runs, it goes on to its end, and nothing comes of it."""
+        self.drop()
+        self._settle_once(False, TaskCancelled("the task was cancelled"))
+
+    def drop(self):
+        """It is not done, unless it has begun."""
         if self._begun.acquire(blocking=False):
             self._threads.count("cancelled")
-        self._settle_once(False, TaskCancelled("the task was cancelled"))

@@ -10,7 +10,7 @@ from ._call import Call
 from ._outcome import Failure
 from ._progress import watched
 from ._protocol import ON_ARGUMENTS, ON_CALL
-from ._settings import Late, Settings, deadline
+from ._settings import Late, deadline
 from ._single import PENDING, SingleCall
 from .pool import Pool, cpu_count
 from .results import Results
@@ -116,7 +116,7 @@ class Executor(concurrent.futures.Executor):
         inputs = zip(*iterables)
         limit = _Limit(buffersize) if buffersize is not None else None
         function = pool._function(fn, ON_ARGUMENTS)
-        settings = Settings(pool._time_limit, pool._retries, chunksize)
+        settings = pool._settings(None, None, chunksize)
         call = watched(Call, progress, *iterables)(pool._engine, function, inputs, settings, limit)
         return _results(Results(pool, call, True), deadline(timeout), limit)
 

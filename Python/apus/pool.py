@@ -98,11 +98,11 @@ class Pool:
             raise RuntimeError(
                 "a pool is made while a worker imports this module: make it inside of a function, or under "
                 "`if __name__ == '__main__':`, or each worker would start workers in turn")
-        self._set_up(processes, initializer, name)
+        start_timeout = self._set_up(processes, initializer, initargs, name, start_timeout)
         if maxtasksperchild is not None and (not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0):
             raise ValueError("maxtasksperchild must be a positive int or None")
-        self._time_limit, self._retries = time_limit, retries
-        self._usual = Settings(time_limit, retries)
+        self._time_limit, self._retries, self._memory_limit = time_limit, retries, memory_limit
+        self._usual = self._settings(None, None)
         # What is known of functions, by their `id`; and definitions by their bytes.
         self._functions, self._sent = {}, {}
         self._callbacks = {}
@@ -110,14 +110,11 @@ class Pool:
         self._listener = None
         if memory_limit is not None:
             count("memory_limit", memory_limit, 1)
-        start_timeout = seconds("start_timeout", start_timeout)
         if start not in ("template", "fresh"):
             raise ValueError(f'start must be "template" or "fresh", not {start!r}')
         if start == "fresh" and prepare:
             raise ValueError('`prepare` is for start="template"; use `initializer` here')
         hook = None if initializer is None else self._define(initializer, HOOK)
-        if not hasattr(initargs, "__iter__"):
-            raise TypeError(f"initargs must be the arguments of the initializer, such as ({initargs!r},), not {initargs!r}")
         argument = dumps(tuple(initargs)) if initializer is not None else b""
         arguments = command("_worker")
         variables = variables_of(environment or {})
@@ -139,11 +136,13 @@ class Pool:
         self._engine.workers = self._processes
         _pools.add(self)
 
-    def _set_up(self, processes, initializer, name):
-        """What pools of all kinds have."""
+    def _set_up(self, processes, initializer, initargs, name, start_timeout):
+        """What pools of all kinds have. Returns `start_timeout` in seconds."""
         processes = cpu_count() if processes is None else count("Number of processes", processes, 1)
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
+        if not hasattr(initargs, "__iter__"):
+            raise TypeError(f"initargs must be the arguments of the initializer, such as ({initargs!r},), not {initargs!r}")
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a str, not {name!r}")
         self._processes, self._name = processes, name or f"pool-{next(_names)}"
@@ -153,6 +152,7 @@ class Pool:
         self._ending = None
         self._state = "RUN"
         self._owner = os.getpid()
+        return seconds("start_timeout", start_timeout)
 
     # Functions
 
@@ -210,7 +210,8 @@ class Pool:
 
     def _settings(self, time_limit, retries, group=None):
         return Settings(
-            self._time_limit if time_limit is None else time_limit, self._retries if retries is None else retries, group)
+            self._time_limit if time_limit is None else time_limit, self._retries if retries is None else retries, group,
+            self._memory_limit)
 
     # Calls of many
 

@@ -1,11 +1,13 @@
 """Arrays and other large buffers, which travel beside the pickle."""
 
 import array
+import gc
 import os
 import pickle
 import resource
 import signal
 import threading
+import weakref
 
 import pytest
 
@@ -26,6 +28,11 @@ def twice(array):
 
 def described(array):
     return array.dtype.str, array.shape, array.flags.c_contiguous, array.flags.f_contiguous, array.flags.writeable
+
+
+def resident(_):
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def arrays():
@@ -148,3 +155,21 @@ def test_memory_is_given_back(pool):
         pool.map(same, [value] * 2)
         pool.apply(same, (value,))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10
+
+
+def test_memory_does_not_wait_for_the_collector(pool):
+    """A call leaves no cycle that keeps an array, here or in the worker."""
+    gc.disable()
+    try:
+        given = np.zeros(LARGE)
+        found = pool.apply(twice, (given,))
+        kept = weakref.ref(given), weakref.ref(found)
+        del given, found
+        assert [reference() for reference in kept] == [None, None]
+        assert pool.apply(gc.disable) is None
+        pool.map(same, [np.zeros(2_000_000)] * 4, 1)
+        most = max(pool.map(resident, range(4), 1))
+        pool.map(same, [np.zeros(2_000_000)] * 40, 1)
+        assert max(pool.map(resident, range(4), 1)) < most + (64 << 20)
+    finally:
+        gc.enable()

@@ -188,7 +188,7 @@ def test_retries(tmp_path):
 
 def test_memory_limit():
     with apus.Pool(2, memory_limit=200 << 20) as pool:
-        with pytest.raises(apus.MemoryLimitExceeded):
+        with pytest.raises(apus.MemoryLimitExceeded, match="memory limit of 200 MiB"):
             pool.map(lambda n: len(bytearray(1 << 30)) if n == 2 else time.sleep(0.05), range(5))
         assert pool.map(abs, range(8)) == list(range(8))
 

@@ -69,6 +69,10 @@ def test_bad_arguments(pool):
         apus.Pool(1, kind="thread", patience=3)
     with pytest.raises(ValueError, match="at least 1"):
         apus.Pool(0, kind="thread")
+    with pytest.raises(TypeError, match="initargs must be"):
+        apus.Pool(1, print, 3, kind="thread")
+    with pytest.raises(ValueError, match="start_timeout must be more than 0"):
+        apus.Pool(1, kind="thread", start_timeout=0)
     with pytest.raises(ValueError, match="kind must be"):
         apus.Pool(1, kind="fibre")
     with pytest.raises(TypeError, match="not callable"):
@@ -156,6 +160,8 @@ def test_terminate_does_not_wait_for_tasks_that_run():
     for result in (running, waiting, many):
         with pytest.raises(apus.PoolClosed):
             result.get(timeout=60)
+    found = pool.statistics
+    assert found["queued"] == 0 and found["cancelled"] > 1 and found["running"] == 1
     gate.set()
 
 
