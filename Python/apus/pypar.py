@@ -133,8 +133,12 @@ def receive(
     if not return_status:
         return _world.receive(source, tag, into)
     value, status = _world.receive(source, tag, into, True)
-    element = getattr(value, "itemsize", 1) if hasattr(value, "__array_interface__") else 1
-    return value, Status((status.source, status.tag, 0, status.nbytes // max(1, element), element))
+    nbytes, element = status.nbytes, 1
+    if hasattr(value, "__array_interface__"):
+        element = max(1, value.itemsize)
+        # What arrays of some types have said of themselves came with them.
+        nbytes = nbytes if into is not None else value.nbytes
+    return value, Status((status.source, status.tag, 0, nbytes // element, element))
 
 
 def bsend(

@@ -85,6 +85,7 @@ def test_arrays_strings_and_objects(launcher, tmp_path):
         pp.send("ABCDE", 1, tag=4)
         pp.send(numpy.arange(4.0), 1)
         pp.send(numpy.arange(4.0), 1, use_buffer=True)
+        pp.send(numpy.zeros(3, "f8,i4"), 1)
         pp.send("later", 1, tag=8)
         pp.send("sooner", 1, tag=7)
     else:
@@ -95,6 +96,8 @@ def test_arrays_strings_and_objects(launcher, tmp_path):
         assert (status.tag, status.length, status.size, status.bytes()) == (pp.default_tag, 4, 8, 32)
         room = numpy.zeros(4)
         assert pp.receive(0, buffer=room) is room and (room == numpy.arange(4)).all()
+        _, status = pp.receive(0, return_status=True)
+        assert (status.length, status.size) == (3, 12)
         assert pp.receive(0, tag=7) == "sooner" and pp.receive(-1, tag=8) == "later"
     """
     check(launcher, 2, code, tmp_path, beginning=PP)
