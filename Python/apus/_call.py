@@ -14,6 +14,7 @@ from . import _native as native
 from ._codec import dump_values
 from ._frames import Frame
 from ._outcome import Failure, Group, Mixed, cannot, decoded, failure
+from ._plain import Slice
 from ._protocol import MAY_STOP, TRAILER
 from ._settings import SLICE, Late
 from .errors import TaskCancelled
@@ -60,7 +61,7 @@ class Call:
         self.taken, self.ready = collections.deque(), collections.deque()
         # When `next` gives up, by the monotonic clock.
         self.end = None
-        # Whether large buffers of the inputs stay as they are until the call is over, and need not be copied.
+        # Whether the inputs stay as they are until the call is over, and need not be copied.
         self.lends = False
 
     def fill(self, values):
@@ -149,10 +150,10 @@ class Call:
             if size == 0:
                 return None
             self.limit.room -= size
-        if self.singles:
-            items = [self.singles[self.drawn]]
-            self.is_drawn = self.drawn + 1 == self.length
-            return self._drawn(items)
+        if self.singles or self.lends and self.length is not None:
+            items = Slice(self.source, self.drawn, min(self.drawn + size, self.length))
+            self.is_drawn = items.end == self.length
+            return self._drawn(items) if items else None
         items = []
         try:
             items.extend(itertools.islice(self.inputs, size))
@@ -222,7 +223,7 @@ class Call:
             result = taken[0]
             group = groups.get(result[0])
             if group is None and result[0] < len(self.singles):
-                group = groups[result[0]] = Group(result[0], [self.singles[result[0]]])
+                group = groups[result[0]] = Group(result[0], Slice(self.source, result[0], result[0] + 1))
                 self.open_singles -= 1
             if group is not None:
                 if len(result) == 4:

@@ -10,7 +10,7 @@ from types import FunctionType
 from . import _frames
 from ._library import fast
 from ._pickling import pickle
-from ._plain import plain, plain_call
+from ._plain import Slice, plain, plain_call
 from ._protocol import FRAME
 
 try:
@@ -54,8 +54,13 @@ def dumps(obj, buffers=None):
 
 
 def dump_values(values, flags=0):
-    """The bytes of a list, which begin with `flags`, for `load_values`. A `Frame` if it has large buffers."""
-    data = plain(values, flags)
+    """The bytes of a list or a `Slice`, which begin with `flags`, for `load_values`. A `Frame` if it has large buffers."""
+    if type(values) is Slice:
+        data = plain(values.source, values.start, values.end, flags)
+        if data is None:
+            return dump_values(list(values), flags)
+    else:
+        data = plain(values, 0, len(values), flags)
     if data is not None:
         return data
     buffers = []

@@ -89,13 +89,20 @@ static int written(apus_bytes *bytes, size_t before, int is_plain) {
   return 0;
 }
 
-int write_values(apus_bytes *bytes, PyObject *list) {
+// The items from `start` to `end` of a list or a tuple.
+static int write_items(apus_bytes *bytes, PyObject *items, Py_ssize_t start, Py_ssize_t end) {
   size_t before = bytes->size;
-  Py_ssize_t count = PyList_Size(list), i = 0;
+  PyObject *(*item)(PyObject *, Py_ssize_t) = Py_TYPE(items) == &PyList_Type ? PyList_GetItem : PyTuple_GetItem;
+  Py_ssize_t count = end - start;
   int is_plain = count < MOST && has_room_for(bytes, HEAD) && put_length(bytes, LIST, count);
-  while (is_plain && i < count) is_plain = write_value(bytes, PyList_GetItem(list, i++), DEPTH);
+  while (is_plain && start < end) {
+    PyObject *value = item(items, start++);
+    is_plain = value && write_value(bytes, value, DEPTH);
+  }
   return written(bytes, before, is_plain);
 }
+
+int write_values(apus_bytes *bytes, PyObject *list) { return write_items(bytes, list, 0, PyList_Size(list)); }
 
 int write_single(apus_bytes *bytes, PyObject *value) {
   size_t before = bytes->size;
@@ -221,14 +228,17 @@ static PyObject *taken(apus_bytes *bytes, int is_plain) {
   return made;
 }
 
-// plain(list, flags): its bytes, or None if not all in it is plain. They begin with the flags, if they are not 0.
+// plain(items, start, end, flags): the bytes of these items of a list or a tuple, or None if not all are plain. They begin with the
+// flags, if they are not 0.
 static PyObject *plain(PyObject *self, PyObject *arguments) {
-  PyObject *list;
+  PyObject *items;
+  Py_ssize_t start, end;
   unsigned char flags;
   apus_bytes bytes = {0};
-  if (!PyArg_ParseTuple(arguments, "O!b", &PyList_Type, &list, &flags)) return NULL;
+  if (!PyArg_ParseTuple(arguments, "Onnb", &items, &start, &end, &flags)) return NULL;
   if (flags && has_room_for(&bytes, 1)) bytes.start[bytes.size++] = (char)flags;
-  return taken(&bytes, write_values(&bytes, list));
+  int is_known = Py_TYPE(items) == &PyList_Type || Py_TYPE(items) == &PyTuple_Type;
+  return taken(&bytes, is_known && write_items(&bytes, items, start, end));
 }
 
 // plain_call(arguments, names): the bytes of a list of this one pair, or None.

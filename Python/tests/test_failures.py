@@ -73,6 +73,24 @@ def test_a_loss_names_its_item(pool):
         assert info.value.index == bad and info.value.exit_code == 1
 
 
+@pytest.mark.parametrize("kind", [list, tuple, range])
+@pytest.mark.parametrize("chunksize", [None, 1, 7])
+def test_inputs_that_are_not_copied(pool, kind, chunksize):
+    inputs = range(5000) if kind is range else kind([n if n % 1000 != 5 else {n} for n in range(5000)])
+    assert pool.map(repr, inputs, chunksize) == list(map(repr, inputs))
+    with pytest.raises(apus.WorkerDied) as info:
+        pool.map(lambda n: os._exit(1) if n == 4321 else n, inputs, chunksize)
+    assert info.value.index == 4321
+
+
+def test_inputs_that_are_changed_meanwhile(pool):
+    inputs = [0.01] * 1000
+    threading.Timer(0.5, inputs.clear).start()
+    with pytest.raises(RuntimeError, match="the inputs were changed"):
+        pool.map(time.sleep, inputs)
+    assert pool.map(abs, [-1]) == [1]
+
+
 def test_standard_error_is_told(pool):
     def complain():
         print("nothing goes", file=sys.stderr)

@@ -111,9 +111,9 @@ def test_what_is_shared_many_times_is_written_once():
     shared = ("x" * 1000,) * 50
     for _ in range(2):
         shared = (shared,) * 40
-    assert _plain.plain([shared], 0) is None
+    assert _plain.plain([shared], 0, 1, 0) is None
     if _library.fast is not None:
-        assert _plain.plain([("x" * 1000,) * 50], 0) is not None
+        assert _plain.plain([("x" * 1000,) * 50], 0, 1, 0) is not None
 
 
 def once_unpicklable(n):

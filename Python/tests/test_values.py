@@ -59,7 +59,7 @@ def test_which_are_plain():
         assert identical(_codec.load_values(data)[0], value)
         assert identical(_codec.load_values(_codec.dump_values([value], 1))[0], value)
     for value in OTHER if _library.fast is not None else ():
-        assert _plain.plain([value], 0) is None and _plain.plain_call((value,), {}) is None
+        assert _plain.plain([value], 0, 1, 0) is None and _plain.plain_call((value,), {}) is None
         assert _plain.plain_call((), {"name": value}) is None
     for value in "no list", (1,), {1: 2}:
         assert _codec.load_values(_codec.dumps(value)) == value
