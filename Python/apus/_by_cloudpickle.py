@@ -1,14 +1,15 @@
-"""What `_by_value.py` leaves to cloudpickle: classes of the main module, functions of modules that can't be imported, packages."""
+"""What `_by_value.py` leaves to cloudpickle: classes of the main module, and functions of modules that can't be imported."""
 
 from collections import ChainMap
-from types import CellType, ModuleType
+from types import CellType, FunctionType, ModuleType
 
 import cloudpickle
-from cloudpickle.cloudpickle import _module_reduce, subimport
+from cloudpickle.cloudpickle import _class_setstate, _module_reduce, subimport
 
 from . import _rebuild
-from ._by_value import MainGlobals, is_of_main, reduce_cached, reduce_cell, reduced
+from ._by_value import MainGlobals, names_of_globals, reduce_cached, reduce_cell, reduced
 from ._codec import Cached, is_by_value
+from ._main_namespace import is_of_main
 
 
 def _reduce_module(module):
@@ -17,20 +18,32 @@ def _reduce_module(module):
 
 
 class Pickler(cloudpickle.Pickler):
-    """Functions, cells and modules are made again without cloudpickle."""
+    """Functions, cells and modules are made again without cloudpickle, and classes once."""
 
     dispatch_table = ChainMap(
         {CellType: reduce_cell, ModuleType: _reduce_module}, cloudpickle.Pickler.dispatch_table)
 
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.digests = {}
+
     def reducer_override(self, obj):
         if isinstance(obj, Cached) and is_by_value(obj):
             return reduce_cached(obj)
-        return super().reducer_override(obj)
+        if isinstance(obj, FunctionType) and type(obj) is not FunctionType:
+            return NotImplemented  # it only looks like one
+        found = super().reducer_override(obj)
+        if type(found) is tuple and found[-1] is _class_setstate:
+            return (_rebuild.class_, (found[0], *found[1]), *found[2:-1], _rebuild.set_class_state)
+        return found
 
     def _dynamic_function_reduce(self, func):
-        if is_of_main(func):
+        is_main = is_of_main(func)
+        if is_main:
             self.globals_ref.setdefault(id(func.__globals__), MainGlobals())
         _, (_, namespace, *_), (attributes, slots), *_ = super()._dynamic_function_reduce(func)
         del slots["__closure__"]
         names, modules = slots.pop("__globals__"), slots.pop("_cloudpickle_submodules", ())
-        return reduced(func, namespace, attributes, slots, names, modules)
+        if is_main and names_of_globals is not None:
+            names = None
+        return reduced(func, namespace, attributes, slots, self.digests, names, modules)

@@ -1,21 +1,25 @@
 """Functions of the main module by value, with one namespace for all of them in each worker.
 
-What one function sets another one sees, as in the main module itself. A global that the program has not changed since it was last
-sent does not overwrite what a worker has made of it.
+What one function sets another one sees, as in the main module itself. A global that the program has neither bound anew nor changed
+since it was last sent does not overwrite what a worker has made of it.
 
 Plain functions need no more than this module. Where one refers to a class of the main module, say, cloudpickle pickles it
 (`_by_cloudpickle.py`), whose import takes as long as to start a worker.
 """
 
+import gc
+import itertools
 import marshal
 import sys
 import threading
+import weakref
 from io import BytesIO
-from types import CellType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 
 from . import _frames, _rebuild
 from ._codec import PROTOCOL, Cached, is_by_value
 from ._functions import names_in
+from ._main_namespace import is_of_main
 from ._pickling import pickle
 
 try:
@@ -30,10 +34,6 @@ class _NotPlain(Exception):
     """It is left to cloudpickle."""
 
 
-def is_of_main(function):
-    return function.__globals__.get("__name__") == "__main__"
-
-
 def dumps(obj, buffers=None):
     """Pickles an object that may refer to what travels by value; see `dumps` of `_codec.py`."""
     return _dump(BytesIO, obj, buffers).getvalue()
@@ -41,17 +41,21 @@ def dumps(obj, buffers=None):
 
 def _dump(new_file, obj, buffers=None):
     callback = None if buffers is None else _frames.keeper(buffers)
-    file = new_file()
-    try:
-        _Pickler(file, PROTOCOL, buffer_callback=callback).dump(obj)
-    except Exception:
-        # Cloudpickle knows of more than this, and raises what is to be told.
-        from . import _by_cloudpickle
-
-        if buffers:
-            buffers.clear()
+    # Of modules that its user wants to travel by value only cloudpickle knows.
+    registered = getattr(sys.modules.get("cloudpickle.cloudpickle"), "_PICKLE_BY_VALUE_MODULES", ())
+    if not registered:
         file = new_file()
-        _by_cloudpickle.Pickler(file, PROTOCOL, buffer_callback=callback).dump(obj)
+        try:
+            _Pickler(file, PROTOCOL, buffer_callback=callback).dump(obj)
+            return file
+        except Exception:
+            pass  # cloudpickle knows of more than this, and raises what is to be told
+    from . import _by_cloudpickle
+
+    if buffers:
+        buffers.clear()
+    file = new_file()
+    _by_cloudpickle.Pickler(file, PROTOCOL, buffer_callback=callback).dump(obj)
     return file
 
 
@@ -65,49 +69,76 @@ class MainGlobals(dict):
 class _Pickler(pickle.Pickler):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
-        self.globals = MainGlobals()
+        self.globals, self.digests = MainGlobals(), {}
 
     def reducer_override(self, obj):
-        if isinstance(obj, FunctionType):
+        kind = type(obj)
+        if kind is FunctionType:
             return self._reduce_function(obj) if is_by_value(obj) else NotImplemented
         if isinstance(obj, type):
             if is_by_value(obj):
                 raise _NotPlain
         elif isinstance(obj, Cached):
             return reduce_cached(obj) if is_by_value(obj) else NotImplemented
-        elif type(obj) is CellType:
+        elif kind is CellType:
             return reduce_cell(obj)
-        elif type(obj) is ModuleType:
+        elif kind is ModuleType:
             if obj.__name__ not in sys.modules or obj.__name__ == "__main__":
                 raise _NotPlain
             return _rebuild.module, (obj.__name__,)
+        elif kind.__module__ in ("typing", "typing_extensions"):
+            raise _NotPlain  # type variables have the names of globals
         return NotImplemented
 
     def _reduce_function(self, function):
-        if not is_of_main(function) or _global_names is None:
+        if not is_of_main(function) or names_of_globals is None:
             raise _NotPlain
-        attributes = {name: getattr(function, name) for name in _ATTRIBUTES}
-        found = {name: function.__globals__[name] for name in _global_names(function.__code__)
-                 if name in function.__globals__}
-        return reduced(function, self.globals, dict(function.__dict__), attributes, found, _parts(function, found))
+        slots = {name: getattr(function, name) for name in _SLOTS}
+        return reduced(function, self.globals, dict(function.__dict__), slots, self.digests)
 
 
-_ATTRIBUTES = ("__name__", "__qualname__", "__annotations__", "__kwdefaults__", "__defaults__", "__module__", "__doc__")
+_SLOTS = ("__name__", "__qualname__", "__annotations__", "__kwdefaults__", "__defaults__", "__module__", "__doc__")
 
 
-def reduced(function, namespace, attributes, slots, names, modules=()):
-    """How a function is pickled. `names` are the globals that it refers to; `modules` are imported, since they are named."""
-    versions = {name: _version(value) for name, value in names.items()} if is_of_main(function) else None
-    closure = function.__closure__
-    state = attributes, slots, names, closure, versions, modules
-    return (_rebuild.function, (marshal.dumps(function.__code__), namespace, len(closure or ())), state, None, None,
-            _rebuild.set_state)
+def reduced(function, namespace, attributes, slots, digests, names=None, modules=()):
+    """How a function is pickled.
+
+    `names`: the globals that it refers to, if that is known. `modules` are imported, since they are named.
+    """
+    versions, missing = None, ()
+    if names is None:
+        used, values = names_of_globals(function.__code__), function.__globals__
+        names = {name: values[name] for name in used if name in values}
+        missing = tuple(name for name in used if name not in values)
+        modules = _parts(function, names)
+        if values.get("__package__"):
+            names["__package__"] = values["__package__"]  # for imports relative to it
+    if is_of_main(function):
+        versions = {name: _version(name, value, digests) for name, value in names.items()}
+    state = attributes, slots, names, versions, missing, modules
+    arguments = marshal.dumps(function.__code__), namespace, function.__closure__
+    return _rebuild.function, arguments, state, None, None, _rebuild.set_state
 
 
-def _parts(function, found):
+def reduce_cell(cell):
+    try:
+        return _rebuild.cell, (), (cell.cell_contents,), None, None, _rebuild.set_cell
+    except ValueError:  # it is not set yet
+        return _rebuild.cell, ()
+
+
+def reduce_cached(function):
+    """Of `functools.lru_cache`, which pickles it by its name. It begins with an empty cache there."""
+    # `__wrapped__` may be another function's.
+    (called,) = {id(found): found for found in gc.get_referents(function)
+                 if callable(found) and not isinstance(found, type)}.values()
+    return _rebuild.cached, (called, function.cache_parameters()), dict(function.__dict__)
+
+
+def _parts(function, names):
     """The modules of packages that the function names as attributes: who imports a package need not have these."""
     parts, known = [], set(names_in(function.__code__))
-    for value in [*found.values(), *_cells(function)]:
+    for value in [*names.values(), *_cells(function)]:
         if isinstance(value, ModuleType) and hasattr(value, "__path__"):
             prefix = f"{value.__name__}."
             parts += [
@@ -124,19 +155,7 @@ def _cells(function):
             pass  # it is not set yet
 
 
-def reduce_cached(function):
-    """Of `functools.lru_cache`, which pickles it by its name. It begins with an empty cache there."""
-    return _rebuild.cached, (function.__wrapped__, function.cache_parameters())
-
-
-def reduce_cell(cell):
-    try:
-        return _rebuild.cell, (cell.cell_contents,)
-    except ValueError:
-        return _rebuild.cell, ()
-
-
-def _global_names(code):
+def names_of_globals(code):
     """The names of globals that its code, and the code in it, reads or sets; in their order, each once."""
     found, wide = {}, 0
     instructions = code.co_code
@@ -149,7 +168,7 @@ def _global_names(code):
             found[code.co_names[argument]] = None
     for constant in code.co_consts:
         if isinstance(constant, type(code)):
-            found.update(dict.fromkeys(_global_names(constant)))
+            found.update(dict.fromkeys(names_of_globals(constant)))
     return found
 
 
@@ -157,11 +176,64 @@ if sys.implementation.name == "cpython":
     from opcode import EXTENDED_ARG, opmap
 
     _LOAD_GLOBAL = opmap["LOAD_GLOBAL"]
-    _OTHER_GLOBAL = opmap["STORE_GLOBAL"], opmap["DELETE_GLOBAL"]
+    # The last two are those of the bodies of classes.
+    _OTHER_GLOBAL = {opmap.get(name) for name in (
+        "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")}
     # Its lowest bit says whether it is called.
     _LOAD_SHIFT = 1 if sys.version_info >= (3, 11) else 0
 else:
-    _global_names = None
+    names_of_globals = None
+
+
+# Versions of globals
+
+
+class _Bound:
+    """What a global of the main module was when it was last sent."""
+
+    __slots__ = ("reference", "digest", "number")
+
+    def __init__(self, value, digest, number):
+        self.digest, self.number = digest, number
+        try:
+            self.reference = weakref.ref(value)
+        except TypeError:
+            self.reference = lambda: value
+
+
+_bound, _numbers = {}, itertools.count(1)
+# How often a global was sent that was another before.
+rebindings = 0
+
+
+def _version(name, value, digests):
+    """A number that stays as long as the global is neither bound anew nor changed. None for code, which is always sent anew, and for
+    what can't be told."""
+    global rebindings
+    if getattr(_state, "is_busy", False):
+        return None
+    is_code = isinstance(value, (FunctionType, type, BuiltinFunctionType))
+    digest = None if is_code else _digest(value, digests)
+    known = _bound.get(name)
+    if known is None or known.digest != digest or known.reference() is not value:
+        if known is not None:
+            rebindings += 1
+        known = _bound[name] = _Bound(value, digest, next(_numbers))
+    return None if digest is None else known.number
+
+
+def _digest(value, digests):
+    """`digests`: those that are known, by `id`."""
+    key = id(value)
+    if key not in digests:
+        _state.is_busy = True
+        try:
+            digests[key] = _dump(_Digest, value).hash.digest()
+        except Exception:
+            digests[key] = None  # whoever pickles it finds out
+        finally:
+            _state.is_busy = False
+    return digests[key]
 
 
 class _Digest:
@@ -172,17 +244,4 @@ class _Digest:
 
     def write(self, data):
         self.hash.update(data)
-        return len(data)
-
-
-def _version(value):
-    """What tells a value from others; None for code, which is always sent anew, and for what can't be told."""
-    if callable(value) or getattr(_state, "is_busy", False):
-        return None
-    _state.is_busy = True
-    try:
-        return _dump(_Digest, value).hash.digest()
-    except Exception:
-        return None  # whoever pickles it finds out
-    finally:
-        _state.is_busy = False
+        return memoryview(data).nbytes

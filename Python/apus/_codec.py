@@ -45,12 +45,12 @@ def dumps(obj, buffers=None):
         _Pickler(file, PROTOCOL, buffer_callback=callback).dump(obj)
         return file.getvalue()
     except (_ByValue, pickle.PicklingError):
-        # The latter is that of a class of a function's that has come by value, and has lost its full name.
-        if buffers:
-            buffers.clear()
-        from . import _by_value
+        pass  # the latter is that of a class of a function's that has come by value, and has lost its full name
+    if buffers:
+        buffers.clear()
+    from . import _by_value
 
-        return _by_value.dumps(obj, buffers)
+    return _by_value.dumps(obj, buffers)
 
 
 def dump_values(values, flags=0):

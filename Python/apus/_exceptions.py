@@ -19,11 +19,15 @@ def dump_exception(error):
         text = "".join(traceback.format_exception(kind, error, error.__traceback__))
     except BaseException:
         text = "".join(traceback.format_tb(error.__traceback__)) + name
+    try:
+        pickled = dumps(error)
+    except BaseException:
+        pickled = None
     # What it is loaded for here must not change what the worker has.
     namespace, _main_namespace.namespace = _main_namespace.namespace, None
     try:
-        pickled = dumps(error)
-        loads(pickled)
+        if pickled is not None:
+            loads(pickled)
     except BaseException:
         pickled = None
     finally:

@@ -1,6 +1,8 @@
 """Functions as bytes, and what they refer to."""
 
-from types import FunctionType
+import functools
+import weakref
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from . import _codec
 from .errors import EncodingError
@@ -19,36 +21,81 @@ def is_by_value(function):
     return type(function) is FunctionType and _codec.is_by_value(function)
 
 
-# What a name stands for that stands for nothing yet: a global, or a variable of an outer function.
+def is_by_name(function):
+    """Whether it is what a module has under its name, so that it has no state of its own."""
+    if type(function) is BuiltinFunctionType:
+        return isinstance(function.__self__, ModuleType)
+    return isinstance(function, (FunctionType, type)) and not _codec.is_by_value(function)
+
+
+# What a name stands for that stands for nothing: a global, or a variable of an outer function.
 MISSING = object()
 
 
-def bindings(function):
-    """What a function that travels by value refers to by name: triples of a namespace, a name and what it is there, if anything.
+class Binding:
+    """What a name in a namespace stood for. It does not keep that, if it need not: it may be what holds the function."""
 
-    Through other such functions, too. Not the function itself, which would keep itself.
+    __slots__ = ("names", "name", "reference", "value")
+
+    def __init__(self, names, name, value):
+        self.names, self.name, self.reference, self.value = names, name, None, value
+        try:
+            self.reference, self.value = weakref.ref(value), None
+        except TypeError:
+            pass  # a number, a text, a dictionary
+
+    def holds(self):
+        value = self.value if self.reference is None else self.reference()
+        return self.names.get(self.name, MISSING) is value
+
+
+def bindings(function):
+    """The names by which a function refers to others that travel by value, or they to others, and to whatever else.
+
+    Not what is inside of lists, dictionaries and other objects.
     """
-    root = function
     found, seen, left = [], {id(function)}, [function]
     while left:
-        function = left.pop()
-        names, values = function.__globals__, []
-        for name in names_in(function.__code__):
-            value = names.get(name, MISSING)
-            if value is not root:
-                found.append((names, name, value))
-                values.append(value)
-        for cell in function.__closure__ or ():
-            value = _Cell(cell).get(None, MISSING)
-            if value is root:
-                continue
-            found.append((_Cell(cell), None, value))
-            values.append(value)
-        for value in values:
-            if is_by_value(value) and id(value) not in seen:
+        holder = left.pop()
+        for names, name, value in _references(holder):
+            if names is not None:
+                found.append(Binding(names, name, value))
+            if id(value) not in seen:
                 seen.add(id(value))
                 left.append(value)
     return found
+
+
+def _references(holder):
+    """Triples of a namespace, a name and what it is there. No namespace: it can't be bound anew."""
+    if is_by_value(holder):
+        for name in names_in(holder.__code__):
+            yield holder.__globals__, name, holder.__globals__.get(name, MISSING)
+        inside = _Inside(holder)
+        for name in (*range(len(holder.__closure__ or ())), "__code__", "__defaults__", "__kwdefaults__"):
+            yield inside, name, inside.get(name, MISSING)
+        for value in (*(holder.__defaults__ or ()), *(holder.__kwdefaults__ or {}).values()):
+            yield None, None, value
+    elif isinstance(holder, type):
+        if _codec.is_by_value(holder):
+            for name, value in list(vars(holder).items()):
+                if name not in ("__dict__", "__weakref__", "__doc__", "__module__"):
+                    yield vars(holder), name, value
+            for base in holder.__bases__:
+                yield None, None, base
+    elif isinstance(holder, functools.partial):
+        for value in (holder.func, *holder.args, *holder.keywords.values()):
+            yield None, None, value
+    elif isinstance(holder, MethodType):
+        yield None, None, holder.__func__
+        yield None, None, holder.__self__
+    elif isinstance(holder, (staticmethod, classmethod, _codec.Cached)):
+        yield None, None, holder.__wrapped__ if hasattr(holder, "__wrapped__") else holder.__func__
+    elif isinstance(holder, property):
+        for value in (holder.fget, holder.fset, holder.fdel):
+            yield None, None, value
+    elif type(holder).__module__ == "__main__":
+        yield None, None, type(holder)
 
 
 def names_in(code):
@@ -59,16 +106,19 @@ def names_in(code):
             yield from names_in(constant)
 
 
-class _Cell:
-    """A variable of an outer function, looked up as in a namespace."""
+class _Inside:
+    """Attributes of a function, and by number the variables of outer ones, looked up as in a namespace. It does not keep the function."""
 
-    __slots__ = ("cell",)
+    __slots__ = ("function",)
 
-    def __init__(self, cell):
-        self.cell = cell
+    def __init__(self, function):
+        self.function = weakref.ref(function)
 
-    def get(self, _, default=None):
+    def get(self, name, default=None):
+        function = self.function()
+        if isinstance(name, str):
+            return getattr(function, name, default)
         try:
-            return self.cell.cell_contents
+            return default if function is None else function.__closure__[name].cell_contents
         except ValueError:
             return default

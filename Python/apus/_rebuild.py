@@ -1,5 +1,8 @@
-"""What functions and modules are made from again that travel by value; see `_by_value.py`. Whoever imports this imports little."""
+"""What functions, classes and modules are made from again that travel by value; see `_by_value.py`. Whoever imports this imports
+little.
+"""
 
+import builtins
 import marshal
 import sys
 from types import CellType, FunctionType
@@ -19,15 +22,18 @@ def main_globals():
     return {} if _main_namespace.namespace is None else _main_namespace.namespace
 
 
-def cell(*contents):
-    return CellType(*contents)
+def cell():
+    return CellType()
 
 
-def function(code, names, cells):
+def set_cell(cell, contents):
+    cell.cell_contents = contents[0]
+
+
+def function(code, names, closure):
     """A function without its state, which may refer to it."""
     code = marshal.loads(code)
-    closure = tuple(CellType() for _ in range(cells)) or None  # PyPy wants no empty one
-    return FunctionType(code, names, code.co_name, None, closure)
+    return FunctionType(code, names, code.co_name, None, closure or None)  # PyPy wants no empty one
 
 
 def cached(function, parameters):
@@ -37,21 +43,51 @@ def cached(function, parameters):
 
 
 def set_state(function, state):
-    """`versions` tells the values of globals of the main module from others; None: it is not one of that."""
-    attributes, slots, names, closure, versions, _ = state
+    """`versions` tells the values of globals of the main module from others, and `missing` are the names that stand for nothing there;
+    None: it is not a function of that."""
+    attributes, slots, names, versions, missing, _ = state
     if versions is not None and _main_namespace.namespace is not None:
-        # Those that the worker has from before, and may have changed.
-        for name, version in versions.items():
-            if version is not None and _versions.get(name) == version and name in _main_namespace.namespace:
-                del names[name]
-        _versions.update(versions)
+        _choose(names, versions, missing)
     function.__globals__.update(names)
-    function.__globals__["__builtins__"] = __builtins__
+    function.__globals__["__builtins__"] = builtins
     function.__dict__.update(attributes)
     for name, value in slots.items():
         setattr(function, name, value)
-    for place, cell in zip(function.__closure__ or (), closure or ()):
-        try:
-            place.cell_contents = cell.cell_contents
-        except ValueError:
-            pass  # it was not set yet
+
+
+def _choose(names, versions, missing):
+    """Leaves out of `names` those that the worker has from before, and may have changed."""
+    namespace = _main_namespace.namespace
+    for name, version in versions.items():
+        if version is not None and _versions.get(name) == version and name in namespace:
+            del names[name]
+    for name in missing:
+        # What a task has set stays.
+        if name in _versions:
+            del _versions[name]
+            namespace.pop(name, None)
+    _versions.update(versions)
+
+
+# Classes that were made and have no state yet.
+_incomplete = set()
+
+
+def class_(make, *arguments):
+    """A class of cloudpickle's; the one that is here already, if it is."""
+    from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_ID as known
+
+    is_known = arguments[-2] in known
+    found = make(*arguments)
+    if not is_known:
+        _incomplete.add(found)
+    return found
+
+
+def set_class_state(found, state):
+    """One that is here already stays as it is. In the program it is the program's own."""
+    from cloudpickle.cloudpickle import _class_setstate
+
+    if found in _incomplete:
+        _class_setstate(found, state)
+        _incomplete.discard(found)

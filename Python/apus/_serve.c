@@ -1,7 +1,9 @@
 // A worker's loop: what the engine calls in it, and plain values' quick way through it.
 #include "_fast.h"
 
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NO_PART UINT64_MAX
 
@@ -184,16 +186,25 @@ static int32_t run_quickly(uint64_t number, const void *bytes, uint64_t length) 
 }
 
 // The bytes of the last long element. Memory that is new to a process takes longer to get than to fill, so the next long element is
-// put there if nobody looks at this one any more. Any other element lets go of it.
+// put there if nobody looks at this one any more. Any other element lets go of it, and meanwhile the kernel may take it.
 static PyObject *last_long;
 enum { LONGEST_KEPT = 128 << 20 };
 
+static int is_last_long_free(void) { return last_long && Py_REFCNT(last_long) == 1; }
+
+static void offer_last_long(void) {
+  if (!is_last_long_free()) return;
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)PyByteArray_AsString(last_long);
+  uintptr_t first = (start + page - 1) & -page, end = (start + (uintptr_t)PyByteArray_Size(last_long)) & -page;
+  if (first < end) madvise((void *)first, end - first, MADV_FREE);
+}
+
 // Bytes to be filled.
 static PyObject *bytes_for(uint64_t length) {
+  int is_free = is_last_long_free();
   PyObject *data = last_long;
   last_long = NULL;
-  if (data && Py_REFCNT(data) == 1 && (uint64_t)PyByteArray_Size(data) >= length &&
-      PyByteArray_Resize(data, (Py_ssize_t)length) == 0)
+  if (is_free && (uint64_t)PyByteArray_Size(data) >= length && PyByteArray_Resize(data, (Py_ssize_t)length) == 0)
     return data;
   PyErr_Clear();
   Py_XDECREF(data);
@@ -228,6 +239,7 @@ static int32_t run(uint64_t number, const void *bytes, uint64_t length) {
   if (status < 0) {
     PyObject *data = bytes ? PyBytes_FromStringAndSize(bytes, (Py_ssize_t)length) : arrived(length);
     status = emit_made(apply(run_function, number, data));
+    offer_last_long();
   }
   PyGILState_Release(state);
   return status;

@@ -254,6 +254,8 @@ class ThreadCall:
                 self.waiting.append(group)
                 self.threads.queue.put(self)
                 self.groups[group.first] = group
+        if self.threads.problem is not None:
+            self.drop()
 
     def _next_group(self):
         size = self.size
@@ -365,6 +367,7 @@ class ThreadResult(AsyncResult):
         if problem is None:
             self._threads.queue.put(self)
         else:
+            self.drop()
             self._settle(False, problem)
 
     def run_next(self):

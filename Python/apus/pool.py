@@ -4,6 +4,7 @@ import atexit
 import ctypes
 import itertools
 import os
+import sys
 import threading
 import warnings
 import weakref
@@ -14,7 +15,7 @@ from . import _worker, shared
 from ._call import Call
 from ._checks import count, seconds
 from ._codec import dumps
-from ._functions import MISSING, bindings, dump_function, is_by_value
+from ._functions import bindings, dump_function, is_by_name, is_by_value
 from ._progress import watched
 from ._protocol import HOOK, ON_ARGUMENTS, ON_CALL, ON_ONE, SHARED
 from ._settings import Settings
@@ -37,16 +38,29 @@ def cpu_count():
         return os.cpu_count() or 1
 
 
+def rebindings():
+    """How often globals of the main module were sent that were others before."""
+    module = sys.modules.get("apus._by_value")
+    return 0 if module is None else module.rebindings
+
+
 class _Known:
     """A function that was pickled, and what it referred to then."""
 
-    __slots__ = ("function", "bindings", "handles")
+    __slots__ = ("function", "bindings", "rebindings", "handles")
 
     def __init__(self, function, mode, handle, others):
         # Another object may have its number once it is gone.
         self.function = weakref.ref(function, lambda _, key=id(function): others.pop(key, None))
         self.bindings = bindings(function) if is_by_value(function) else ()
+        self.rebindings = rebindings() if self.bindings else None
         self.handles = {mode: handle}
+
+    def holds(self):
+        """Whether a worker that has it has what it refers to."""
+        # Others may have had globals set that it refers to.
+        return self.bindings == () or self.rebindings == rebindings() and all(
+            binding.holds() for binding in self.bindings)
 
 
 class Engine(native.Handle):
@@ -157,12 +171,13 @@ class Pool:
     # Functions
 
     def _define(self, function, mode):
-        """The same bytes are sent to a worker once."""
+        """What has no state of its own is sent to a worker once."""
         data = dump_function(function) + bytes([mode])
+        if not is_by_name(function):
+            return native.Handle(native.function_new(data, len(data)))
         with self._lock:
             handle = self._sent.pop(data, None) or native.Handle(native.function_new(data, len(data)))
-            if len(data) < 64 << 10:
-                self._sent[data] = handle
+            self._sent[data] = handle
             while len(self._sent) > 32:
                 del self._sent[next(iter(self._sent))]
         return handle
@@ -171,10 +186,7 @@ class Pool:
         """Pickles a function, unless it was and what it refers to is bound as it was then."""
         known = self._functions.get(id(function))
         if known is not None and known.function() is function:
-            for names, name, value in known.bindings:
-                if names.get(name, MISSING) is not value:
-                    break
-            else:
+            if known.holds():
                 found = known.handles.get(mode)
                 if found is None:
                     found = known.handles[mode] = self._define(function, mode)
