@@ -28,7 +28,7 @@ class Pickler(cloudpickle.Pickler):
         self.digests = {}
 
     def reducer_override(self, obj):
-        if isinstance(obj, Cached) and is_by_value(obj):
+        if issubclass(type(obj), Cached) and is_by_value(obj):
             return reduce_cached(obj)
         if isinstance(obj, FunctionType) and type(obj) is not FunctionType:
             return NotImplemented  # it only looks like one

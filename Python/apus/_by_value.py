@@ -75,10 +75,10 @@ class _Pickler(pickle.Pickler):
         kind = type(obj)
         if kind is FunctionType:
             return self._reduce_function(obj) if is_by_value(obj) else NotImplemented
-        if isinstance(obj, type):
+        if issubclass(kind, type):
             if is_by_value(obj):
                 raise _NotPlain
-        elif isinstance(obj, Cached):
+        elif issubclass(kind, Cached):
             return reduce_cached(obj) if is_by_value(obj) else NotImplemented
         elif kind is CellType:
             return reduce_cell(obj)
@@ -139,7 +139,7 @@ def _parts(function, names):
     """The modules of packages that the function names as attributes: who imports a package need not have these."""
     parts, known = [], set(names_in(function.__code__))
     for value in [*names.values(), *_cells(function)]:
-        if isinstance(value, ModuleType) and hasattr(value, "__path__"):
+        if issubclass(type(value), ModuleType) and hasattr(value, "__path__"):
             prefix = f"{value.__name__}."
             parts += [
                 module for name, module in list(sys.modules.items())
@@ -212,7 +212,7 @@ def _version(name, value, digests):
     global rebindings
     if getattr(_state, "is_busy", False):
         return None
-    is_code = isinstance(value, (FunctionType, type, BuiltinFunctionType))
+    is_code = issubclass(type(value), (FunctionType, type, BuiltinFunctionType))
     digest = None if is_code else _digest(value, digests)
     known = _bound.get(name)
     if known is None or known.digest != digest or known.reference() is not value:

@@ -19,6 +19,8 @@ except ImportError:  # it is a plain function, then
     Cached = ()
 
 PROTOCOL = 5
+# What is pickled by its name.
+_NAMED = FunctionType, type, *((Cached,) if Cached else ())
 
 
 def is_by_value(obj):
@@ -33,7 +35,7 @@ class _ByValue(Exception):
 
 class _Pickler(pickle.Pickler):
     def reducer_override(self, obj):
-        if isinstance(obj, (FunctionType, type, Cached)) and is_by_value(obj):
+        if issubclass(type(obj), _NAMED) and is_by_value(obj):
             raise _ByValue
         return NotImplemented
 

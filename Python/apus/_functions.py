@@ -5,6 +5,7 @@ import weakref
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from . import _codec
+from ._plain import ATOMS
 from .errors import EncodingError
 
 
@@ -21,8 +22,10 @@ def is_by_value(function):
     return type(function) is FunctionType and _codec.is_by_value(function)
 
 
-def is_by_name(function):
-    """Whether it is what a module has under its name, so that it has no state of its own."""
+def is_stateless(function):
+    """Whether it is what a module has under its name, or that with arguments that can't change."""
+    if type(function) is functools.partial:
+        return is_stateless(function.func) and ATOMS.issuperset(map(type, (*function.args, *function.keywords.values())))
     if type(function) is BuiltinFunctionType:
         return isinstance(function.__self__, ModuleType)
     return isinstance(function, (FunctionType, type)) and not _codec.is_by_value(function)
@@ -68,6 +71,8 @@ def bindings(function):
 
 def _references(holder):
     """Triples of a namespace, a name and what it is there. No namespace: it can't be bound anew."""
+    # Not by `isinstance`, which asks a proxy for what it stands for, and may get an error.
+    kind = type(holder)
     if is_by_value(holder):
         for name in names_in(holder.__code__):
             yield holder.__globals__, name, holder.__globals__.get(name, MISSING)
@@ -76,26 +81,28 @@ def _references(holder):
             yield inside, name, inside.get(name, MISSING)
         for value in (*(holder.__defaults__ or ()), *(holder.__kwdefaults__ or {}).values()):
             yield None, None, value
-    elif isinstance(holder, type):
+    elif issubclass(kind, type):
         if _codec.is_by_value(holder):
             for name, value in list(vars(holder).items()):
                 if name not in ("__dict__", "__weakref__", "__doc__", "__module__"):
                     yield vars(holder), name, value
             for base in holder.__bases__:
                 yield None, None, base
-    elif isinstance(holder, functools.partial):
+    elif issubclass(kind, functools.partial):
         for value in (holder.func, *holder.args, *holder.keywords.values()):
             yield None, None, value
-    elif isinstance(holder, MethodType):
+    elif kind is MethodType:
         yield None, None, holder.__func__
         yield None, None, holder.__self__
-    elif isinstance(holder, (staticmethod, classmethod, _codec.Cached)):
-        yield None, None, holder.__wrapped__ if hasattr(holder, "__wrapped__") else holder.__func__
-    elif isinstance(holder, property):
+    elif issubclass(kind, (staticmethod, classmethod)):
+        yield None, None, holder.__func__
+    elif issubclass(kind, _codec.Cached):
+        yield None, None, getattr(holder, "__wrapped__", None)
+    elif issubclass(kind, property):
         for value in (holder.fget, holder.fset, holder.fdel):
             yield None, None, value
-    elif type(holder).__module__ == "__main__":
-        yield None, None, type(holder)
+    elif kind.__module__ == "__main__":
+        yield None, None, kind
 
 
 def names_in(code):

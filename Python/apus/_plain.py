@@ -3,7 +3,7 @@
 from ._library import fast
 from ._pickling import pickle
 
-_ATOMS = frozenset((int, float, str, bytes, bool, type(None)))
+ATOMS = frozenset((int, float, str, bytes, bool, type(None)))
 
 
 class Slice:
@@ -37,7 +37,7 @@ class Slice:
 def plain(items, start, end, flags):
     """The bytes of these items of a list or a tuple, if all are plain. None if not, or if that is not known. They begin with the
     flags, if they are not 0."""
-    if end - start != 1 or type(items[start]) not in _ATOMS:
+    if end - start != 1 or type(items[start]) not in ATOMS:
         return None
     data = pickle.dumps([items[start]], 5)
     return bytes((flags,)) + data if flags else data
@@ -45,7 +45,7 @@ def plain(items, start, end, flags):
 
 def plain_call(arguments, names):
     """The same of a list of one call's arguments."""
-    if names or not _ATOMS.issuperset(map(type, arguments)):
+    if names or not ATOMS.issuperset(map(type, arguments)):
         return None
     return pickle.dumps([(arguments, names)], 5)
 

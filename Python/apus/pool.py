@@ -15,7 +15,7 @@ from . import _worker, shared
 from ._call import Call
 from ._checks import count, seconds
 from ._codec import dumps
-from ._functions import bindings, dump_function, is_by_name, is_by_value
+from ._functions import bindings, dump_function, is_by_value, is_stateless
 from ._progress import watched
 from ._protocol import HOOK, ON_ARGUMENTS, ON_CALL, ON_ONE, SHARED
 from ._settings import Settings
@@ -173,7 +173,7 @@ class Pool:
     def _define(self, function, mode):
         """What has no state of its own is sent to a worker once."""
         data = dump_function(function) + bytes([mode])
-        if not is_by_name(function):
+        if not is_stateless(function):
             return native.Handle(native.function_new(data, len(data)))
         with self._lock:
             handle = self._sent.pop(data, None) or native.Handle(native.function_new(data, len(data)))

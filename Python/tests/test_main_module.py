@@ -6,6 +6,8 @@ import textwrap
 
 import pytest
 
+from apus import _functions
+
 pytestmark = pytest.mark.short
 
 
@@ -428,3 +430,15 @@ def test_arrays_of_the_main_module_are_kept(tmp_path):
             print(pool.apply(one) + 10 * pool.apply(other), "cloudpickle" in sys.modules)
         """)
     assert run(tmp_path / "script.py", text) == ["21.0", str(sys.implementation.name == "pypy")]
+
+
+def test_a_proxy_is_not_asked_what_it_stands_for():
+    class Proxy:
+        @property
+        def __class__(self):
+            raise RuntimeError("it stands for nothing")
+
+    proxy = Proxy()
+    function = eval("lambda: proxy", {"__name__": "__main__", "proxy": proxy})
+    (found,) = [binding for binding in _functions.bindings(function) if binding.name == "proxy"]
+    assert found.holds()
