@@ -7,7 +7,7 @@ import cloudpickle
 from cloudpickle.cloudpickle import _class_setstate, _module_reduce, subimport
 
 from . import _rebuild
-from ._by_value import MainGlobals, names_of_globals, reduce_cached, reduce_cell, reduced
+from ._by_value import MainGlobals, reduce_cached, reduce_cell, reduced
 from ._codec import Cached, is_by_value
 from ._main_namespace import is_of_main
 
@@ -15,6 +15,13 @@ from ._main_namespace import is_of_main
 def _reduce_module(module):
     reduced = _module_reduce(module)
     return (_rebuild.module, reduced[1]) if reduced[0] is subimport else reduced
+
+
+def _class_made_once(make, arguments, *others):
+    """How a class is pickled; anything else as it is."""
+    if others and others[-1] is _class_setstate:
+        return (_rebuild.class_, (make, *arguments), *others[:-1], _rebuild.set_class_state)
+    return (make, arguments, *others)
 
 
 class Pickler(cloudpickle.Pickler):
@@ -27,15 +34,20 @@ class Pickler(cloudpickle.Pickler):
         super().__init__(*arguments, **options)
         self.digests = {}
 
-    def reducer_override(self, obj):
-        if issubclass(type(obj), Cached) and is_by_value(obj):
-            return reduce_cached(obj)
-        if isinstance(obj, FunctionType) and type(obj) is not FunctionType:
-            return NotImplemented  # it only looks like one
-        found = super().reducer_override(obj)
-        if type(found) is tuple and found[-1] is _class_setstate:
-            return (_rebuild.class_, (found[0], *found[1]), *found[2:-1], _rebuild.set_class_state)
-        return found
+    if hasattr(cloudpickle.Pickler, "reducer_override"):
+
+        def reducer_override(self, obj):
+            if issubclass(type(obj), Cached) and is_by_value(obj):
+                return reduce_cached(obj)
+            if isinstance(obj, FunctionType) and type(obj) is not FunctionType:
+                return NotImplemented  # it only looks like one
+            found = super().reducer_override(obj)
+            return _class_made_once(*found) if type(found) is tuple else found
+
+    else:  # PyPy's
+
+        def _save_reduce_pickle5(self, *reduced, obj=None, **more):
+            return super()._save_reduce_pickle5(*_class_made_once(*reduced), obj=obj, **more)
 
     def _dynamic_function_reduce(self, func):
         is_main = is_of_main(func)
@@ -44,6 +56,4 @@ class Pickler(cloudpickle.Pickler):
         _, (_, namespace, *_), (attributes, slots), *_ = super()._dynamic_function_reduce(func)
         del slots["__closure__"]
         names, modules = slots.pop("__globals__"), slots.pop("_cloudpickle_submodules", ())
-        if is_main and names_of_globals is not None:
-            names = None
-        return reduced(func, namespace, attributes, slots, self.digests, names, modules)
+        return reduced(func, namespace, attributes, slots, self.digests, None if is_main else names, modules)

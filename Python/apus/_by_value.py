@@ -14,11 +14,11 @@ import sys
 import threading
 import weakref
 from io import BytesIO
+from opcode import EXTENDED_ARG, opmap
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 
-from . import _frames, _rebuild
+from . import _frames, _functions, _rebuild
 from ._codec import PROTOCOL, Cached, is_by_value
-from ._functions import names_in
 from ._main_namespace import is_of_main
 from ._pickling import pickle
 
@@ -74,7 +74,7 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, obj):
         kind = type(obj)
         if kind is FunctionType:
-            return self._reduce_function(obj) if is_by_value(obj) else NotImplemented
+            return self._reduce_function(obj) if _functions.is_by_value(obj) else NotImplemented
         if issubclass(kind, type):
             if is_by_value(obj):
                 raise _NotPlain
@@ -91,7 +91,7 @@ class _Pickler(pickle.Pickler):
         return NotImplemented
 
     def _reduce_function(self, function):
-        if not is_of_main(function) or names_of_globals is None:
+        if not is_of_main(function):
             raise _NotPlain
         slots = {name: getattr(function, name) for name in _SLOTS}
         return reduced(function, self.globals, dict(function.__dict__), slots, self.digests)
@@ -137,7 +137,7 @@ def reduce_cached(function):
 
 def _parts(function, names):
     """The modules of packages that the function names as attributes: who imports a package need not have these."""
-    parts, known = [], set(names_in(function.__code__))
+    parts, known = [], set(_functions.names_in(function.__code__))
     for value in [*names.values(), *_cells(function)]:
         if issubclass(type(value), ModuleType) and hasattr(value, "__path__"):
             prefix = f"{value.__name__}."
@@ -172,17 +172,11 @@ def names_of_globals(code):
     return found
 
 
-if sys.implementation.name == "cpython":
-    from opcode import EXTENDED_ARG, opmap
-
-    _LOAD_GLOBAL = opmap["LOAD_GLOBAL"]
-    # The last two are those of the bodies of classes.
-    _OTHER_GLOBAL = {opmap.get(name) for name in (
-        "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")}
-    # Its lowest bit says whether it is called.
-    _LOAD_SHIFT = 1 if sys.version_info >= (3, 11) else 0
-else:
-    names_of_globals = None
+_LOAD_GLOBAL = opmap["LOAD_GLOBAL"]
+# CPython's lowest bit says whether it is called.
+_LOAD_SHIFT = 1 if sys.version_info >= (3, 11) and sys.implementation.name == "cpython" else 0
+# The last two are those of the bodies of classes.
+_OTHER_GLOBAL = {opmap.get(name) for name in ("STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")}
 
 
 # Versions of globals

@@ -2,7 +2,7 @@
 
 import functools
 import weakref
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 
 from . import _codec
 from ._plain import ATOMS
@@ -19,7 +19,8 @@ def dump_function(function):
 
 def is_by_value(function):
     """Whether it is a plain function that travels by value."""
-    return type(function) is FunctionType and _codec.is_by_value(function)
+    # PyPy's builtin functions have no such code.
+    return type(function) is FunctionType and type(function.__code__) is CodeType and _codec.is_by_value(function)
 
 
 def is_stateless(function):
