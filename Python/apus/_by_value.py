@@ -8,26 +8,18 @@ Plain functions need no more than this module. Where one refers to a class of th
 """
 
 import gc
-import itertools
 import marshal
 import sys
-import threading
-import weakref
 from io import BytesIO
-from opcode import EXTENDED_ARG, opmap
-from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
+from types import CellType, FunctionType, ModuleType
 
-from . import _frames, _functions, _rebuild
+from . import _frames, _rebuild
 from ._codec import PROTOCOL, Cached, is_by_value
+from ._functions import is_function_by_value
 from ._main_namespace import is_of_main
+from ._names import names_in, names_of_globals
 from ._pickling import pickle
-
-try:
-    from _blake2 import blake2b  # `hashlib` loads OpenSSL as well, which takes longer than the rest of this module
-except ImportError:
-    from hashlib import blake2b
-
-_state = threading.local()
+from ._versions import version
 
 
 class _NotPlain(Exception):
@@ -74,7 +66,7 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, obj):
         kind = type(obj)
         if kind is FunctionType:
-            return self._reduce_function(obj) if _functions.is_by_value(obj) else NotImplemented
+            return self._reduce_function(obj) if is_function_by_value(obj) else NotImplemented
         if issubclass(kind, type):
             if is_by_value(obj):
                 raise _NotPlain
@@ -103,7 +95,7 @@ _SLOTS = ("__name__", "__qualname__", "__annotations__", "__kwdefaults__", "__de
 def reduced(function, namespace, attributes, slots, digests, names=None, modules=()):
     """How a function is pickled.
 
-    `names`: the globals that it refers to, if that is known. `modules` are imported, since they are named.
+    `names`: if it is not of the main module, the globals that it refers to, and `modules`, which are imported since they are named.
     """
     versions, missing = None, ()
     if names is None:
@@ -113,8 +105,7 @@ def reduced(function, namespace, attributes, slots, digests, names=None, modules
         modules = _parts(function, names)
         if values.get("__package__"):
             names["__package__"] = values["__package__"]  # for imports relative to it
-    if is_of_main(function):
-        versions = {name: _version(name, value, digests) for name, value in names.items()}
+        versions = {name: version(name, value, digests, _dump) for name, value in names.items()}
     state = attributes, slots, names, versions, missing, modules
     arguments = marshal.dumps(function.__code__), namespace, function.__closure__
     return _rebuild.function, arguments, state, None, None, _rebuild.set_state
@@ -137,7 +128,7 @@ def reduce_cached(function):
 
 def _parts(function, names):
     """The modules of packages that the function names as attributes: who imports a package need not have these."""
-    parts, known = [], set(_functions.names_in(function.__code__))
+    parts, known = [], set(names_in(function.__code__))
     for value in [*names.values(), *_cells(function)]:
         if issubclass(type(value), ModuleType) and hasattr(value, "__path__"):
             prefix = f"{value.__name__}."
@@ -153,89 +144,3 @@ def _cells(function):
             yield cell.cell_contents
         except ValueError:
             pass  # it is not set yet
-
-
-def names_of_globals(code):
-    """The names of globals that its code, and the code in it, reads or sets; in their order, each once."""
-    found, wide = {}, 0
-    instructions = code.co_code
-    for place in range(0, len(instructions), 2):
-        operation, argument = instructions[place], instructions[place + 1] | wide
-        wide = argument << 8 if operation == EXTENDED_ARG else 0
-        if operation == _LOAD_GLOBAL:
-            found[code.co_names[argument >> _LOAD_SHIFT]] = None
-        elif operation in _OTHER_GLOBAL:
-            found[code.co_names[argument]] = None
-    for constant in code.co_consts:
-        if isinstance(constant, type(code)):
-            found.update(dict.fromkeys(names_of_globals(constant)))
-    return found
-
-
-_LOAD_GLOBAL = opmap["LOAD_GLOBAL"]
-# CPython's lowest bit says whether it is called.
-_LOAD_SHIFT = 1 if sys.version_info >= (3, 11) and sys.implementation.name == "cpython" else 0
-# The last two are those of the bodies of classes.
-_OTHER_GLOBAL = {opmap.get(name) for name in ("STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")}
-
-
-# Versions of globals
-
-
-class _Bound:
-    """What a global of the main module was when it was last sent."""
-
-    __slots__ = ("reference", "digest", "number")
-
-    def __init__(self, value, digest, number):
-        self.digest, self.number = digest, number
-        try:
-            self.reference = weakref.ref(value)
-        except TypeError:
-            self.reference = lambda: value
-
-
-_bound, _numbers = {}, itertools.count(1)
-# How often a global was sent that was another before.
-rebindings = 0
-
-
-def _version(name, value, digests):
-    """A number that stays as long as the global is neither bound anew nor changed. None for code, which is always sent anew, and for
-    what can't be told."""
-    global rebindings
-    if getattr(_state, "is_busy", False):
-        return None
-    is_code = issubclass(type(value), (FunctionType, type, BuiltinFunctionType))
-    digest = None if is_code else _digest(value, digests)
-    known = _bound.get(name)
-    if known is None or known.digest != digest or known.reference() is not value:
-        if known is not None:
-            rebindings += 1
-        known = _bound[name] = _Bound(value, digest, next(_numbers))
-    return None if digest is None else known.number
-
-
-def _digest(value, digests):
-    """`digests`: those that are known, by `id`."""
-    key = id(value)
-    if key not in digests:
-        _state.is_busy = True
-        try:
-            digests[key] = _dump(_Digest, value).hash.digest()
-        except Exception:
-            digests[key] = None  # whoever pickles it finds out
-        finally:
-            _state.is_busy = False
-    return digests[key]
-
-
-class _Digest:
-    """A file that keeps nothing but what tells it from others."""
-
-    def __init__(self):
-        self.hash = blake2b(digest_size=16)
-
-    def write(self, data):
-        self.hash.update(data)
-        return memoryview(data).nbytes

@@ -5,7 +5,9 @@ import weakref
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 
 from . import _codec
+from ._names import names_in
 from ._plain import ATOMS
+from ._versions import reference_to
 from .errors import EncodingError
 
 
@@ -17,7 +19,7 @@ def dump_function(function):
         raise EncodingError(f"the function {function!r} can't be pickled: {type(error).__name__}: {error}") from error
 
 
-def is_by_value(function):
+def is_function_by_value(function):
     """Whether it is a plain function that travels by value."""
     # PyPy's builtin functions have no such code.
     return type(function) is FunctionType and type(function.__code__) is CodeType and _codec.is_by_value(function)
@@ -37,20 +39,15 @@ MISSING = object()
 
 
 class Binding:
-    """What a name in a namespace stood for. It does not keep that, if it need not: it may be what holds the function."""
+    """What a name in a namespace stood for."""
 
-    __slots__ = ("names", "name", "reference", "value")
+    __slots__ = ("names", "name", "reference")
 
     def __init__(self, names, name, value):
-        self.names, self.name, self.reference, self.value = names, name, None, value
-        try:
-            self.reference, self.value = weakref.ref(value), None
-        except TypeError:
-            pass  # a number, a text, a dictionary
+        self.names, self.name, self.reference = names, name, reference_to(value)
 
     def holds(self):
-        value = self.value if self.reference is None else self.reference()
-        return self.names.get(self.name, MISSING) is value
+        return self.names.get(self.name, MISSING) is self.reference()
 
 
 def bindings(function):
@@ -74,7 +71,7 @@ def _references(holder):
     """Triples of a namespace, a name and what it is there. No namespace: it can't be bound anew."""
     # Not by `isinstance`, which asks a proxy for what it stands for, and may get an error.
     kind = type(holder)
-    if is_by_value(holder):
+    if is_function_by_value(holder):
         for name in names_in(holder.__code__):
             yield holder.__globals__, name, holder.__globals__.get(name, MISSING)
         inside = _Inside(holder)
@@ -106,16 +103,8 @@ def _references(holder):
         yield None, None, kind
 
 
-def names_in(code):
-    """Which names its code, and the code in it, looks up."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, type(code)):
-            yield from names_in(constant)
-
-
 class _Inside:
-    """Attributes of a function, and by number the variables of outer ones, looked up as in a namespace. It does not keep the function."""
+    """What a function has, looked up as in a namespace: attributes, and by number variables of outer functions. It is not kept."""
 
     __slots__ = ("function",)
 

@@ -43,8 +43,8 @@ def cached(function, parameters):
 
 
 def set_state(function, state):
-    """`versions` tells the values of globals of the main module from others, and `missing` are the names that stand for nothing there;
-    None: it is not a function of that."""
+    """`versions` tells values of globals from others; None: it is not a function of that. `missing` are names that
+    stand for nothing there."""
     attributes, slots, names, versions, missing, _ = state
     if versions is not None and _main_namespace.namespace is not None:
         _choose(names, versions, missing)

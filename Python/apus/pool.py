@@ -4,18 +4,17 @@ import atexit
 import ctypes
 import itertools
 import os
-import sys
 import threading
 import warnings
 import weakref
 from types import FunctionType
 
 from . import _native as native
-from . import _worker, shared
+from . import _versions, _worker, shared
 from ._call import Call
 from ._checks import count, seconds
 from ._codec import dumps
-from ._functions import bindings, dump_function, is_by_value, is_stateless
+from ._functions import bindings, dump_function, is_function_by_value, is_stateless
 from ._progress import watched
 from ._protocol import HOOK, ON_ARGUMENTS, ON_CALL, ON_ONE, SHARED
 from ._settings import Settings
@@ -38,12 +37,6 @@ def cpu_count():
         return os.cpu_count() or 1
 
 
-def rebindings():
-    """How often globals of the main module were sent that were others before."""
-    module = sys.modules.get("apus._by_value")
-    return 0 if module is None else module.rebindings
-
-
 class _Known:
     """A function that was pickled, and what it referred to then."""
 
@@ -52,14 +45,14 @@ class _Known:
     def __init__(self, function, mode, handle, others):
         # Another object may have its number once it is gone.
         self.function = weakref.ref(function, lambda _, key=id(function): others.pop(key, None))
-        self.bindings = bindings(function) if is_by_value(function) else ()
-        self.rebindings = rebindings() if self.bindings else None
+        self.bindings = bindings(function) if is_function_by_value(function) else ()
+        self.rebindings = _versions.rebindings if self.bindings else None
         self.handles = {mode: handle}
 
     def holds(self):
         """Whether a worker that has it has what it refers to."""
         # Others may have had globals set that it refers to.
-        return self.bindings == () or self.rebindings == rebindings() and all(
+        return self.bindings == () or self.rebindings == _versions.rebindings and all(
             binding.holds() for binding in self.bindings)
 
 

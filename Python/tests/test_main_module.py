@@ -195,9 +195,14 @@ def test_functions_of_many_kinds(tmp_path, before):
 
 
 def test_plain_functions_need_no_cloudpickle(tmp_path):
-    text = "import apus, sys, json\nfactor = 3\ndef times(n): return factor * n + json.loads('1')\nprint(apus.Pool(1).map(times, [1, 2]))\n"
-    found = run(tmp_path / "script.py", text + "print('cloudpickle' in sys.modules)\n")
-    assert found == ["[4,", "7]", "False"]
+    text = textwrap.dedent("""
+        import apus, sys, json
+        factor = 3
+        def times(n):
+            return factor * n + json.loads("1")
+        print(apus.Pool(1).map(times, [1, 2]), "cloudpickle" in sys.modules)
+        """)
+    assert run(tmp_path / "script.py", text) == ["[4,", "7]", "False"]
 
 
 CHANGES = {
