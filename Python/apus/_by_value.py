@@ -19,7 +19,7 @@ from ._functions import is_function_by_value
 from ._main_namespace import is_of_main
 from ._names import names_in, names_of_globals
 from ._pickling import pickle
-from ._versions import version
+from ._versions import MISSING, version
 
 
 class _NotPlain(Exception):
@@ -28,27 +28,23 @@ class _NotPlain(Exception):
 
 def dumps(obj, buffers=None):
     """Pickles an object that may refer to what travels by value; see `dumps` of `_codec.py`."""
-    return _dump(BytesIO, obj, buffers).getvalue()
-
-
-def _dump(new_file, obj, buffers=None):
     callback = None if buffers is None else _frames.keeper(buffers)
     # Of modules that its user wants to travel by value only cloudpickle knows.
     registered = getattr(sys.modules.get("cloudpickle.cloudpickle"), "_PICKLE_BY_VALUE_MODULES", ())
     if not registered:
-        file = new_file()
+        file = BytesIO()
         try:
             _Pickler(file, PROTOCOL, buffer_callback=callback).dump(obj)
-            return file
+            return file.getvalue()
         except Exception:
             pass  # cloudpickle knows of more than this, and raises what is to be told
     from . import _by_cloudpickle
 
     if buffers:
         buffers.clear()
-    file = new_file()
+    file = BytesIO()
     _by_cloudpickle.Pickler(file, PROTOCOL, buffer_callback=callback).dump(obj)
-    return file
+    return file.getvalue()
 
 
 class MainGlobals(dict):
@@ -97,16 +93,14 @@ def reduced(function, namespace, attributes, slots, digests, names=None, modules
 
     `names`: if it is not of the main module, the globals that it refers to, and `modules`, which are imported since they are named.
     """
-    versions, missing = None, ()
+    versions = None
     if names is None:
-        used, values = names_of_globals(function.__code__), function.__globals__
-        names = {name: values[name] for name in used if name in values}
-        missing = tuple(name for name in used if name not in values)
+        # The last one is for imports relative to it.
+        used = {name: function.__globals__.get(name, MISSING) for name in (*names_of_globals(function.__code__), "__package__")}
+        versions = {name: version(name, value, digests) for name, value in used.items()}
+        names = {name: value for name, value in used.items() if value is not MISSING}
         modules = _parts(function, names)
-        if values.get("__package__"):
-            names["__package__"] = values["__package__"]  # for imports relative to it
-        versions = {name: version(name, value, digests, _dump) for name, value in names.items()}
-    state = attributes, slots, names, versions, missing, modules
+    state = attributes, slots, names, versions, modules
     arguments = marshal.dumps(function.__code__), namespace, function.__closure__
     return _rebuild.function, arguments, state, None, None, _rebuild.set_state
 

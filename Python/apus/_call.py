@@ -42,7 +42,7 @@ class Call:
         self.over = None
         self.inputs, self.source = iter(inputs), inputs
         self.job = native.Handle(native.job_new(engine.pointer, function.pointer, ctypes.byref(settings.options())))
-        self.length = len(inputs) if type(inputs) in (list, tuple, range) else None
+        self.length = length_of(inputs)
         # See `fill`: the inputs, how many of them were given by themselves and have no result yet, and the list.
         self.singles, self.open_singles, self.values = (), 0, None
         self.is_drawn = False
@@ -301,6 +301,14 @@ class Call:
         job = getattr(self, "job", None)
         if job is not None and self.over is None:
             cancel(job.pointer)
+
+
+def length_of(inputs):
+    """How many there are, if they are there already, and that can be told."""
+    try:
+        return len(inputs) if type(inputs) in (list, tuple, range) else None
+    except OverflowError:  # a range may have more than that
+        return None
 
 
 class _Batch:

@@ -1,7 +1,7 @@
 """Exceptions as bytes."""
 
-from . import _main_namespace
 from ._codec import dumps, loads
+from ._main_namespace import load_apart
 from .errors import RemoteError, RemoteTraceback, TaskExited
 
 
@@ -21,17 +21,9 @@ def dump_exception(error):
         text = "".join(traceback.format_tb(error.__traceback__)) + name
     try:
         pickled = dumps(error)
+        load_apart(loads, pickled)
     except BaseException:
         pickled = None
-    # What it is loaded for here must not change what the worker has.
-    namespace, _main_namespace.namespace = _main_namespace.namespace, None
-    try:
-        if pickled is not None:
-            loads(pickled)
-    except BaseException:
-        pickled = None
-    finally:
-        _main_namespace.namespace = namespace
     return pickled, name, message, text
 
 
@@ -41,7 +33,7 @@ def load_exception(parts, index):
     error = None
     if pickled is not None:
         try:
-            error = loads(pickled)
+            error = load_apart(loads, pickled)
         except (Exception, SystemExit):
             pass
     trace = RemoteTraceback(f'\n"""\n{text}"""')

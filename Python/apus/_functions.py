@@ -7,7 +7,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, Modul
 from . import _codec
 from ._names import names_in
 from ._plain import ATOMS
-from ._versions import reference_to
+from ._versions import MISSING, number_of, recognizer
 from .errors import EncodingError
 
 
@@ -34,20 +34,20 @@ def is_stateless(function):
     return isinstance(function, (FunctionType, type)) and not _codec.is_by_value(function)
 
 
-# What a name stands for that stands for nothing: a global, or a variable of an outer function.
-MISSING = object()
-
-
 class Binding:
     """What a name in a namespace stood for."""
 
-    __slots__ = ("names", "name", "reference")
+    __slots__ = ("names", "name", "is_it", "number")
 
     def __init__(self, names, name, value):
-        self.names, self.name, self.reference = names, name, reference_to(value)
+        self.names, self.name, self.is_it, self.number = names, name, recognizer(value), None
+
+    def was_sent(self):
+        """Workers have this, until the global is sent as another."""
+        self.number = number_of(self.name)
 
     def holds(self):
-        return self.names.get(self.name, MISSING) is self.reference()
+        return self.is_it(self.names.get(self.name, MISSING)) and self.number == number_of(self.name)
 
 
 def bindings(function):

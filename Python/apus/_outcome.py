@@ -3,6 +3,7 @@
 from . import _native as native
 from ._codec import load_values
 from ._exceptions import load_exception
+from ._main_namespace import load_apart
 from ._pickling import pickle
 from ._protocol import BROKEN, MIXED
 from .errors import (
@@ -52,7 +53,7 @@ def decoded(data, group):
         cause = load_exception(parts, first)
         return [Failure(_cause(EncodingError(f"{what}: {parts[1]}: {parts[2]}", first), cause))]
     try:
-        values = load_values(data)
+        values = load_apart(load_values, data)
     except (Exception, SystemExit) as error:
         return None if len(group.items) > 1 else [Failure(cannot("the result can't be unpickled", error, first))]
     if code == MIXED:

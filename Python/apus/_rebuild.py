@@ -9,7 +9,7 @@ from types import CellType, FunctionType
 
 from . import _main_namespace
 
-# In a worker: which version of each global of the main module the program has sent.
+# In a worker: the number of each global of the main module that the program has sent; see `_versions.py`.
 _versions = {}
 
 
@@ -19,7 +19,8 @@ def module(name):
 
 
 def main_globals():
-    return {} if _main_namespace.namespace is None else _main_namespace.namespace
+    namespace = _main_namespace.of_loaded()
+    return {} if namespace is None else namespace
 
 
 def cell():
@@ -43,11 +44,11 @@ def cached(function, parameters):
 
 
 def set_state(function, state):
-    """`versions` tells values of globals from others; None: it is not a function of that. `missing` are names that
-    stand for nothing there."""
-    attributes, slots, names, versions, missing, _ = state
-    if versions is not None and _main_namespace.namespace is not None:
-        _choose(names, versions, missing)
+    """`versions` are the numbers of globals of the main module; None: it is not a function of that."""
+    attributes, slots, names, versions, _ = state
+    namespace = _main_namespace.of_loaded()
+    if versions is not None and namespace is not None:
+        _choose(namespace, names, versions)
     function.__globals__.update(names)
     function.__globals__["__builtins__"] = builtins
     function.__dict__.update(attributes)
@@ -55,18 +56,17 @@ def set_state(function, state):
         setattr(function, name, value)
 
 
-def _choose(names, versions, missing):
-    """Leaves out of `names` those that the worker has from before, and may have changed."""
-    namespace = _main_namespace.namespace
+def _choose(namespace, names, versions):
+    """Leaves those of the names that the worker does not have, or has an older value of. Removes what is gone in the program."""
     for name, version in versions.items():
-        if version is not None and _versions.get(name) == version and name in namespace:
-            del names[name]
-    for name in missing:
-        # What a task has set stays.
-        if name in _versions:
-            del _versions[name]
+        known = _versions.get(name, 0)
+        if known >= version:
+            names.pop(name, None)
+            continue
+        _versions[name] = version
+        # What was never sent a task has set.
+        if name not in names and known:
             namespace.pop(name, None)
-    _versions.update(versions)
 
 
 # Classes that were made and have no state yet.

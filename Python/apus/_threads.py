@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 
+from ._call import length_of
 from ._outcome import Failure, Group, Mixed
 from ._protocol import ON_ARGUMENTS, ON_CALL, ON_ONE
 from ._settings import SLICE, Late
@@ -230,7 +231,7 @@ class ThreadCall:
     def __init__(self, threads, function, inputs, settings):
         self.threads, (self.way, self.function), self.size = threads, function, settings.group
         self.inputs, self.is_drawn, self.input_error = iter(inputs), False, None
-        self.length = len(inputs) if type(inputs) in (list, tuple, range) else None
+        self.length = length_of(inputs)
         self.drawn = 0
         # Groups that have no results yet, and those of them that are not begun; what has come back.
         self.groups, self.waiting, self.finished = {}, collections.deque(), queue.SimpleQueue()

@@ -10,7 +10,7 @@ import weakref
 from types import FunctionType
 
 from . import _native as native
-from . import _versions, _worker, shared
+from . import _worker, shared
 from ._call import Call
 from ._checks import count, seconds
 from ._codec import dumps
@@ -37,23 +37,28 @@ def cpu_count():
         return os.cpu_count() or 1
 
 
+# Functions that a pool knows: what they refer to may refer to them, and be kept by that.
+MOST_KNOWN = 256
+
+
 class _Known:
     """A function that was pickled, and what it referred to then."""
 
-    __slots__ = ("function", "bindings", "rebindings", "handles")
+    __slots__ = ("function", "bindings", "handles")
 
-    def __init__(self, function, mode, handle, others):
+    def __init__(self, function, others):
         # Another object may have its number once it is gone.
         self.function = weakref.ref(function, lambda _, key=id(function): others.pop(key, None))
-        self.bindings = bindings(function) if is_function_by_value(function) else ()
-        self.rebindings = _versions.rebindings if self.bindings else None
-        self.handles = {mode: handle}
+        self.bindings, self.handles = bindings(function) if is_function_by_value(function) else (), {}
+
+    def was_sent(self, mode, handle):
+        for binding in self.bindings:
+            binding.was_sent()
+        self.handles[mode] = handle
 
     def holds(self):
         """Whether a worker that has it has what it refers to."""
-        # Others may have had globals set that it refers to.
-        return self.bindings == () or self.rebindings == _versions.rebindings and all(
-            binding.holds() for binding in self.bindings)
+        return all(binding.holds() for binding in self.bindings)
 
 
 class Engine(native.Handle):
@@ -178,18 +183,21 @@ class Pool:
     def _function(self, function, mode):
         """Pickles a function, unless it was and what it refers to is bound as it was then."""
         known = self._functions.get(id(function))
-        if known is not None and known.function() is function:
-            if known.holds():
-                found = known.handles.get(mode)
-                if found is None:
-                    found = known.handles[mode] = self._define(function, mode)
-                return found
-        if not callable(function):
-            raise TypeError(f"{function!r} is not callable")
-        handle = self._define(function, mode)
-        # Of other callables nobody knows what they refer to.
-        if type(function) is FunctionType:
-            self._functions[id(function)] = _Known(function, mode, handle, self._functions)
+        if known is None or known.function() is not function or not known.holds():
+            if not callable(function):
+                raise TypeError(f"{function!r} is not callable")
+            # Of other callables nobody knows what they refer to.
+            if type(function) is not FunctionType:
+                return self._define(function, mode)
+            # Before it is pickled: another thread may bind a name meanwhile.
+            known = _Known(function, self._functions)
+        handle = known.handles.get(mode)
+        if handle is None:
+            handle = self._define(function, mode)
+            known.was_sent(mode, handle)
+            self._functions[id(function)] = known
+            while len(self._functions) > MOST_KNOWN:
+                self._functions.pop(next(iter(list(self._functions))), None)
         return handle
 
     def share(self, value):

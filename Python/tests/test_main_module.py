@@ -267,6 +267,134 @@ CHANGES = {
             state = {"n": 0}
             assert pool.apply(count) == 1
         """,
+    "a global that becomes None, or is gone for a while": """
+        x, z = {1, 2}, 1
+        def f():
+            return x
+        def g():
+            return z
+        def g2():
+            return z
+        with apus.Pool(1) as pool:
+            assert pool.apply(f) == {1, 2}
+            x = None
+            assert pool.apply(f) is None
+            assert pool.apply(g) == 1
+            del z
+            try:
+                pool.apply(g2)
+            except NameError:
+                pass
+            z = 1
+            assert pool.apply(g) == 1
+        """,
+    "an older value that comes later": """
+        y = 1
+        def f(_):
+            time.sleep(0.01)
+            return y
+        def g(_):
+            time.sleep(0.01)
+            return y
+        with apus.Pool(2) as pool:
+            busy = [pool.apply_async(time.sleep, (0.3,)) for _ in range(2)]
+            first = pool.map_async(f, range(20), 1)
+            y = 2
+            second = pool.map_async(g, range(20), 1)
+            first.wait()
+            assert second.get() == [2] * 20
+            assert pool.map(g, range(20), 1) == [2] * 20
+            def old():
+                return y
+            shared = pool.share(old)
+            y = 3
+            assert pool.apply(g, (0,)) == 3
+            pool.apply(lambda held: held.value(), (shared,))
+            assert pool.apply(g, (0,)) == 3
+        """,
+    "others that are bound anew": """
+        def counter():
+            n = 0
+            def up():
+                nonlocal n
+                n += 1
+                return n
+            return up
+        def unrelated():
+            return u
+        up, u = counter(), 1
+        with apus.Pool(1) as pool:
+            assert pool.apply(up) == 1 and pool.apply(unrelated) == 1
+            u = 2
+            assert pool.apply(unrelated) == 2 and pool.apply(up) == 2
+            limit = 1
+            class Counter:
+                n = 0
+                def up(self):
+                    self.n += limit
+                    return self.n
+            c = Counter()
+            def bump():
+                return c.up()
+            assert [pool.apply(bump), pool.apply(bump)] == [1, 2]
+            limit = 10
+            assert pool.apply(lambda: limit) == 10 and pool.apply(bump) == 12
+        """,
+    "what a worker has bound anew": """
+        def h():
+            return "old"
+        def patch():
+            global h, limit
+            h = lambda: "new"
+            del limit
+        limit = 1
+        def use():
+            return h()
+        def use_too():
+            return h(), "limit" in globals(), limit if "limit" in globals() else 0
+        with apus.Pool(1) as pool:
+            pool.apply(patch)
+            assert pool.apply(use) == "new" and pool.apply(use_too) == ("new", False, 0)
+        """,
+    "a pool of a worker's": """
+        y = 1
+        def inner():
+            global y
+            y = 77
+            return lambda: y
+        def outer():
+            with apus.Pool(1) as pool:
+                return y, pool.apply(inner)(), y
+        with apus.Pool(1) as pool:
+            assert pool.apply(outer) == (1, 77, 1)
+            assert pool.apply(lambda: y) == 1
+        """,
+    "a name that is bound while a function is pickled": """
+        class Slow:
+            def __reduce__(self):
+                global x
+                x = 2
+                return Slow, ()
+        x, slow = 1, Slow()
+        def f():
+            return x, slow is None
+        with apus.Pool(1) as pool:
+            pool.apply(f)
+            assert pool.apply(f)[0] == 2
+        """,
+    "much that is used once": """
+        with apus.Pool(1) as pool:
+            alive = weakref.WeakSet()
+            for _ in range(600):
+                kept = [0]
+                f = lambda: len(kept)
+                kept.append(f)
+                alive.add(f)
+                pool.apply(f)
+            gc.collect()
+            assert len(alive) < 300, len(alive)
+            assert next(pool.imap(abs, range(10**20))) == 0
+        """,
     "each new function has a state of its own": """
         def counter():
             count = 0
