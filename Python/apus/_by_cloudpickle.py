@@ -1,10 +1,11 @@
 """What `_by_value.py` leaves to cloudpickle: classes of the main module, and functions of modules that can't be imported."""
 
 from collections import ChainMap
+from functools import cached_property
 from types import CellType, FunctionType, ModuleType
 
 import cloudpickle
-from cloudpickle.cloudpickle import _class_setstate, _module_reduce, subimport
+from cloudpickle.cloudpickle import _class_setstate, _make_skeleton_class, _module_reduce, subimport
 
 from . import _rebuild
 from ._by_value import MainGlobals, reduce_cached, reduce_cell, reduced
@@ -17,9 +18,16 @@ def _reduce_module(module):
     return (_rebuild.module, reduced[1]) if reduced[0] is subimport else reduced
 
 
+def _reduce_cached_property(found):
+    # It has a lock before 3.12.
+    return _rebuild.cached_property, (found.func, found.attrname)
+
+
 def _class_made_once(make, arguments, *others):
     """How a class is pickled; anything else as it is."""
     if others and others[-1] is _class_setstate:
+        if make is _make_skeleton_class and "__slots__" in others[0][0]:
+            arguments[3]["__slots__"] = others[0][0]["__slots__"]  # or its objects would have more than those
         return (_rebuild.class_, (make, *arguments), *others[:-1], _rebuild.set_class_state)
     return (make, arguments, *others)
 
@@ -28,7 +36,8 @@ class Pickler(cloudpickle.Pickler):
     """Functions, cells and modules are made again without cloudpickle, and classes once."""
 
     dispatch_table = ChainMap(
-        {CellType: reduce_cell, ModuleType: _reduce_module}, cloudpickle.Pickler.dispatch_table)
+        {CellType: reduce_cell, ModuleType: _reduce_module, cached_property: _reduce_cached_property},
+        cloudpickle.Pickler.dispatch_table)
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)

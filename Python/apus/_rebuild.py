@@ -69,6 +69,14 @@ def _choose(namespace, names, versions):
             namespace.pop(name, None)
 
 
+def cached_property(function, name):
+    from functools import cached_property
+
+    found = cached_property(function)
+    found.attrname = name
+    return found
+
+
 # Classes that were made and have no state yet.
 _incomplete = set()
 

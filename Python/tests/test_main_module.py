@@ -267,6 +267,23 @@ CHANGES = {
             state = {"n": 0}
             assert pool.apply(count) == 1
         """,
+    "classes with slots, and with cached properties": """
+        class Slots:
+            __slots__ = ("a", "b")
+            def __init__(self, a):
+                self.a = a
+        class Square:
+            def __init__(self, n):
+                self.n = n
+            @functools.cached_property
+            def area(self):
+                return self.n ** 2
+        with apus.Pool(1) as pool:
+            assert [found.a for found in pool.map(lambda s: Slots(s.a + 1), [Slots(1), Slots(2)])] == [2, 3]
+            assert pool.apply(lambda: hasattr(Slots(1), "__dict__")) is False
+            found = pool.apply(lambda s: (s.area, s), (Square(3),))
+            assert found[0] == 9 and found[1].area == 9 and Square(4).area == 16
+        """,
     "a global that becomes None, or is gone for a while": """
         x, z = {1, 2}, 1
         def f():
