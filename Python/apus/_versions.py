@@ -54,7 +54,7 @@ def _weak(value):
 
 
 def recognizer(value):
-    """A function that says whether something is this value. It does not keep that, if it need not: it may be what holds the function."""
+    """A function that says whether something is this value. The value may hold whoever asks, so it is not kept if it need not be."""
     reference = _weak(value)
     if reference is None:
         return lambda other: other is value
