@@ -2,6 +2,8 @@ import contextlib
 import os
 import secrets
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -93,3 +95,11 @@ class Run:
         for process in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
+
+
+def run(path, text):
+    """The words that a script prints."""
+    path.write_text(text)
+    found = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=100)
+    assert found.stderr == ""
+    return found.stdout.split()
