@@ -14,9 +14,9 @@ from . import _native as native
 from ._codec import dump_values
 from ._frames import Frame
 from ._outcome import Failure, Group, Mixed, cannot, decoded, failure
-from ._plain import Slice
 from ._protocol import MAY_STOP, TRAILER
 from ._settings import SLICE, Late
+from ._slice import Slice
 from .errors import TaskCancelled
 from .worker import Again
 

@@ -10,8 +10,9 @@ from types import FunctionType
 from . import _frames
 from ._library import fast
 from ._pickling import pickle
-from ._plain import Slice, plain, plain_call
+from ._plain import plain, plain_call
 from ._protocol import FRAME
+from ._slice import Slice
 
 try:
     from _functools import _lru_cache_wrapper as Cached
