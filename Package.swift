@@ -47,6 +47,8 @@ let package = Package(
       name: "ApusRankPool",
       dependencies: ["ApusProcesses", "ApusMessages", "ApusEngine", "ApusWire", "ApusSystem", "CApus"],
       exclude: ["README.md"], swiftSettings: settings),
+    .target(
+      name: "ApusPrograms", dependencies: ["ApusSystem", "CApus"], swiftSettings: settings),
     // The engine for Python's package (`Python/`), behind a C interface.
     .target(name: "CApusPython"),
     .target(
@@ -59,7 +61,7 @@ let package = Package(
     .executableTarget(
       name: "ApusCommand",
       dependencies: [
-        "ApusMessages", "ApusSystem", "CApus",
+        "ApusMessages", "ApusPrograms", "ApusSystem", "CApus",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/ApusCommand", swiftSettings: settings),
@@ -132,6 +134,9 @@ let package = Package(
         "ApusMessages", "ApusSystem", "CApus", "ApusCommand", "RankScenarios", "Oddly", "TestSupport",
       ],
       swiftSettings: settings),
+    .testTarget(
+      name: "ApusProgramsTests", dependencies: ["ApusPrograms", "ApusSystem", "ApusCommand", "TestSupport"],
+      swiftSettings: settings),
     .executableTarget(
       name: "PoolScenarios",
       dependencies: ["Apus", "ApusProcesses", "ApusEngine", "ApusSystem", "Interposed"],
@@ -155,7 +160,18 @@ let package = Package(
   ]
 )
 
-// With sanitizers Scripts/test runs some of the tests, and does not build what the others need.
-if let leftOut = Context.environment["APUS_LEFT_OUT"]?.split(separator: " ").map(String.init) {
-  package.targets.removeAll { leftOut.contains($0.name) }
+// With sanitizers Scripts/test runs some of the tests, and builds what they need alone.
+if let wanted = Context.environment["APUS_ONLY"]?.split(separator: " ").map(String.init) {
+  var needed: Set<String> = []
+  func need(_ name: String) {
+    guard needed.insert(name).inserted else { return }
+    for case .byNameItem(let name, _) in package.targets.first(where: { $0.name == name })?.dependencies ?? []
+    {
+      need(name)
+    }
+  }
+  wanted.forEach(need)
+  package.targets.removeAll { !needed.contains($0.name) }
+  package.products = []
+  package.dependencies = []
 }

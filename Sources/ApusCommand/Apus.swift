@@ -5,16 +5,16 @@ import Glibc
 struct Apus: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apus",
-    abstract: "Parallel programs: ranks that talk, side by side.",
+    abstract: "Parallel programs: commands side by side, and ranks that talk.",
     version: "0.1.0",
-    subcommands: [Launch.self, Doctor.self])
+    subcommands: [Run.self, Launch.self, Doctor.self])
 
   static func main() {
     openClosedStreams()
     // Ignored, as by many a daemon's child, it would take the ranks' statuses away; and they would inherit that.
     signal(SIGCHLD, SIG_DFL)
     let first = CommandLine.arguments.dropFirst().first
-    if let unknown = UnknownCommand(first, known: ["launch", "doctor", "help"]) {
+    if let unknown = UnknownCommand(first, known: ["run", "launch", "doctor", "help"]) {
       exit(withError: ValidationError(unknown.text))
     }
     main(nil)

@@ -12,9 +12,15 @@ int apus_poll_create(void) {
   return poller < 0 ? -errno : apus_move_high(poller);
 }
 
-int apus_poll_add(int poller, int descriptor, uint64_t tag) {
-  struct epoll_event event = {.events = EPOLLIN, .data.u64 = tag};
+static int add(int poller, int descriptor, uint64_t tag, uint32_t events) {
+  struct epoll_event event = {.events = events, .data.u64 = tag};
   return epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : errno;
+}
+
+int apus_poll_add(int poller, int descriptor, uint64_t tag) { return add(poller, descriptor, tag, EPOLLIN); }
+
+int apus_poll_add_writable(int poller, int descriptor, uint64_t tag) {
+  return add(poller, descriptor, tag, EPOLLOUT);
 }
 
 bool apus_poll_has(int poller, int descriptor, uint64_t tag) {

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -64,19 +65,29 @@ static int ask_pidfd(int pidfd, struct apus_exit *result) {
   return 0;
 }
 
+static uint64_t nanoseconds(struct timeval time) {
+  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_usec * 1000;
+}
+
+/// glibc's `waitid` does not ask for what the child has used.
+static int wait_with_usage(idtype_t type, id_t id, siginfo_t *info, int options, struct rusage *usage) {
+  return (int)syscall(SYS_waitid, type, id, info, options, usage);
+}
+
 int apus_wait(pid_t pid, int pidfd, int options, struct apus_exit *result) {
   // The number, since glibc before 2.36 has no P_PIDFD.
   const idtype_t by_pidfd = (idtype_t)3;
   siginfo_t info;
+  struct rusage usage;
   int failed;
   do {
     info.si_pid = 0;
-    failed = pidfd >= 0 ? waitid(by_pidfd, (id_t)pidfd, &info, options) : -1;
+    failed = pidfd >= 0 ? wait_with_usage(by_pidfd, (id_t)pidfd, &info, options, &usage) : -1;
     // EINVAL: a kernel that makes pidfds (5.2) but cannot wait for them (5.4). EBADF: other code has closed it.
-    if (pidfd < 0 || (failed && (errno == EINVAL || errno == EBADF))) failed = waitid(P_PID, (id_t)pid, &info, options);
+    if (pidfd < 0 || (failed && (errno == EINVAL || errno == EBADF)))
+      failed = wait_with_usage(P_PID, (id_t)pid, &info, options, &usage);
   } while (failed && errno == EINTR);
-  result->how = 0;
-  result->value = 0;
+  *result = (struct apus_exit){0};
   if (failed) {
     int error = errno;
     return error == ECHILD && pidfd >= 0 && ask_pidfd(pidfd, result) ? 0 : error;
@@ -84,6 +95,9 @@ int apus_wait(pid_t pid, int pidfd, int options, struct apus_exit *result) {
   if (info.si_pid != 0) {
     result->how = info.si_code;
     result->value = info.si_status;
+    result->user_time = nanoseconds(usage.ru_utime);
+    result->system_time = nanoseconds(usage.ru_stime);
+    result->peak_memory = (uint64_t)usage.ru_maxrss * 1024;
   }
   return 0;
 }
@@ -129,6 +143,14 @@ int apus_signal_group(pid_t pid, int pidfd, int signal) {
     if (errno == ESRCH) return ESRCH;
   }
   if (!is_unreaped(pid)) return ESRCH;
+  return kill(-pid, signal) == 0 ? 0 : errno;
+}
+
+int apus_signal_left_group(pid_t pid, int pidfd, int signal) {
+  if (pidfd >= 0) {
+    if (syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, PIDFD_SIGNAL_PROCESS_GROUP) == 0) return 0;
+    if (errno != EINVAL && errno != ENOSYS && errno != EBADF) return errno;
+  }
   return kill(-pid, signal) == 0 ? 0 : errno;
 }
 

@@ -196,6 +196,9 @@ RUNS_IN_CHILD static int run_child(void *argument) {
     fail(launch, APUS_SPAWN_STEP_DIRECTORY, errno);
   }
 
+  // The lowest priority is no error.
+  if (request->nice != 0) syscall(SYS_setpriority, PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + request->nice);
+
   // The mask survives exec. From here on a signal may end the child; the parent sees that as its exit.
   uint64_t none = 0;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, KERNEL_SIGSET_BYTES);

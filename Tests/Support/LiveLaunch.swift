@@ -1,7 +1,7 @@
 package import ApusSystem
 import Glibc
 
-/// A run of `apus launch` that goes on while the test looks at it, types to it and sends it signals.
+/// A run of `apus launch`, or of another command, that goes on while the test looks at it, types to it and sends it signals.
 package final class LiveLaunch: Sendable {
   /// What its standard input is.
   package enum Input { case nothing, pipe, terminal }
@@ -19,13 +19,14 @@ package final class LiveLaunch: Sendable {
   ///     ignore some.
   ///   - isRead: Whether anybody reads what it prints.
   package init(
-    _ arguments: [String], input kind: Input = .nothing, ignoring: String? = nil, isRead: Bool = true
+    _ arguments: [String], command: String = "launch", input kind: Input = .nothing, ignoring: String? = nil,
+    isRead: Bool = true
   ) throws {
     let apus = programFolder + "/apus"
     var all = ["env", "--default-signal"]
     if let ignoring { all.append("--ignore-signal=\(ignoring)") }
     if kind == .terminal { all += ["setsid", "--ctty"] }
-    all += [apus, "launch"] + arguments
+    all += [apus, command] + arguments
     var request = SpawnRequest(path: "/usr/bin/env", arguments: all)
     request.environment.append(ByteString(mark.entry))
     let source, sink, input: OwnedDescriptor

@@ -8,7 +8,6 @@ final class RankStream {
   let endsLines: Bool
   private let target: LineTarget
   private let kept: KeptOutput?
-  private var printed = 0
   private var isPrinted = false
 
   init(
@@ -43,7 +42,7 @@ final class RankStream {
   /// Passes on what was kept of a rank that has ended. Whether that is all.
   func print() -> Bool {
     guard let kept, !isPrinted else { return true }
-    isPrinted = kept.print(from: &printed, to: target)
+    isPrinted = kept.print(to: target)
     return isPrinted
   }
 }

@@ -34,6 +34,9 @@ package final class ChildProcess: Sendable {
   private struct State {
     var descriptor: OwnedDescriptor?
     var status: ExitStatus?
+    var usage: ProcessUsage?
+    /// It is reaped, and its group is not given up.
+    var speaksForGroup = false
     var number: Int32 { descriptor?.number ?? -1 }
 
     /// Closes the pidfd, if it still is one: another part of the program may have closed it, and opened another file
@@ -67,6 +70,9 @@ package final class ChildProcess: Sendable {
     }
   }
 
+  /// What it has used, if it has been reaped.
+  package var usage: ProcessUsage? { state.withLock { $0.usage } }
+
   /// How the child ended, if it has been reaped.
   package var status: ExitStatus? { state.withLock { $0.status } }
 
@@ -84,6 +90,7 @@ package final class ChildProcess: Sendable {
   @discardableResult
   package func signalGroup(_ signal: Int32) -> Bool {
     state.withLock { state in
+      if isOurs && state.speaksForGroup { return apus_signal_left_group(pid, state.number, signal) == 0 }
       guard isOurs && state.status == nil else { return false }
       if group != .shared && sendToGroup(signal, state) { return true }
       // The child may have moved to another group.
@@ -128,6 +135,30 @@ package final class ChildProcess: Sendable {
       state.status = status
       state.letGo()
       return status
+    }
+  }
+
+  /// As `reap()`, but goes on to signal its group, if it leads one: until `leaveGroup()`.
+  package func reapAlone() -> ExitStatus? {
+    state.withLock { state in
+      guard state.status == nil, isOurs, keeper == nil, let status = ended(state) else { return state.status }
+      var reaped = apus_exit()
+      _ = apus_wait(pid, state.number, WEXITED | WNOHANG, &reaped)
+      (state.status, state.usage, state.speaksForGroup) = (status, ProcessUsage(reaped), group == .own)
+      return status
+    }
+  }
+
+  /// After `reapAlone()`: whether somebody is left in its group.
+  package var hasGroupLeft: Bool {
+    state.withLock { $0.speaksForGroup && isOurs && apus_signal_left_group(pid, $0.number, 0) == 0 }
+  }
+
+  /// After `reapAlone()`: gives its group up.
+  package func leaveGroup() {
+    state.withLock { state in
+      state.speaksForGroup = false
+      state.letGo()
     }
   }
 

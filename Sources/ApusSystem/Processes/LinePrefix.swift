@@ -13,6 +13,13 @@ package final class LinePrefix: Sendable {
     self.target = target
   }
 
+  /// `[text] `.
+  package init(_ text: String, target: LineTarget) {
+    // A prefix of several lines would look like lines of the program's.
+    prefix = Array("[\(text.split(whereSeparator: \.isNewline).joined(separator: " "))] ".utf8)
+    self.target = target
+  }
+
   /// `lines` is whole lines, or a piece of one that is too long for a relay: such a piece becomes a line.
   package func write(_ lines: UnsafeRawBufferPointer) {
     var text: [UInt8] = []

@@ -13,8 +13,10 @@ package final class Poller: Sendable {
     descriptor = OwnedDescriptor(number)
   }
 
-  package func add(_ number: Int32, tag: UInt64) throws(ProcessError) {
-    let error = apus_poll_add(descriptor.number, number, tag)
+  package func add(_ number: Int32, tag: UInt64, isForWriting: Bool = false) throws(ProcessError) {
+    let error =
+      isForWriting
+      ? apus_poll_add_writable(descriptor.number, number, tag) : apus_poll_add(descriptor.number, number, tag)
     if error != 0 { throw ProcessError(errno: error, doing: "wait on a descriptor") }
   }
 

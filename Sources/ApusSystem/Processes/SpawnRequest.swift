@@ -32,6 +32,8 @@ package struct SpawnRequest: Sendable {
   /// lives as long as the child's start takes.
   // Sound: written by the child alone until its start is over.
   package nonisolated(unsafe) var groupNote: UnsafeMutablePointer<Int32>?
+  /// How much lower than ours the child's priority is: 0 to 19.
+  package var nice: Int32 = 0
 
   package init(
     path: ByteString,

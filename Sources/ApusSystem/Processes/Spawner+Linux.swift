@@ -129,6 +129,7 @@ private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, Proce
         ignored_signals: request.ignoredSignals,
         default_signals: request.defaultSignals,
         group_note: request.groupNote,
+        nice: request.nice,
         failed_step: step
       )
       return apus_spawn(&raw, &pid, &pidfd)

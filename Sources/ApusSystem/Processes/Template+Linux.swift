@@ -99,8 +99,9 @@ package final class Template: Sendable {
     func reap(_ pid: Int32) -> ExitStatus {
       // Whoever asks may hold up others.
       guard let answer = try? ask([2, 0, pid, 0], [], within: 1000) else { return .unknown }
-      return ExitStatus(
-        apus_exit(how: Int32(truncatingIfNeeded: answer), value: Int32(truncatingIfNeeded: answer >> 32)))
+      var ended = apus_exit()
+      (ended.how, ended.value) = (Int32(truncatingIfNeeded: answer), Int32(truncatingIfNeeded: answer >> 32))
+      return ExitStatus(ended)
     }
 
     /// The answer to a message, 8 bytes.
@@ -149,7 +150,7 @@ package final class Template: Sendable {
 }
 
 /// Whether there is something to read, or will be in so many milliseconds (-1: waits for ever).
-func isReadable(_ descriptor: Int32, within milliseconds: Int32) -> Bool {
+package func isReadable(_ descriptor: Int32, within milliseconds: Int32) -> Bool {
   var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
   while true {
     let count = poll(&entry, 1, milliseconds)

@@ -8,6 +8,7 @@
 #include "apus_entry.h"
 #include "apus_fork.h"
 #include "apus_futex.h"
+#include "apus_guardian.h"
 #include "apus_image.h"
 #include "apus_memory.h"
 #include "apus_mpi.h"

@@ -11,6 +11,9 @@ int apus_poll_create(void);
 /// Adds a descriptor, level-triggered, for input. `tag` comes back when it is ready. 0 or errno.
 int apus_poll_add(int poller, int descriptor, uint64_t tag);
 
+/// The same for a descriptor that is to be written to.
+int apus_poll_add_writable(int poller, int descriptor, uint64_t tag);
+
 void apus_poll_remove(int poller, int descriptor);
 
 /// Whether a descriptor that was added is still the same and still in the set: the kernel takes one out that another part

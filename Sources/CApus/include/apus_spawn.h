@@ -59,6 +59,8 @@ struct apus_spawn_request {
   /// May be null; otherwise a child with a group of its own writes its number there before it runs anything, whatever
   /// becomes of this process meanwhile.
   int32_t *group_note;
+  /// How much nicer than this process the child is.
+  int nice;
   /// May be null; otherwise it receives an APUS_SPAWN_STEP when the spawn fails.
   int *failed_step;
 };
@@ -75,6 +77,9 @@ struct apus_exit {
   int how;
   /// The exit code or the signal.
   int value;
+  /// What the child, and those of its descendants that were waited for, have used: processor time in nanoseconds, and the most
+  /// memory that one of them had at a time, in bytes.
+  uint64_t user_time, system_time, peak_memory;
 };
 
 /// `waitid` for one child, by its pidfd where there is one. Returns 0 or an errno: ECHILD if somebody else has reaped it
@@ -92,6 +97,10 @@ int apus_signal(pid_t pid, int pidfd, int signal);
 
 /// Signals the process group that the child leads. Returns 0 or an errno.
 int apus_signal_group(pid_t pid, int pidfd, int signal);
+
+/// The same once the child has been reaped, for what is left of its group: as long as somebody is in it, its number is given to
+/// no other. Signal 0 asks whether somebody is.
+int apus_signal_left_group(pid_t pid, int pidfd, int signal);
 
 /// How many processors the affinity mask allows this thread; 0 if that cannot be known.
 int apus_allowed_processors(void);

@@ -1,0 +1,224 @@
+package import ApusSystem
+import CApus
+import Glibc
+
+/// What became of each job, a line of JSON each: for people, for other programs, and to go on with a run that was cut off.
+///
+/// The first line is the run's. Bytes that are not UTF-8 are written as Python's `os.fsdecode` has them: `\udc80` to `\udcff`.
+package final class JobLog {
+  /// What a log says of jobs that were done before.
+  package struct Past {
+    /// Those whose last try was a success, and those whose was not.
+    var (succeeded, failed): (Set<JobIdentity>, Set<JobIdentity>) = ([], [])
+  }
+
+  package enum Mode: Sendable, Hashable {
+    /// There must be no log yet.
+    case new
+    /// Jobs that have succeeded are not run again.
+    case resume
+    /// Those alone are run that have failed.
+    case retryFailed
+  }
+
+  private let file: OwnedDescriptor
+  private let path: ByteString
+  private var size: off_t
+  package private(set) var past = Past()
+
+  private static let mark = "{\"apus\":\"run\",\"version\":1,\"command\":"
+
+  /// - Throws: `ProgramProblem` if there is another file in its place, if it is the log of another command, or if it can't be
+  ///   read or written. The file is as it was then.
+  package init(_ path: ByteString, command: [ByteString], mode: Mode) throws(ProgramProblem) {
+    self.path = path
+    let flags = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY
+    let number = path.withCString { open($0, flags, 0o666) }
+    if number < 0 { throw .file("the log \(path) can't be written: \(String(cString: strerror(errno)))") }
+    file = OwnedDescriptor(number)
+    // Two runs would do the same jobs.
+    if flock(number, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+      throw .file("the log \(path) is that of a run that goes on")
+    }
+    size = 0
+    let first = Self.mark + Self.json(command) + "}\n"
+    var information = stat()
+    fstat(number, &information)
+    if information.st_size == 0 {
+      if mode == .retryFailed { throw .file("the log \(path) is empty: there is nothing to try again") }
+      try write(first)
+    } else {
+      try read(first, mode)
+    }
+  }
+
+  // MARK: Reading
+
+  private func read(_ first: String, _ mode: Mode) throws(ProgramProblem) {
+    if mode == .new {
+      throw .file(
+        "the log \(path) is there already: go on with that run (--resume, --retry-failed), or remove it or name another"
+      )
+    }
+    let lines = LogLines(file.number)
+    guard let found = lines.next() else { throw .file("the log \(path) can't be read") }
+    guard found.hasPrefix(Self.mark) else {
+      throw .file("\(path) is no log of apus run; it is left as it is")
+    }
+    guard found + "\n" == first else {
+      throw .file("the log \(path) is that of another command: name another file for this one's")
+    }
+    size = lines.end
+    var number = 1
+    while let line = lines.next() {
+      number += 1
+      guard let (identity, isSuccess) = Self.parse(line) else {
+        throw .file(
+          "line \(number) of the log \(path) is damaged; it is left as it is. Remove the line to go on without it"
+        )
+      }
+      if isSuccess {
+        past.succeeded.insert(identity)
+        past.failed.remove(identity)
+      } else if !past.succeeded.contains(identity) {
+        past.failed.insert(identity)
+      }
+      size = lines.end
+    }
+    // The run was cut off in the middle of a line: what was not written was not done.
+    if ftruncate(file.number, size) != 0 {
+      throw .file("the log \(path) can't be written: \(String(cString: strerror(errno)))")
+    }
+  }
+
+  /// The identity of a line's job, and whether it was a success: they stand first, in one form.
+  private static func parse(_ line: String) -> (JobIdentity, Bool)? {
+    guard line.hasPrefix("{\"job\":\""), line.hasSuffix("}") else { return nil }
+    let rest = line.dropFirst(8)
+    guard let identity = JobIdentity(rest.prefix(32)) else { return nil }
+    if rest.dropFirst(32).hasPrefix("\",\"ok\":true,") { return (identity, true) }
+    if rest.dropFirst(32).hasPrefix("\",\"ok\":false,") { return (identity, false) }
+    return nil
+  }
+
+  // MARK: Writing
+
+  /// Notes how a try of a job has ended.
+  package func note(_ job: Job, _ command: [ByteString], _ ending: JobEnding) throws(ProgramProblem) {
+    var text =
+      "{\"job\":\"\(job.identity.text)\",\"ok\":\(ending.isSuccess),\"number\":\(job.number),\"try\":\(job.tries)"
+    text += ",\"slot\":\(ending.slot + 1),\"start\":\(Self.seconds(Self.wallTime(ending.started)))"
+    text += ",\"seconds\":\(Self.seconds(ending.ended - ending.started)),\"exit\":\(ending.exitCode)"
+    if case .signalled(let signal, _)? = ending.status { text += ",\"signal\":\(signal)" }
+    if let usage = ending.usage {
+      text += ",\"user\":\(Self.seconds(usage.userTime)),\"system\":\(Self.seconds(usage.systemTime))"
+      text += ",\"memory\":\(usage.peakMemory)"
+    }
+    if !ending.isSuccess { text += ",\"why\":\(Self.json(ByteString(ending.description)))" }
+    text += ",\"inputs\":\(Self.json(job.row.fields)),\"command\":\(Self.json(command))}\n"
+    try write(text)
+  }
+
+  /// All of it or nothing.
+  private func write(_ text: String) throws(ProgramProblem) {
+    var text = text
+    let error: Int32 = text.withUTF8 { bytes in
+      var rest = UnsafeRawBufferPointer(bytes)
+      while !rest.isEmpty {
+        let count = Glibc.write(file.number, rest.baseAddress, rest.count)
+        if count < 0 && errno == EINTR { continue }
+        if count <= 0 { return count < 0 ? errno : ENOSPC }
+        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+      }
+      return 0
+    }
+    if error != 0 {
+      ftruncate(file.number, size)
+      throw .file("the log \(path) can't be written: \(String(cString: strerror(error)))")
+    }
+    size += off_t(text.utf8.count)
+  }
+
+  private static func wallTime(_ monotonic: UInt64) -> UInt64 {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec) - (apus_now() - monotonic)
+  }
+
+  private static func seconds(_ nanoseconds: UInt64) -> String {
+    let fraction = String(nanoseconds % 1_000_000_000 / 1000)
+    return "\(nanoseconds / 1_000_000_000).\(String(repeating: "0", count: 6 - fraction.count))\(fraction)"
+  }
+
+  private static func json(_ words: [ByteString]) -> String {
+    "[" + words.map { json($0) }.joined(separator: ",") + "]"
+  }
+
+  static func json(_ text: ByteString) -> String {
+    var result = "\""
+    var bytes = text.bytes[...]
+    while !bytes.isEmpty {
+      // As far as it is UTF-8, and then a byte that is not.
+      let valid = validPrefix(bytes)
+      for scalar in String(decoding: bytes[..<valid], as: UTF8.self).unicodeScalars {
+        switch scalar {
+        case "\"", "\\": result += "\\\(scalar)"
+        case "\n": result += "\\n"
+        case "\t": result += "\\t"
+        case "\u{0}"..<" ": result += "\\u00" + hex(UInt8(scalar.value))
+        default: result.unicodeScalars.append(scalar)
+        }
+      }
+      bytes = bytes[valid...]
+      if let byte = bytes.popFirst() { result += "\\udc" + hex(byte) }
+    }
+    return result + "\""
+  }
+
+  private static func hex(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }
+
+  private static func validPrefix(_ bytes: ArraySlice<UInt8>) -> Int {
+    if String(validating: bytes, as: UTF8.self) != nil { return bytes.endIndex }
+    var index = bytes.startIndex
+    while index < bytes.endIndex {
+      let length = bytes[index] < 0x80 ? 1 : bytes[index] < 0xe0 ? 2 : bytes[index] < 0xf0 ? 3 : 4
+      guard index + length <= bytes.endIndex,
+        String(validating: bytes[index..<(index + length)], as: UTF8.self) != nil
+      else { break }
+      index += length
+    }
+    return index
+  }
+}
+
+/// The whole lines of a file, and where the last one that was read ends.
+private final class LogLines {
+  private let descriptor: Int32
+  private var buffer: [UInt8] = []
+  private var used = 0
+  private var offset: off_t = 0
+  private(set) var end: off_t = 0
+
+  init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+  func next() -> String? {
+    var searched = used
+    while true {
+      if let newline = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
+        defer {
+          end += off_t(newline + 1 - used)
+          used = newline + 1
+        }
+        return String(decoding: buffer[used..<newline], as: UTF8.self)
+      }
+      buffer.removeFirst(used)
+      used = 0
+      searched = buffer.count
+      var chunk = [UInt8](repeating: 0, count: 64 << 10)
+      let count = pread(descriptor, &chunk, chunk.count, offset)
+      guard count > 0 else { return nil }
+      offset += off_t(count)
+      buffer += chunk[..<count]
+    }
+  }
+}
