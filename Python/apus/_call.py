@@ -24,8 +24,8 @@ from .worker import Again
 GROUP_TIME = 400_000
 GROUP_BYTES = 48 << 10
 GROUP_MOST = 20_000
-# How many items of a list that go one by one are given at once.
-SINGLES = 1024
+# How many items of a list that go in groups of a fixed size are given at once, if the engine wants fewer.
+AT_ONCE = 1024
 
 
 class Call:
@@ -43,8 +43,8 @@ class Call:
         self.inputs, self.source = iter(inputs), inputs
         self.job = native.Handle(native.job_new(engine.pointer, function.pointer, ctypes.byref(settings.options())))
         self.length = length_of(inputs)
-        # See `fill`: the inputs, how many of them were given by themselves and have no result yet, and the list.
-        self.singles, self.open_singles, self.values = (), 0, None
+        # See `fill`: how many groups there are, how many of them were given as plain and have no result yet, and the list.
+        self.numbered, self.open_plain, self.values = 0, 0, None
         self.is_drawn = False
         self.drawn = 0
         # Of the engine's other elements: those that have no result yet, by index.
@@ -67,11 +67,13 @@ class Call:
     def fill(self, values):
         """Before anything else: has values put into a list, if that is quicker than to hand them out. All others are handed out.
 
-        Plain items that go one by one are held in no group then: their index as an element is that among the inputs. If a step is
-        interrupted, the call can only be cancelled.
+        Groups of a fixed size have numbers then: that of a plain one is its index as an element, so it need not be held. If a step
+        is interrupted, the call can only be cancelled.
         """
-        if self.length is not None and self.settings.group == 1 and self.limit is None:
-            self.singles, self.values, self.elements = self.source, values, self.length
+        if self.length and self.settings.group is not None and self.limit is None:
+            self.size = min(self.size, self.length)
+            self.numbered = self.elements = -(-self.length // self.size)
+            self.values = values
 
     # Giving
 
@@ -96,12 +98,12 @@ class Call:
 
     def is_open(self):
         """Whether something that was given has no result."""
-        return self.open_singles > 0 or len(self.groups) > 0
+        return self.open_plain > 0 or len(self.groups) > 0
 
     def _give(self, most):
         """Gives at most so many elements. Returns how many."""
-        if self.singles and not self.again:
-            given = self._give_singles(most)
+        if self.numbered and not self.again:
+            given = self._give_plain(most)
             if given:
                 return given
         batch, known = _Batch(self.elements), len(self.ready)
@@ -127,12 +129,16 @@ class Call:
             batch.give(self.job, self.lends)
         return self.elements - batch.first
 
-    def _give_singles(self, most):
-        """The quickest way, for as many of the next inputs as are plain: they are there already, so many are given at once."""
-        first = self.drawn
-        given = native.give(self.job.pointer, list(self.singles[first:first + max(most, SINGLES)]), first)
-        self.drawn += given
-        self.open_singles += given
+    def _give_plain(self, most):
+        """The quickest way, for as many of the next groups as are plain: they are there already, so many are given at once."""
+        size, items, start = self.size, self.source, self.drawn
+        # Whole groups, but for the last one of all.
+        end = min(start + max(most, AT_ONCE // size) * size, self.length)
+        if type(items) is range:
+            items, start, end = list(items[start:end]), 0, end - start
+        given = native.give(self.job.pointer, items, start, end, size, self.drawn // size)
+        self.drawn = min(self.drawn + given * size, self.length)
+        self.open_plain += given
         self.is_drawn = self.drawn == self.length
         return given
 
@@ -150,7 +156,7 @@ class Call:
             if size == 0:
                 return None
             self.limit.room -= size
-        if self.singles or self.lends and self.length is not None:
+        if self.numbered or self.lends and self.length is not None:
             items = Slice(self.source, self.drawn, min(self.drawn + size, self.length))
             self.is_drawn = items.end == self.length
             return self._drawn(items) if items else None
@@ -213,8 +219,8 @@ class Call:
         self.feed()
         taken = self.taken
         if not taken:
-            stored, others = native.take(job, self.values)
-            self.open_singles -= stored
+            stored, others = native.take(job, self.values, self.size)
+            self.open_plain -= stored
             taken.extend(others)
             if not stored and not taken and len(ready) == known:
                 return self._wait(job)
@@ -222,9 +228,9 @@ class Call:
             # Taken away once it is done with: Ctrl-C may come between.
             result = taken[0]
             group = groups.get(result[0])
-            if group is None and result[0] < len(self.singles):
-                group = groups[result[0]] = Group(result[0], Slice(self.source, result[0], result[0] + 1))
-                self.open_singles -= 1
+            if group is None and result[0] < self.numbered:
+                group = groups[result[0]] = self._numbered_group(result[0])
+                self.open_plain -= 1
             if group is not None:
                 if len(result) == 4:
                     ready.append((group.first, self._learned(group, *result[1:])))
@@ -236,6 +242,10 @@ class Call:
                     self._fail(group, *result[1:])
                 del groups[result[0]]
             taken.popleft()
+
+    def _numbered_group(self, number):
+        first = number * self.size
+        return Group(first, Slice(self.source, first, min(first + self.size, self.length)))
 
     def _wait(self, job):
         if self.is_closed and not self.is_open():

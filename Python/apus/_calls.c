@@ -77,30 +77,39 @@ static PyObject *item_of(void *job, const apus_py_result *result) {
   return Py_BuildValue("LN", index, bytes);
 }
 
-// take(job, values): what has come back: see `_native.py`.
+// Puts the results of a group, if they are plain, into the list of all: the groups are of so many items, but for the last one.
+static int store(PyObject *values, Py_ssize_t size, const apus_py_result *result) {
+  Py_ssize_t count = PyList_Size(values);
+  if (result->index < 0 || result->index > (count - 1) / size) return 0;
+  Py_ssize_t first = (Py_ssize_t)result->index * size, length = count - first < size ? count - first : size;
+  PyObject *found = as_values(result);
+  int is_whole = found && PyList_Size(found) == length;
+  for (Py_ssize_t i = 0; is_whole && i < length; i++) {
+    PyObject *value = PyList_GetItem(found, i);
+    Py_INCREF(value);
+    PyList_SetItem(values, first + i, value);
+  }
+  Py_XDECREF(found);
+  return is_whole;
+}
+
+// take(job, values, size): what has come back: see `_native.py`.
 static PyObject *take(PyObject *self, PyObject *arguments) {
   unsigned long long job;
   PyObject *values;
-  if (!PyArg_ParseTuple(arguments, "KO", &job, &values)) return NULL;
-  Py_ssize_t count = values == Py_None ? 0 : PyList_Size(values), stored = 0;
+  Py_ssize_t size, stored = 0;
+  if (!PyArg_ParseTuple(arguments, "KOn", &job, &values, &size)) return NULL;
   PyObject *list = PyList_New(0);
-  while (list && count >= 0) {
+  while (list) {
     apus_py_result result;
     int32_t kind;
     Py_BEGIN_ALLOW_THREADS
     kind = engine.job_next((void *)(uintptr_t)job, &result);
     Py_END_ALLOW_THREADS
     if (kind == APUS_PY_NOTHING) return Py_BuildValue("nN", stored, list);
-    if (kind == APUS_PY_VALUE && result.index < count) {
-      PyObject *found = as_values(&result);
-      PyObject *value = found && PyList_Size(found) == 1 ? PyList_GetItem(found, 0) : NULL;
-      Py_XINCREF(value);
-      Py_XDECREF(found);
-      if (value) {
-        PyList_SetItem(values, (Py_ssize_t)result.index, value);
-        stored++;
-        continue;
-      }
+    if (kind == APUS_PY_VALUE && PyList_Check(values) && store(values, size, &result)) {
+      stored++;
+      continue;
     }
     PyObject *item = item_of((void *)(uintptr_t)job, &result);
     if (!item || PyList_Append(list, item) < 0) {
@@ -110,22 +119,24 @@ static PyObject *take(PyObject *self, PyObject *arguments) {
     }
     Py_DECREF(item);
   }
-  Py_XDECREF(list);
   return NULL;
 }
 
-// give(job, items, first): gives as many elements as there are plain items at the beginning of the list, each by itself; `first`
-// is the index of the first. Returns how many.
+// give(job, items, start, end, size, first): gives groups of plain items: see `_native.py`.
 static PyObject *give(PyObject *self, PyObject *arguments) {
   unsigned long long job;
   PyObject *items;
+  Py_ssize_t start, end, size, given = 0;
   long long first;
-  if (!PyArg_ParseTuple(arguments, "KO!L", &job, &PyList_Type, &items, &first)) return NULL;
-  Py_ssize_t count = PyList_Size(items), given = 0;
+  if (!PyArg_ParseTuple(arguments, "KOnnnL", &job, &items, &start, &end, &size, &first)) return NULL;
   apus_bytes bytes = {0};
-  uint64_t *ends = malloc((size_t)(count ? count : 1) * sizeof *ends);
-  while (ends && given < count && bytes.size < BATCH && write_single(&bytes, PyList_GetItem(items, given)))
+  uint64_t *ends = start < end ? malloc((size_t)((end - start - 1) / size + 1) * sizeof *ends) : NULL;
+  while (ends && start < end && bytes.size < BATCH) {
+    Py_ssize_t next = end - start < size ? end : start + size;
+    if (!write_items(&bytes, items, start, next)) break;
     ends[given++] = bytes.size;
+    start = next;
+  }
   if (given) {
     Py_BEGIN_ALLOW_THREADS
     engine.job_give((void *)(uintptr_t)job, bytes.start, ends, given, first, 0);

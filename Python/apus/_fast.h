@@ -42,7 +42,8 @@ int has_room_for(apus_bytes *bytes, size_t more);
 // Plain values (`_values.c`). `write_…` return whether all is plain, else what they have written is taken back; no exception stays.
 int write_values(apus_bytes *bytes, PyObject *list);
 int write_call(apus_bytes *bytes, PyObject *arguments, PyObject *names);
-int write_single(apus_bytes *bytes, PyObject *value);
+// The items from `start` to `end` of a list or a tuple.
+int write_items(apus_bytes *bytes, PyObject *items, Py_ssize_t start, Py_ssize_t end);
 // The list that begins with these bytes; what follows it is not looked at. Null without an exception if they are no such.
 PyObject *read_values(const void *bytes, uint64_t length);
 

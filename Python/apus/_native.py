@@ -209,12 +209,12 @@ def call(pool, function, arguments, names, buffer, time_limit, grace):
     return _call(pool, function, data, len(data), byref(options), buffer, byref(result)) or result.data()
 
 
-def take(job, values):
-    """What has come back: how many were put into `values`, and a list of the others, which are tuples.
+def take(job, values, size):
+    """What has come back: how many elements' values were put into `values`, and a list of the others, which are tuples.
 
-    The C module puts into `values`, if that is a list, the plain ones of tasks that went one by one, by index. Others: index, bytes;
-    or, if they are plain: index, list, nanoseconds, size. Of what has no value: index, bytes, kind, exit code, signal, process,
-    part.
+    The C module puts into `values`, if that is a list, the plain ones of groups of this size whose number is the element's index.
+    Others: index, bytes; or, if they are plain: index, list, nanoseconds, size. Of what has no value: index, bytes, kind, exit code,
+    signal, process, part.
     """
     found, result = [], Result()
     while True:
@@ -230,8 +230,11 @@ def take(job, values):
             return 0, found
 
 
-def give(job, items, first):
-    """Gives as many elements as there are plain items at the beginning of a list, each by itself. Returns how many."""
+def give(job, items, start, end, size, first):
+    """Gives groups of this size of the items from `start` to `end` of a list or a tuple, until one is not plain. Returns how many.
+
+    `first` is the index of the first of these elements.
+    """
     return 0
 
 

@@ -83,7 +83,7 @@ class SingleCall:
 
     def step(self, time_limit):
         """Looks for the result, or waits for it so many nanoseconds. `result` is not `PENDING` if it is there."""
-        for _, *result in native.take(self.job.pointer, None)[1]:
+        for _, *result in native.take(self.job.pointer, None, 1)[1]:
             return self._settle(*result)
         if native.job_is_over(self.job.pointer):
             self._settle(b"", native.CANCELLED, -1, -1, 0, 0)

@@ -89,8 +89,7 @@ static int written(apus_bytes *bytes, size_t before, int is_plain) {
   return 0;
 }
 
-// The items from `start` to `end` of a list or a tuple.
-static int write_items(apus_bytes *bytes, PyObject *items, Py_ssize_t start, Py_ssize_t end) {
+int write_items(apus_bytes *bytes, PyObject *items, Py_ssize_t start, Py_ssize_t end) {
   size_t before = bytes->size;
   PyObject *(*item)(PyObject *, Py_ssize_t) = Py_TYPE(items) == &PyList_Type ? PyList_GetItem : PyTuple_GetItem;
   Py_ssize_t count = end - start;
@@ -103,11 +102,6 @@ static int write_items(apus_bytes *bytes, PyObject *items, Py_ssize_t start, Py_
 }
 
 int write_values(apus_bytes *bytes, PyObject *list) { return write_items(bytes, list, 0, PyList_Size(list)); }
-
-int write_single(apus_bytes *bytes, PyObject *value) {
-  size_t before = bytes->size;
-  return written(bytes, before, has_room_for(bytes, HEAD) && put_length(bytes, LIST, 1) && write_value(bytes, value, DEPTH));
-}
 
 // A list of one pair: the arguments of a call, and those by name.
 int write_call(apus_bytes *bytes, PyObject *arguments, PyObject *names) {
@@ -217,6 +211,8 @@ PyObject *read_values(const void *bytes, uint64_t length) {
     if (!value || PyList_SetItem(list, i, value) < 0) Py_CLEAR(list);
   }
   if (!list) PyErr_Clear();
+  // It has plain values alone, and no user ever has it: the collector, which comes next, would look at each of them in vain.
+  if (list) PyObject_GC_UnTrack(list);
   if (pauses_gc) call_gc(gc_enable);
   return list;
 }

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import time
 
 import pytest
@@ -44,6 +45,31 @@ def test_map(pool, count, chunksize):
     assert pool.map(square, iter(range(count)), chunksize) == expected
     assert list(pool.imap(square, range(count), chunksize or 1)) == expected
     assert sorted(pool.imap_unordered(square, range(count), chunksize or 1)) == expected
+
+
+def same(value):
+    return value
+
+
+def die_at(value):
+    if value == 50:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return value
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+@pytest.mark.parametrize("chunksize", [1, 2, 7, 1024, 1025, 10**30])
+def test_groups_that_are_plain_and_groups_that_are_not(pool, kind, chunksize):
+    items = kind({i} if i % 500 == 13 else i for i in range(3000))
+    assert pool.map(same, items, chunksize) == list(items)
+
+
+@pytest.mark.parametrize("chunksize", [1, 7, 60, 100])
+def test_a_death_in_a_group_is_one_tasks(chunksize):
+    with apus.Pool(2) as pool:
+        with pytest.raises(apus.WorkerDied) as caught:
+            pool.map(die_at, range(120), chunksize)
+        assert caught.value.index == 50
 
 
 def test_starmap(pool):
