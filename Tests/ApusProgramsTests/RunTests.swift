@@ -234,6 +234,40 @@ typealias ExitStatus = ApusSystem.ExitStatus
     #expect(await live.mark.left() == [])
   }
 
+  @Test func controlC() async throws {
+    let live = try LiveLaunch(
+      [
+        "--output", "line", "--grace-period", "100", "sh", "-c", "echo ready; sleep 1000", "sh", ":::", "1",
+        "2",
+      ],
+      command: "run", input: .terminal)
+    #expect(await eventually { live.output.split(whereSeparator: \.isNewline).count == 2 })
+    live.type("\u{3}")
+    #expect(await live.status() == .signalled(SIGINT, coreDumped: false))
+    #expect(await live.prints("ended by signal 2 (SIGINT: interrupt)"))
+    #expect(await live.mark.left() == [])
+  }
+
+  /// Those that do not hear SIGTERM are killed: at a second signal, or when their grace is over.
+  @Test(arguments: [true, false])
+  func stubbornJobs(isForced: Bool) async throws {
+    let live = try LiveLaunch(
+      [
+        "--output", "line", "--grace-period", isForced ? "100" : "0.1", "sh", "-c",
+        "trap '' TERM; echo ready; sleep 1000; sleep 1000",
+      ],
+      command: "run")
+    #expect(await live.prints("ready"))
+    live.signal(SIGTERM)
+    if isForced {
+      try await Task.sleep(for: .milliseconds(200))
+      #expect(live.child.reap() == nil)
+      live.signal(SIGTERM)
+    }
+    #expect(await live.status() == .signalled(SIGTERM, coreDumped: false))
+    #expect(await live.mark.left() == [])
+  }
+
   /// The runner is killed, and its guardian ends what it has left.
   @Test func theRunnerIsKilled() async throws {
     let live = try LiveLaunch(

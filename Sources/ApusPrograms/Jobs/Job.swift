@@ -16,10 +16,19 @@ package final class Job {
     (self.number, self.row, self.identity) = (number, row, identity)
   }
 
-  /// What it is called in messages: its input, or its number.
+  /// What it is called in messages: its input, as far as one wants to read it, or its number.
   package var label: String {
-    row.fields.isEmpty ? String(number) : row.fields.map(\.description).joined(separator: " ")
+    if row.fields.isEmpty { return String(number) }
+    var label = ""
+    for field in row.fields {
+      if !label.isEmpty { label += " " }
+      label += String(decoding: field.bytes.prefix(Self.longestLabel), as: UTF8.self)
+      if label.utf8.count > Self.longestLabel { return String(label.prefix(Self.longestLabel)) + "…" }
+    }
+    return label
   }
+
+  private static let longestLabel = 100
 }
 
 /// How a try of a job ended.
