@@ -5,52 +5,65 @@ import ArgumentParser
 /// How many jobs run at a time, and how long.
 struct RunLimits: ParsableArguments {
   @Option(
-    name: [.customShort("j", allowingJoined: true), .customLong("jobs")],
+    name: [.customShort("j", allowingJoined: true), .customLong("jobs")], parsing: .unconditional,
     help: ArgumentHelp(
       "How many jobs run at a time: a number, a percentage of the processors, or auto, as many as there are processors "
-        + "to use. Copies all run at once.", valueName: "number"))
+        + "to use. Copies run all at once unless this is given.", valueName: "number"))
   var jobs = "auto"
 
-  @Option(help: ArgumentHelp("End a job that takes longer.", valueName: "seconds"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("End a job that takes longer.", valueName: "seconds"))
   var timeout: Double?
 
   @Option(
-    name: .customLong("grace-period"),
-    help: ArgumentHelp("How long a job has after SIGTERM, before SIGKILL.", valueName: "seconds"))
+    name: .customLong("grace-period"), parsing: .unconditional,
+    help: ArgumentHelp("How long a job has between SIGTERM and SIGKILL.", valueName: "seconds"))
   var gracePeriod = 2.0
 
-  @Option(help: ArgumentHelp("Try a job that fails so many times again.", valueName: "number"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Try a failed job again, up to this many times. What a failed try printed is dropped, unless it was shown as it came.",
+      valueName: "number"))
   var retries = 0
 
   @Option(
-    name: .customLong("retry-delay"),
+    name: .customLong("retry-delay"), parsing: .unconditional,
     help: ArgumentHelp(
-      "How long after its end a job is tried again: twice as long each time.", valueName: "seconds"))
+      "How long to wait before a job is tried again; doubled with each try.", valueName: "seconds"))
   var retryDelay = 0.1
 
-  @Option(help: ArgumentHelp("Wait so long between the starts of two jobs.", valueName: "seconds"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How long to wait between the starts of two jobs.", valueName: "seconds"))
   var delay = 0.0
 
   @Option(
     help: ArgumentHelp(
-      "Give up after some failures, or successes: [now,|soon,]fail=N, N% or success=N. soon (unless said): what runs may "
-        + "end; now: it is ended.", valueName: "when"))
+      "Start no more jobs after fail=N failures, success=N successes, or fail=N% of those that are over, from the third on. "
+        + "With now, before it (now,fail=1), those that run are ended too. After success=N the exit status is 0.",
+      valueName: "when"))
   var halt: String?
 
   @Option(
     name: .customLong("memory-free"),
-    help: ArgumentHelp("Start a job only while so much memory is free: 500M, 2G.", valueName: "size"))
+    help: ArgumentHelp(
+      "Start another job only while this much memory is free: 500M, 2G. One always runs.", valueName: "size"))
   var freeMemory: String?
 
-  @Option(help: ArgumentHelp("Start a job only while the machine's load is lower.", valueName: "load"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Start another job only while the machine's load is lower. One always runs.", valueName: "load"))
   var load: Double?
 
-  @Option(help: ArgumentHelp("Run jobs at a lower priority: 1 to 19.", valueName: "number"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Run jobs at a lower priority: 1 to 19.", valueName: "number"))
   var nice = 0
 
   @Option(
     help: ArgumentHelp(
-      "What becomes of processes that a job leaves in the background: wait for them, or end them.",
+      "Whether processes that a job leaves in the background are waited for, as part of the job, or ended.",
       valueName: "wait|end"))
   var background = Background.wait
 
@@ -84,20 +97,21 @@ struct RunLimits: ParsableArguments {
       guard let percent = Double(jobs.dropLast()), percent > 0, percent <= 100_000 else { throw problem }
       return max(1, Int((Double(Processors.available) * percent / 100).rounded()))
     }
-    guard let number = Int(jobs), 1...Self.widest ~= number else { throw problem }
+    guard !jobs.hasPrefix("+"), let number = Int(jobs), 1...Self.widest ~= number else { throw problem }
     return number
   }
 
   func freeBytes() throws -> UInt64? {
-    guard let freeMemory else { return nil }
+    guard let text = freeMemory else { return nil }
     let units: [Character: UInt64] = ["k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40]
-    let unit = freeMemory.last.flatMap { units[Character($0.lowercased())] }
-    guard let number = Double(unit == nil ? freeMemory[...] : freeMemory.dropLast()), number >= 0,
-      number <= 1e15
-    else {
-      throw ValidationError("--memory-free takes a size, such as 500M or 2G, not '\(freeMemory)'")
-    }
-    return UInt64(number * Double(unit ?? 1))
+    var digits = text[...]
+    if digits.lowercased().hasSuffix("b") { digits.removeLast() }
+    let unit = digits.last.flatMap { units[Character($0.lowercased())] }
+    if unit != nil { digits.removeLast() }
+    guard let number = Double(digits), number >= 0,
+      let bytes = UInt64(exactly: (number * Double(unit ?? 1)).rounded())
+    else { throw ValidationError("--memory-free takes a size, such as 500M or 2G, not '\(text)'") }
+    return bytes
   }
 
   func parsedHalt() throws -> RunOptions.Halt? {

@@ -5,41 +5,52 @@ import ArgumentParser
 struct RunResults: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "How what jobs print is shown: group, in one piece when the job has ended; line, each line as it comes; tag, "
-        + "behind the job's input; raw, as it is. A single job: raw; copies: tag; else group.",
+      "How what jobs print is shown: group, in one piece when the job has ended; line, each line as it comes; tag, the "
+        + "same with the job's input before it; raw, unchanged and unwatched. Without inputs: raw; for copies: tag; else: group.",
       valueName: "group|line|tag|raw"))
   var output: OutputMode?
 
   @Flag(
     name: [.customShort("k"), .customLong("keep-order")],
-    help: "Show grouped output in the order of the inputs.")
+    help: "Show output in the order of the inputs (group or tag).")
   var keepsOrder = false
 
   @Option(
-    help: ArgumentHelp("Note in a file what became of each job: a line of JSON each.", valueName: "file"))
+    help: ArgumentHelp(
+      "Note in a file what became of each job, a line of JSON each. There must be none yet, unless the run goes on with it.",
+      valueName: "file"))
   var log: String?
 
-  @Flag(help: "Go on with the run of that --log: jobs that have succeeded are not run again.")
+  @Flag(help: "Go on with the run of --log, or begin it: jobs that have succeeded are not run again.")
   var resume = false
 
   @Flag(
-    name: .customLong("retry-failed"), help: "Run those jobs again that have failed in the run of that --log."
+    name: .customLong("retry-failed"), help: "Run those of the jobs again that failed, by --log."
   )
   var retryFailed = false
 
   @Flag(name: .customLong("dry-run"), help: "Print the commands, and run none.")
   var isDryRun = false
 
-  @Flag(name: .customLong("shell"), help: "The command is a line for sh; what inputs hold is quoted.")
+  @Flag(
+    name: .customLong("shell"),
+    help:
+      "The command is one word, a line for sh: --shell 'sort {} | head'. What inputs hold is quoted: put no quotes around {}."
+  )
   var usesShell = false
+
+  @Flag(
+    name: [.customShort("v"), .customLong("verbose")],
+    help: "Print each command as it is started, on standard error.")
+  var isVerbose = false
 
   func check() throws {
     if resume && retryFailed { throw ValidationError("--resume and --retry-failed don't go together") }
     if log == nil, resume || retryFailed {
       throw ValidationError("--resume and --retry-failed need a --log to go on with")
     }
-    if keepsOrder, let output, output != .group {
-      throw ValidationError("--keep-order is for grouped output")
+    if keepsOrder, output == .line || output == .raw {
+      throw ValidationError("--keep-order is for --output group or tag")
     }
   }
 

@@ -15,16 +15,17 @@ final class RunSignals {
 
   /// Forks; this is the copy, and what was becomes its guardian. Those that are ignored (`nohup`, a job in the background of a
   /// script) stay ignored.
-  init() {
+  ///
+  /// - Parameter readsTerminal: Whether the copy reads from the terminal, and so has to be in the foreground.
+  init(readsTerminal: Bool) {
     var taken: UInt64 = 0
-    for number in Self.ending + [SIGTSTP, SIGCONT, SIGUSR1, SIGUSR2] {
+    for number in Self.ending + [SIGTSTP, SIGUSR1, SIGUSR2] {
       var action = sigaction()
       guard sigaction(number, nil, &action) == 0 else { continue }
       let isIgnored = unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1  // SIG_IGN
       if !isIgnored { taken |= 1 << UInt64(number - 1) }
     }
-    var process: pid_t = 0
-    let commands = apus_guard(taken, &process)
+    let commands = apus_guard(taken, !readsTerminal)
     guardian = commands >= 0 ? OwnedDescriptor(commands) : nil
     let signals = apus_signal_descriptor(taken)
     own = signals >= 0 ? OwnedDescriptor(signals) : nil
@@ -56,9 +57,11 @@ final class RunSignals {
 
   /// The same signal by both ways is one.
   private func tell(_ number: Int32, _ body: (Int32) -> Void) {
+    if number == SIGUSR1 || number == SIGUSR2 { return body(number) }
     let now = apus_now()
     if number == last.signal, now - last.time < 50_000_000 { return }
-    last = (number, now)
     body(number)
+    // Afterwards: it may have stopped this process for as long as you like.
+    last = (number, apus_now())
   }
 }

@@ -7,6 +7,9 @@ struct RunWords {
   /// Lists to be combined, each of inputs with one column or more.
   let lists: [[InputRow]]
 
+  /// How many columns an input of theirs has.
+  var columnCount: Int { lists.reduce(0) { $0 + ($1.first?.fields.count ?? 0) } }
+
   private static let marks: [ByteString] = [":::", ":::+", "::::", "::::+"]
 
   static func isMark(_ word: String) -> Bool { marks.contains { $0.description == word } }
@@ -39,6 +42,9 @@ struct RunWords {
   }
 
   private static func all(_ path: ByteString, _ inputs: RunInputs) throws(ProgramProblem) -> [InputRow] {
+    if inputs.isCSV || inputs.hasHeader {
+      throw .usage("a table with names comes from --input or standard input, not from ::::")
+    }
     let source = try RecordSource.open(
       path, separator: inputs.isNullSeparated ? 0 : UInt8(ascii: "\n"), columns: inputs.columns)
     var rows: [InputRow] = []

@@ -45,22 +45,42 @@ static sigset_t set_of(uint64_t signals) {
 
 void apus_adopt_orphans(void) { prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
+/// Children that this process had before it became a guardian (`server & exec apus run …`): not ours to end.
+static pid_t spared[256];
+static int spared_count;
+
+static bool is_spared(pid_t child) {
+  for (int i = 0; i < spared_count; i++) {
+    if (spared[i] == child) return true;
+  }
+  return false;
+}
+
+static void spare(pid_t child) {
+  if (spared_count < (int)(sizeof spared / sizeof *spared)) spared[spared_count++] = child;
+}
+
 static void kill_child(pid_t child) {
   pid_t group = getpgid(child);
   if (group > 1 && group != getpgrp()) kill(-group, SIGKILL);
   kill(child, SIGKILL);
 }
 
-/// Kills those of a list of numbers that have our threads as their parents.
-static bool kill_listed_children(void) {
+/// Calls `visit` with those children of the calling thread that are not spared. How many there are; -1 where the kernel
+/// lists none.
+static int visit_listed_children(void (*visit)(pid_t)) {
   char path[64];
   snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)gettid());
   FILE *list = fopen(path, "re");
-  if (!list) return false;
-  int child;
-  while (fscanf(list, "%d", &child) == 1) kill_child(child);
+  if (!list) return -1;
+  int child, count = 0;
+  while (fscanf(list, "%d", &child) == 1) {
+    if (is_spared(child)) continue;
+    count++;
+    visit(child);
+  }
   fclose(list);
-  return true;
+  return count;
 }
 
 static pid_t parent_of(const char *process) {
@@ -78,15 +98,19 @@ static pid_t parent_of(const char *process) {
   return end && sscanf(end + 1, " %*c %d", &parent) == 1 ? parent : 0;
 }
 
-/// For children of other threads, and kernels that list none.
-static void kill_found_children(void) {
+/// The same for children of other threads, and for kernels that list none.
+static int visit_found_children(void (*visit)(pid_t)) {
   DIR *processes = opendir("/proc");
-  if (!processes) return;
+  if (!processes) return 0;
+  int count = 0;
   for (struct dirent *entry; (entry = readdir(processes));) {
     pid_t process = (pid_t)atoi(entry->d_name);
-    if (process > 1 && parent_of(entry->d_name) == getpid()) kill_child(process);
+    if (process <= 1 || parent_of(entry->d_name) != getpid() || is_spared(process)) continue;
+    count++;
+    visit(process);
   }
   closedir(processes);
+  return count;
 }
 
 static long long milliseconds_now(void) {
@@ -98,14 +122,33 @@ static long long milliseconds_now(void) {
 int apus_end_children(int milliseconds) {
   long long end = milliseconds_now() + milliseconds;
   for (int round = 0;; round++) {
-    if (!kill_listed_children() || round > 2) kill_found_children();
+    int left = visit_listed_children(kill_child);
+    // Those of other threads are looked for before it is believed that nobody is left.
+    if (left <= 0 || round > 2) left = visit_found_children(kill_child);
+    if (left == 0) return 0;
     pid_t ended;
     do ended = waitpid(-1, NULL, WNOHANG);
     while (ended > 0 || (ended < 0 && errno == EINTR));
     if (ended < 0) return 0;
-    if (milliseconds_now() >= end) return 1;
+    if (milliseconds_now() >= end) return left;
     nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
   }
+}
+
+static const pid_t *known_children;
+static size_t known_count;
+
+static void reap_unknown(pid_t child) {
+  for (size_t i = 0; i < known_count; i++) {
+    if (known_children[i] == child) return;
+  }
+  waitpid(child, NULL, WNOHANG);
+}
+
+void apus_reap_orphans(const pid_t *known, size_t count) {
+  known_children = known;
+  known_count = count;
+  visit_listed_children(reap_unknown);
 }
 
 /// Ends this process as another one has ended.
@@ -157,7 +200,7 @@ static void guard(pid_t runner, int commands, const sigset_t *set) {
   }
 }
 
-int apus_guard(uint64_t signals, pid_t *guardian) {
+int apus_guard(uint64_t signals, bool has_own_group) {
   int ends[2];
   int error = apus_pipe(ends);
   if (error) return -error;
@@ -167,7 +210,7 @@ int apus_guard(uint64_t signals, pid_t *guardian) {
   sigaddset(&blocked, SIGPIPE);
   sigprocmask(SIG_BLOCK, &blocked, &before);
   apus_adopt_orphans();
-  *guardian = getpid();
+  visit_listed_children(spare);
   pid_t runner = fork();
   if (runner > 0) {
     close(ends[0]);
@@ -177,7 +220,9 @@ int apus_guard(uint64_t signals, pid_t *guardian) {
   sigprocmask(SIG_SETMASK, &before, NULL);
   close(ends[1]);
   if (runner == 0) {
+    spared_count = 0;
     apus_adopt_orphans();
+    if (has_own_group) setpgid(0, 0);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     return apus_move_high(ends[0]);
   }

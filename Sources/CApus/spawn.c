@@ -199,6 +199,13 @@ RUNS_IN_CHILD static int run_child(void *argument) {
   // The lowest priority is no error.
   if (request->nice != 0) syscall(SYS_setpriority, PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + request->nice);
 
+  struct rlimit limit;
+  if (request->descriptor_limit != 0 && syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) == 0 &&
+      request->descriptor_limit < limit.rlim_cur) {
+    limit.rlim_cur = request->descriptor_limit;
+    syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &limit, NULL);
+  }
+
   // The mask survives exec. From here on a signal may end the child; the parent sees that as its exit.
   uint64_t none = 0;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, KERNEL_SIGSET_BYTES);

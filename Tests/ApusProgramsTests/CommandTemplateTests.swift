@@ -48,6 +48,8 @@ import Testing
       try expand(["x", "{mail}", "{name/}"], ["u/n", "m"], names: ["name", "mail"]) == ["x", "m", "n"])
     // Without names, it is text.
     #expect(try expand(["x", "{mail}", "{}"], ["a"]) == ["x", "{mail}", "a"])
+    #expect(try expand(["x", "{mail}"], ["a"]) == ["x", "{mail}", "a"])
+    #expect(try expand(["{a b/}", "{a.}"], ["u/n", "m"], names: ["a b", "a."]) == ["n", "m"])
     #expect(throws: ProgramProblem.self) { try expand(["x", "{nmae}"], ["a"], names: ["name"]) }
   }
 

@@ -37,7 +37,8 @@ import Testing
   }
 
   @Test func lines() throws {
-    #expect(try rows(records("a b\n\nc\n")) == [["a b"], [""], ["c"]])
+    #expect(try rows(records("a b\n\nc\n")) == [["a b"], ["c"]])
+    #expect(try rows(records("a b\0\0c\0", separator: 0)) == [["a b"], [""], ["c"]])
     #expect(try rows(records("a\nb")) == [["a"], ["b"]])
     #expect(try rows(records("")) == [])
     #expect(try rows(records("a\nb\0c", separator: 0)) == [["a\nb"], ["c"]])
@@ -49,21 +50,22 @@ import Testing
   }
 
   @Test func columns() throws {
-    let reader = ColumnReader(separator: UInt8(ascii: "\t"), hasHeader: false)
+    let reader = ColumnReader(separator: UInt8(ascii: "\t"), hasQuotes: false, hasHeader: false)
     #expect(try rows(records("a\tb\n\t\nc\n", reader)) == [["a", "b"], ["", ""], ["c"]])
   }
 
   @Test func csv() throws {
     let source = try records(
       "name,mail\r\n\"A, \"\"B\"\"\",x\n\"two\nlines\",\"\"\n",
-      ColumnReader(separator: UInt8(ascii: ","), hasHeader: true))
+      ColumnReader(separator: UInt8(ascii: ","), hasQuotes: true, hasHeader: true))
     #expect(try rows(source) == [["A, \"B\"", "x"], ["two\nlines", ""]])
     #expect(source.names == ["name", "mail"])
   }
 
   @Test(arguments: ["n,m\n\"a,b\n", "n,m\n\"a\"b,c\n", "n,m\na\n", "n,m\na,b,c\n"])
   func badTables(text: String) throws {
-    let source = try records(text, ColumnReader(separator: UInt8(ascii: ","), hasHeader: true))
+    let source = try records(
+      text, ColumnReader(separator: UInt8(ascii: ","), hasQuotes: true, hasHeader: true))
     #expect(throws: ProgramProblem.self) { try rows(source) }
   }
 

@@ -57,6 +57,14 @@ typealias ExitStatus = ApusSystem.ExitStatus
     #expect(run.errors.split(separator: "\n").sorted() == ["[1] three", "[2] three", "[3] three"])
   }
 
+  @Test func tagsInOrder() async throws {
+    let run = try await apus(
+      "-k", "-j3", "--output", "tag", "sh", "-c", "sleep 0.$1; echo $1", "sh", "{}", ":::", "4", "1", "2")
+    #expect(run.output == "[4] 4\n[1] 1\n[2] 2\n")
+    #expect(
+      try await apus("--output", "tag", "echo", "x", ":::", "a\u{1b}[31m\nb").output.hasPrefix("[a?[31m?b] "))
+  }
+
   @Test func failures() async throws {
     let run = try await apus("--", "sh", "-c", "exit {}", ":::", "0", "3", "0")
     #expect(run.status == .exited(1))
@@ -71,6 +79,8 @@ typealias ExitStatus = ApusSystem.ExitStatus
         "--retries", "2", "--retry-delay", "0.01", "sh", "-c", script, "sh", "{}", ":::", "1", "2", "3", "4")
       #expect(run.lines == ["done 1", "done 2", "done 3"])
       #expect(run.status == .exited(1))
+      #expect(run.errors.contains("job 2 (2): ended with exit code 1; try 1 of 3"))
+      #expect(run.errors.contains("job 4 (4): ended with exit code 1, after 3 tries"))
     }
   }
 
@@ -81,16 +91,51 @@ typealias ExitStatus = ApusSystem.ExitStatus
     #expect(soon.status == .exited(1))
     let now = try await apus("-j2", "--halt", "now,success=1", "sleep", "{}", ":::", "1000", "0")
     #expect(now.status == .exited(0))
+    #expect(now.errors.contains("given up because of --halt: 1 were ended"))
+    // Those that wait in order for what is not run any more are shown all the same.
+    let script = "sleep $1; echo $1; exit $2"
+    let ordered = try await apus(
+      "-k", "-j2", "--halt", "now,fail=1", "sh", "-c", script, "sh", "{1}", "{2}", ":::", "100", "0", "0.2",
+      ":::+", "0",
+      "0", "1")
+    #expect(ordered.output == "0\n0.2\n")
+    let waiting = try await apus(
+      "-k", "-j2", "--halt", "now,success=1", "--retries", "1", "--retry-delay", "1000", "sh", "-c", script,
+      "sh", "{1}",
+      "{2}", ":::", "0", "0.2", ":::+", "1", "0")
+    #expect(waiting.output == "0.2\n")
+    #expect(waiting.status == .exited(0))
   }
 
   @Test func dryRun() async throws {
     let run = try await apus("--dry-run", "rm", "-rf", "{}", "{.}", ":::", "a b.c", "d")
     #expect(run.output == "rm -rf 'a b.c' 'a b'\nrm -rf d d\n")
+    try await withFolder { (folder) async throws in
+      let log = "\(folder)/log"
+      #expect(try await apus("--log", log, "sh", "-c", "exit {}", ":::", "0", "1").status == .exited(1))
+      let again = try await apus(
+        "--dry-run", "--retry-failed", "--log", log, "sh", "-c", "exit {}", ":::", "0", "1")
+      #expect(again.output == "sh -c 'exit 1'\n")
+    }
+  }
+
+  @Test func verbose() async throws {
+    #expect(try await apus("-v", "echo", ":::", "a b").errors == "echo 'a b'\n")
+  }
+
+  @Test func variables() async throws {
+    let run = try await apus("-k", "-j1", "sh", "-c", "echo $APUS_JOB $APUS_SLOT", "sh", ":::", "a", "b")
+    #expect(run.output == "1 1\n2 1\n")
   }
 
   @Test func shell() async throws {
     let run = try await apus("--shell", "echo {} | tr a-z A-Z", ":::", "it's", "$HOME")
     #expect(run.lines == ["$HOME", "IT'S"])
+    // Between quotes, those of the input would close them, and the rest be run.
+    let quoted = try await apus("--shell", "echo \"{}\"", ":::", "$(id)")
+    #expect(quoted.status == .exited(64))
+    #expect(quoted.errors.contains("without quotes"))
+    #expect(try await apus("--shell", "echo", "{}", ":::", "a").status == .exited(64))
   }
 
   @Test func aTableAndItsNames() async throws {
@@ -100,6 +145,10 @@ typealias ExitStatus = ApusSystem.ExitStatus
     let wrong = try await apus("--csv", "echo", "{nmae}", input: table)
     #expect(wrong.status == .exited(64))
     #expect(wrong.errors.contains("no column is named 'nmae': there are name, mail"))
+    // As spreadsheets write them: a byte order mark, names of any text, empty lines.
+    let odd = "\u{feff}first name,z.1\r\na,b\r\n\r\nc,d\r\n"
+    #expect(try await apus("-k", "--csv", "echo", "{z.1}{first name}", input: odd).output == "ba\ndc\n")
+    #expect(try await apus("-k", "--csv", "echo", input: odd).output == "a b\nc d\n")
   }
 
   @Test func combinations() async throws {
@@ -112,6 +161,11 @@ typealias ExitStatus = ApusSystem.ExitStatus
   @Test func manyArguments() async throws {
     #expect(
       try await apus("-k", "-n", "3", "echo", "x", ":::", "1", "2", "3", "4").output == "x 1 2 3\nx 4\n")
+    #expect(try await apus("-k", "-n2", "echo", input: "1\n2\n\n3\n").output == "1 2\n3\n")
+    #expect(
+      try await apus("-k", "-n2", "echo", ":::", "a", "b", ":::", "1", "2").output == "a 1 a 2\nb 1 b 2\n")
+    // One that names a single column would leave out the others.
+    #expect(try await apus("-n2", "echo", "{1}", ":::", "1", "2", "3").status == .exited(64))
   }
 
   /// What a job leaves in the background counts as the job.
@@ -197,7 +251,10 @@ typealias ExitStatus = ApusSystem.ExitStatus
     ["--copies", "0", "echo"],
     ["-n", "0", "echo"], ["--memory-free", "lots", "echo"], ["echo", "{2}", ":::", "a"],
     ["--output", "pretty", "echo"],
-    ["--copies", "2", "echo", ":::", "a"],
+    ["--copies", "2", "echo", ":::", "a"], ["--copies", "2", "{}"],
+    ["echo", "{-9223372036854775808}", ":::", "a"],
+    ["--memory-free", "1000000000T", "echo"], ["-j", "-1", "echo"], ["-j", "+1", "echo"], ["-P4", "echo"],
+    ["-k", "--output", "line", "echo", ":::", "a"],
   ])
   func usage(words: [String]) async throws {
     let run = try await apus(arguments: words)
@@ -212,10 +269,24 @@ typealias ExitStatus = ApusSystem.ExitStatus
     #expect(try await apus("-a", "/", "echo").status == .exited(74))
   }
 
-  @Test func programsThatAreNotThere() async throws {
+  /// Said once, and nothing is run.
+  @Test func aProgramThatIsNotThere() async throws {
     let run = try await apus("no-such-program", ":::", "1", "2")
-    #expect(run.status == .exited(1))
+    #expect(run.status == .exited(127))
+    #expect(run.errors.split(separator: "\n").count == 1)
     #expect(run.errors.contains("no program named no-such-program"))
+    #expect(try await apus("echo {} | wc", ":::", "1").errors.contains("--shell"))
+    // Where it depends on the input, it is the job's failure.
+    let each = try await apus("-k", "{}", ":::", "no-such-program", "true")
+    #expect(each.status == .exited(1))
+    #expect(each.errors.contains("1 of 2 jobs failed"))
+  }
+
+  @Test func aClosedInputIsNotEmpty() async throws {
+    let run = try await runProgram("/bin/sh", ["sh", "-c", "'\(programFolder)/apus' run echo {} <&-"])
+    #expect(run.status == .exited(74))
+    let output = try await runProgram("/bin/sh", ["sh", "-c", "'\(programFolder)/apus' run echo ::: a >&-"])
+    #expect(output.status == .exited(74))
   }
 
   // MARK: Signals
@@ -248,6 +319,23 @@ typealias ExitStatus = ApusSystem.ExitStatus
     #expect(await live.mark.left() == [])
   }
 
+  /// Stopped and continued, as by ^Z and `fg`; the signal comes to the command and to its guardian.
+  @Test func stoppedAndContinued() async throws {
+    let live = try LiveLaunch(
+      ["--output", "line", "sh", "-c", "echo ready; sleep 1; echo done"], command: "run")
+    #expect(await live.prints("ready"))
+    for _ in 0..<3 {
+      kill(-live.child.pid, SIGTSTP)
+      #expect(await eventually { live.mark.processes.allSatisfy { state(of: $0) == "T" } })
+      kill(-live.child.pid, SIGCONT)
+      #expect(await eventually { live.mark.processes.allSatisfy { state(of: $0) != "T" } })
+      try await Task.sleep(for: .milliseconds(100))
+      #expect(live.mark.processes.allSatisfy { state(of: $0) != "T" })
+    }
+    #expect(await live.prints("done"))
+    #expect(await live.status() == .exited(0))
+  }
+
   /// Those that do not hear SIGTERM are killed: at a second signal, or when their grace is over.
   @Test(arguments: [true, false])
   func stubbornJobs(isForced: Bool) async throws {
@@ -277,6 +365,37 @@ typealias ExitStatus = ApusSystem.ExitStatus
     kill(try #require(runner), SIGKILL)
     #expect(await live.status() == .signalled(SIGKILL, coreDumped: false))
     #expect(await live.mark.left() == [])
+  }
+
+  @Test func aSlowReaderLosesNothing() async throws {
+    let script = "head -c 300000 /dev/zero; echo"
+    for words in ["", "-k", "--output line"] {
+      let run = try await runProgram(
+        "/bin/sh",
+        [
+          "sh", "-c",
+          "'\(programFolder)/apus' run \(words) -- sh -c '\(script)' x ::: 1 2 | (sleep 0.5; wc -c)",
+        ])
+      #expect(run.output == "600002\n")
+      #expect(run.errors == "")
+    }
+  }
+
+  /// As binary output has to be.
+  @Test func nothingIsAddedToAGroup() async throws {
+    #expect(try await apus("-k", "printf", ":::", "a", "b").output == "ab")
+  }
+
+  /// Children that the process had before it became this command are not its jobs.
+  @Test func strangersAreSpared() async throws {
+    let script =
+      "sleep 1000 & '\(programFolder)/apus' run -- sh -c 'setsid sleep 1000 & sleep 0.1'; kill %1 && echo spared"
+    #expect(try await runProgram("/bin/bash", ["bash", "-c", script]).output == "spared\n")
+    let replaced = try await runProgram(
+      "/bin/bash",
+      ["bash", "-c", "sleep 1000 & echo $!; exec '\(programFolder)/apus' run -- true 2>&1 >/dev/null"])
+    let process = try #require(replaced.output.split(separator: "\n").first.flatMap { Int32($0) })
+    #expect(kill(process, SIGKILL) == 0)
   }
 
   @Test func nobodyReads() async throws {

@@ -36,41 +36,39 @@ package struct CommandTemplate: Sendable {
     case lastPartWithoutExtension = "/."
   }
 
-  private(set) var words: [[Part]]
-  /// Whether the command says where inputs go.
-  package let hasPlaces: Bool
+  /// As they were given.
+  private let text: [ByteString]
   /// Whether what inputs hold is quoted for a shell. Then `{}` of several columns is one piece of text.
   private let isForShell: Bool
+  private var words: [[Part]] = []
+  /// Whether the command says where inputs go; names of columns apart, which are known later.
+  package let hasPlaces: Bool
 
   package init(_ words: [ByteString], isForShell: Bool = false) {
-    self.isForShell = isForShell
-    var parsed = words.map(Self.parse)
-    hasPlaces = parsed.contains { $0.contains(where: Self.isInput) }
-    // Without places inputs stand at the end.
-    if !hasPlaces {
-      let all = Part.input(.all, .whole)
-      if isForShell {
-        parsed[parsed.count - 1] += [.text([UInt8(ascii: " ")]), all]
-      } else {
-        parsed.append([all])
-      }
-    }
-    self.words = parsed
+    (text, self.isForShell) = (words, isForShell)
+    hasPlaces = words.contains { Self.parse($0, []).contains { Self.isInput($0) && !Self.isName($0) } }
   }
 
   private static func isInput(_ part: Part) -> Bool {
-    if case .input = part { return true }
-    return false
+    if case .input = part { true } else { false }
+  }
+
+  private static func isName(_ part: Part) -> Bool {
+    if case .input(.name, _) = part { true } else { false }
+  }
+
+  private static func isForAll(_ part: Part) -> Bool {
+    if case .input(.all, _) = part { true } else { false }
   }
 
   // MARK: Reading it
 
-  private static func parse(_ word: ByteString) -> [Part] {
+  private static func parse(_ word: ByteString, _ names: [String]) -> [Part] {
     var parts: [Part] = []
     var text: [UInt8] = []
     var rest = word.bytes[...]
     while let byte = rest.first {
-      if byte == UInt8(ascii: "{"), let (part, length) = place(at: rest) {
+      if byte == UInt8(ascii: "{"), let (part, length) = place(at: rest, names) {
         if case .text(let literal) = part {
           text += literal
         } else {
@@ -89,21 +87,24 @@ package struct CommandTemplate: Sendable {
   }
 
   /// The place that the bytes begin with, and how long it is.
-  private static func place(at bytes: ArraySlice<UInt8>) -> (Part, Int)? {
+  private static func place(at bytes: ArraySlice<UInt8>, _ names: [String]) -> (Part, Int)? {
     let (open, close) = (UInt8(ascii: "{"), UInt8(ascii: "}"))
     guard let end = bytes.firstIndex(of: close) else { return nil }
     let inner = bytes[bytes.startIndex.advanced(by: 1)..<end]
     // `{{…}}` stands for `{…}`.
     if inner.first == open {
       let next = end + 1
-      guard next < bytes.endIndex, bytes[next] == close, part(inner.dropFirst()) != nil else { return nil }
+      guard next < bytes.endIndex, bytes[next] == close, part(inner.dropFirst(), names) != nil else {
+        return nil
+      }
       return (.text(Array(bytes[bytes.startIndex + 1..<next])), next + 1 - bytes.startIndex)
     }
-    return part(inner).map { ($0, end + 1 - bytes.startIndex) }
+    return part(inner, names).map { ($0, end + 1 - bytes.startIndex) }
   }
 
-  private static func part(_ inner: ArraySlice<UInt8>) -> Part? {
+  private static func part(_ inner: ArraySlice<UInt8>, _ names: [String]) -> Part? {
     let text = String(decoding: inner, as: UTF8.self)
+    if names.contains(text) { return .input(.name(text), .whole) }
     switch text {
     case "#": return .number
     case "slot", "%": return .slot
@@ -112,13 +113,14 @@ package struct CommandTemplate: Sendable {
     // The longest piece first: `//` also ends with `/`.
     for piece in Piece.allCases.sorted(by: { $0.rawValue.utf8.count > $1.rawValue.utf8.count })
     where text.hasSuffix(piece.rawValue) {
-      guard let column = column(text.dropLast(piece.rawValue.count)) else { return nil }
+      guard let column = column(text.dropLast(piece.rawValue.count), names) else { continue }
       return .input(column, piece)
     }
     return nil
   }
 
-  private static func column(_ text: Substring) -> Column? {
+  private static func column(_ text: Substring, _ names: [String]) -> Column? {
+    if names.contains(String(text)) { return .name(String(text)) }
     if text.isEmpty { return .all }
     if let number = Int(text) { return number == 0 ? nil : .place(number) }
     let isName = text.utf8.allSatisfy { byte in
@@ -130,34 +132,80 @@ package struct CommandTemplate: Sendable {
 
   // MARK: Columns
 
-  /// Makes text of names that no column has, and checks what is left.
+  /// Finds its places: before the first command is written.
   ///
   /// - Parameters:
   ///   - columns: How many there are, if that is known.
-  ///   - names: Theirs, if they have some. Then a name that is none of them is a mistake.
+  ///   - names: Theirs, if they have some: of any text. What looks like a name and is none of them is a mistake then, and text
+  ///     otherwise.
+  ///   - isGrouped: Whether an input is several, so that a place for one column would leave others out.
   /// - Throws: `ProgramProblem` for a column that there is not.
-  package mutating func resolve(columns: Int?, names: [String]) throws(ProgramProblem) {
+  package mutating func resolve(columns: Int?, names: [String], isGrouped: Bool = false)
+    throws(ProgramProblem)
+  {
+    words = text.map { Self.parse($0, names) }
     for index in words.indices {
       for place in words[index].indices {
-        guard case .input(let column, let piece) = words[index][place] else { continue }
-        switch column {
-        case .all: break
-        case .place(let number):
-          if let columns, abs(number) > columns {
-            throw .usage(
-              "{\(number)\(piece.rawValue)} names a column that is not there: there \(columns == 1 ? "is 1" : "are \(columns)")"
-            )
-          }
-        case .name(let name):
-          if let found = names.firstIndex(of: name) {
-            words[index][place] = .input(.place(found + 1), piece)
-          } else if names.isEmpty {
-            words[index][place] = .text(Array("{\(name)\(piece.rawValue)}".utf8))
-          } else {
-            throw .usage(
-              "no column is named '\(name)': there are \(names.joined(separator: ", ")). For the text itself, write {{\(name)}}"
-            )
-          }
+        words[index][place] = try resolved(words[index][place], columns, names)
+      }
+      if isForShell { try Self.checkQuotes(words[index]) }
+    }
+    if isGrouped, words.contains(where: { $0.contains(where: Self.isInput) }),
+      !words.contains(where: { $0.contains(where: Self.isForAll) })
+    {
+      throw .usage("a command that is given several inputs at a time needs a place for them all: {}")
+    }
+    // Without places inputs stand at the end.
+    guard !words.contains(where: { $0.contains(where: Self.isInput) }) else { return }
+    let all = Part.input(.all, .whole)
+    if isForShell, !words.isEmpty {
+      words[words.count - 1] += [.text([UInt8(ascii: " ")]), all]
+    } else {
+      words.append([all])
+    }
+  }
+
+  private func resolved(_ part: Part, _ columns: Int?, _ names: [String]) throws(ProgramProblem) -> Part {
+    guard case .input(let column, let piece) = part else { return part }
+    switch column {
+    case .all: return part
+    case .place(let number):
+      if let columns, number.magnitude > columns {
+        let count = columns == 1 ? "is 1" : "are \(columns)"
+        throw .usage("{\(number)\(piece.rawValue)} names a column that is not there: there \(count)")
+      }
+      return part
+    case .name(let name):
+      if let found = names.firstIndex(of: name) { return .input(.place(found + 1), piece) }
+      if names.isEmpty { return .text(Array("{\(name)\(piece.rawValue)}".utf8)) }
+      throw .usage(
+        "no column is named '\(name)': there are \(names.joined(separator: ", ")). For the text itself, write {{\(name)}}"
+      )
+    }
+  }
+
+  /// Inputs are quoted where they stand: between quotes, they would be closed by those of the input, and what it holds be run.
+  private static func checkQuotes(_ word: [Part]) throws(ProgramProblem) {
+    var quote: UInt8?
+    var isEscaped = false
+    for part in word {
+      guard case .text(let bytes) = part else {
+        if quote != nil, isInput(part) {
+          throw .usage(
+            "in a line for the shell, write places without quotes around them: inputs are quoted already")
+        }
+        isEscaped = false
+        continue
+      }
+      for byte in bytes {
+        if isEscaped {
+          isEscaped = false
+        } else if byte == UInt8(ascii: "\\"), quote != UInt8(ascii: "'") {
+          isEscaped = true
+        } else if let open = quote {
+          if byte == open { quote = nil }
+        } else if byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\"") {
+          quote = byte
         }
       }
     }
@@ -172,7 +220,7 @@ package struct CommandTemplate: Sendable {
     var command: [ByteString] = []
     for word in words {
       // A word with the whole input in it is written once for each of its columns.
-      let isEach = !isForShell && word.contains { if case .input(.all, _) = $0 { true } else { false } }
+      let isEach = !isForShell && word.contains(where: Self.isForAll)
       if isEach {
         for field in row.fields { command.append(try write(word, row, number, slot, each: field)) }
       } else {
@@ -211,7 +259,8 @@ package struct CommandTemplate: Sendable {
     guard case .place(let place) = column else { return nil }
     let index = place > 0 ? place - 1 : row.fields.count + place
     guard row.fields.indices.contains(index) else {
-      throw .input("input \(number) has \(row.fields.count) columns, and the command wants {\(place)}")
+      let count = row.fields.count == 1 ? "1 column" : "\(row.fields.count) columns"
+      throw .input("input \(number) has \(count), and the command wants {\(place)}")
     }
     return row.fields[index]
   }

@@ -86,19 +86,19 @@ package final class ProductSource: InputSource {
 package final class GroupedSource: InputSource {
   private let source: any InputSource
   private let size: Int
-  private var fields: [ByteString] = []
+  private var rows: [InputRow] = []
 
   package init(_ source: any InputSource, size: Int) { (self.source, self.size) = (source, size) }
 
   package var count: Int? { source.count.map { ($0 + size - 1) / size } }
 
   package func next() throws(ProgramProblem) -> DrawnInput {
-    while fields.count < size {
+    while rows.count < size {
       switch try source.next() {
-      case .row(let row): fields += row.fields
+      case .row(let row): rows.append(row)
       case .waiting(let descriptor): return .waiting(descriptor)
       case .end:
-        if fields.isEmpty { return .end }
+        if rows.isEmpty { return .end }
         return take()
       }
     }
@@ -106,7 +106,7 @@ package final class GroupedSource: InputSource {
   }
 
   private func take() -> DrawnInput {
-    defer { fields = [] }
-    return .row(InputRow(fields))
+    defer { rows = [] }
+    return .row(InputRow(rows.flatMap(\.fields)))
   }
 }

@@ -43,6 +43,10 @@ package final class RecordSource: InputSource {
         return .end
       }
       line += 1
+      // Nobody means an empty line as an input; who does, ends inputs with NULs.
+      if record.isEmpty || record == [UInt8(ascii: "\r")], separator != 0, columns?.isAmidField != true {
+        continue
+      }
       guard let columns else { return .row(InputRow([ByteString(record)])) }
       guard let fields = try columns.split(record, line: line, name) else {
         continue  // it goes on in the next line
@@ -102,6 +106,10 @@ package final class RecordSource: InputSource {
       throw .file("\(name) can't be read: \(String(cString: strerror(error)))")
     }
     if count == 0 { hasEnded = true }
+    // A byte order mark, as spreadsheets write it, is no part of the first name.
+    if line == 0, used == 0, searched == 0, columns != nil, buffer.starts(with: [0xef, 0xbb, 0xbf]) {
+      buffer.removeFirst(3)
+    }
     return true
   }
 }

@@ -9,7 +9,7 @@ package final class JobLog {
   /// What a log says of jobs that were done before.
   package struct Past {
     /// Those whose last try was a success, and those whose was not.
-    var (succeeded, failed): (Set<JobIdentity>, Set<JobIdentity>) = ([], [])
+    package var (succeeded, failed): (Set<JobIdentity>, Set<JobIdentity>) = ([], [])
   }
 
   package enum Mode: Sendable, Hashable {
@@ -23,6 +23,8 @@ package final class JobLog {
 
   private let file: OwnedDescriptor
   private let path: ByteString
+  private let mode: Mode
+  private let isReadOnly: Bool
   private var size: off_t
   package private(set) var past = Past()
 
@@ -30,25 +32,41 @@ package final class JobLog {
 
   /// - Throws: `ProgramProblem` if there is another file in its place, if it is the log of another command, or if it can't be
   ///   read or written. The file is as it was then.
-  package init(_ path: ByteString, command: [ByteString], mode: Mode) throws(ProgramProblem) {
-    self.path = path
-    let flags = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY
-    let number = path.withCString { open($0, flags, 0o666) }
-    if number < 0 { throw .file("the log \(path) can't be written: \(String(cString: strerror(errno)))") }
+  ///
+  /// - Parameter isReadOnly: Whether nothing is to be noted: then it must be there.
+  package init(
+    _ path: ByteString, command: [ByteString], mode: Mode, isReadOnly: Bool = false
+  ) throws(ProgramProblem) {
+    (self.path, self.mode, self.isReadOnly) = (path, mode, isReadOnly)
+    // What has failed must be known already; all others may be the first run.
+    let creates = mode == .retryFailed ? 0 : O_CREAT
+    let flags = isReadOnly ? O_RDONLY : O_RDWR | O_APPEND | creates
+    let number = path.withCString { open($0, flags | O_CLOEXEC | O_NOCTTY, 0o666) }
+    if number < 0 {
+      throw .file("the log \(path) can't be opened: \(String(cString: strerror(errno)))")
+    }
     file = OwnedDescriptor(number)
     // Two runs would do the same jobs.
-    if flock(number, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+    if !isReadOnly, flock(number, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
       throw .file("the log \(path) is that of a run that goes on")
     }
     size = 0
     let first = Self.mark + Self.json(command) + "}\n"
     var information = stat()
     fstat(number, &information)
-    if information.st_size == 0 {
-      if mode == .retryFailed { throw .file("the log \(path) is empty: there is nothing to try again") }
-      try write(first)
-    } else {
+    if information.st_size > 0 {
       try read(first, mode)
+    } else if !isReadOnly {
+      try write(first)
+    }
+  }
+
+  /// Whether a job is not to be run: it has succeeded before, or, if those alone are wanted that have failed, has not failed.
+  func hasDone(_ job: JobIdentity) -> Bool {
+    switch mode {
+    case .new: false
+    case .resume: past.succeeded.contains(job)
+    case .retryFailed: !past.failed.contains(job)
     }
   }
 
@@ -61,7 +79,14 @@ package final class JobLog {
       )
     }
     let lines = LogLines(file.number)
-    guard let found = lines.next() else { throw .file("the log \(path) can't be read") }
+    guard let found = lines.next() else {
+      // It was cut off in its first line.
+      guard first.hasPrefix(lines.rest), !lines.rest.isEmpty, !isReadOnly, ftruncate(file.number, 0) == 0
+      else {
+        throw .file("\(path) is no log of apus run; it is left as it is")
+      }
+      return try write(first)
+    }
     guard found.hasPrefix(Self.mark) else {
       throw .file("\(path) is no log of apus run; it is left as it is")
     }
@@ -86,7 +111,7 @@ package final class JobLog {
       size = lines.end
     }
     // The run was cut off in the middle of a line: what was not written was not done.
-    if ftruncate(file.number, size) != 0 {
+    if !isReadOnly, ftruncate(file.number, size) != 0 {
       throw .file("the log \(path) can't be written: \(String(cString: strerror(errno)))")
     }
   }
@@ -112,7 +137,8 @@ package final class JobLog {
     if case .signalled(let signal, _)? = ending.status { text += ",\"signal\":\(signal)" }
     if let usage = ending.usage {
       text += ",\"user\":\(Self.seconds(usage.userTime)),\"system\":\(Self.seconds(usage.systemTime))"
-      text += ",\"memory\":\(usage.peakMemory)"
+      // A child begins with what its parent had, as the kernel counts.
+      if usage.peakMemory > ownPeak { text += ",\"memory\":\(usage.peakMemory)" }
     }
     if !ending.isSuccess { text += ",\"why\":\(Self.json(ByteString(ending.description)))" }
     text += ",\"inputs\":\(Self.json(job.row.fields)),\"command\":\(Self.json(command))}\n"
@@ -137,6 +163,12 @@ package final class JobLog {
       throw .file("the log \(path) can't be written: \(String(cString: strerror(error)))")
     }
     size += off_t(text.utf8.count)
+  }
+
+  private var ownPeak: UInt64 {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return UInt64(usage.ru_maxrss) << 10
   }
 
   private static func wallTime(_ monotonic: UInt64) -> UInt64 {
@@ -198,6 +230,9 @@ private final class LogLines {
   private var used = 0
   private var offset: off_t = 0
   private(set) var end: off_t = 0
+
+  /// What stands behind the last line.
+  var rest: String { String(decoding: buffer[used...], as: UTF8.self) }
 
   init(_ descriptor: Int32) { self.descriptor = descriptor }
 

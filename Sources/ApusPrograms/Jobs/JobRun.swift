@@ -16,6 +16,8 @@ package final class JobRun {
     /// The first job that failed.
     package var firstFailure: (label: String, ending: JobEnding)?
     package var isHalted = false
+    /// Whether it was given up because of what `halt` says.
+    package var hasGivenUp = false
     package var over: Int { succeeded + failed }
   }
 
@@ -26,19 +28,16 @@ package final class JobRun {
   package private(set) var problem: ProgramProblem?
   /// Called with each job that is over, on the reactor's thread.
   package var whenOver: (Job, JobEnding) -> Void = { _, _ in }
+  /// Called before a job that has failed is tried again.
+  package var whenTriedAgain: (Job, JobEnding) -> Void = { _, _ in }
 
   private let options: RunOptions
-  private let template: CommandTemplate
-  private let source: any InputSource
-  private let makeRequest: (_ command: [ByteString]) throws(StartFailure) -> SpawnRequest
+  private let source: JobSource
+  private let makeRequest:
+    (_ job: Job, _ slot: Int, _ command: [ByteString]) throws(StartFailure) -> SpawnRequest
   private let log: JobLog?
-  private let logMode: JobLog.Mode
-  private let folder: ByteString
   private var queue: OutputQueue!
   private var isAtEnd = false
-  private var number = 0
-  /// How often each identity was met: only of those met more than once is more than the identity itself needed.
-  private var seen: [JobIdentity: Int] = [:]
   /// Jobs to be tried again, and when.
   private var again: [(job: Job, at: UInt64)] = []
   private var running: [Int: Job] = [:]
@@ -48,25 +47,49 @@ package final class JobRun {
   /// Another try of what could not be started for want of something waits until a job has ended.
   private var waitsForEnd = false
 
+  /// - Parameter staysInThread: Whether the calling thread lives as long as the process.
   package init(
-    _ template: CommandTemplate, _ source: any InputSource, _ options: RunOptions, log: JobLog?,
-    logMode: JobLog.Mode,
-    folder: ByteString, on reactor: Reactor, staysInThread: Bool,
-    request: @escaping (_ command: [ByteString]) throws(StartFailure) -> SpawnRequest
+    _ source: JobSource, _ options: RunOptions, log: JobLog?, on reactor: Reactor, staysInThread: Bool,
+    request: @escaping (_ job: Job, _ slot: Int, _ command: [ByteString]) throws(StartFailure) -> SpawnRequest
   ) {
-    (self.template, self.source, self.options, self.log, self.logMode) = (
-      template, source, options, log, logMode
-    )
-    (self.folder, self.reactor, makeRequest) = (folder, reactor, request)
+    (self.source, self.options, self.log) = (source, options, log)
+    (self.reactor, makeRequest) = (reactor, request)
     supervisor = ProgramSupervisor(width: options.width, on: reactor, staysInThread: staysInThread)
-    queue = OutputQueue(keepsOrder: options.keepsOrder, on: reactor) { [unowned self] in supervisor.fill() }
+    queue = OutputQueue(keepsOrder: options.keepsOrder, on: reactor) { [unowned self] in
+      waitsForEnd = false
+      supervisor.fill()
+    }
     supervisor.draw = { [unowned self] in draw($0) }
   }
 
   package func start() { supervisor.fill() }
 
-  /// Whether nothing runs and nothing is left to do or to show.
-  package var isOver: Bool { supervisor.count == 0 && isDrained && queue.count == 0 }
+  /// Waits until something happens, and sees to it. False when nothing runs and nothing is left to do or to show.
+  package func turn() -> Bool {
+    if supervisor.count == 0, isDrained {
+      close()
+      if queue.count == 0 {
+        if !waitsForReaders || isShown { return false }
+        _ = reactor.after(2_000_000) {}
+      }
+    }
+    reactor.turn()
+    return true
+  }
+
+  /// Whether the end of the run waits until all is written that jobs have printed.
+  package var waitsForReaders = true
+
+  private var isShown: Bool {
+    [LineTarget.standardOutput, .standardError].allSatisfy { $0.isSettled || $0.isBroken }
+  }
+
+  /// Nothing more will run: shows what waits for jobs that were not run, and gives up those that were to be tried again.
+  private func close() {
+    progress.failed += again.count
+    again = []
+    queue.close()
+  }
 
   private var isDrained: Bool { progress.isHalted || problem != nil || isAtEnd && again.isEmpty }
 
@@ -97,21 +120,35 @@ package final class JobRun {
 
   private func draw(_ slot: Int) -> ProgramSupervisor.Next {
     guard !progress.isHalted, problem == nil, !waitsForEnd else { return .later }
-    // A reader that is slow, or a job that holds up those behind it.
-    guard queue.count < (options.keepsOrder ? 4096 : 256) else { return .later }
     let now = apus_now()
     guard now >= mayStartAt else { return later(at: mayStartAt) }
     guard hasRoom() else { return later(at: now + 200_000_000) }
     do throws(ProgramProblem) {
-      while !progress.isHalted, problem == nil, let job = try nextJob(now) {
-        mayStartAt = now + options.delay
-        if let next = try start(job, slot) { return next }
+      // Not for ever: signals have to be heard as well.
+      for _ in 0..<Self.atOnce {
+        switch try nextJob(now) {
+        case .job(let job):
+          mayStartAt = now + options.delay
+          if let next = try start(job, slot) { return next }
+          if progress.isHalted || problem != nil { return .later }
+          guard now >= mayStartAt else { return later(at: mayStartAt) }
+        case .skipped: break
+        case .none:
+          if let next = again.map(\.at).min() { return later(at: next) }
+          return .later
+        }
       }
+      return later(at: now)
     } catch {
       fail(error)
     }
     return .later
   }
+
+  /// How many inputs are drawn before the reactor is asked for other news.
+  private static let atOnce = 256
+  /// How many jobs may wait to be shown, or to be tried again, before no more are begun.
+  private static let mostWaiting = 1024
 
   private func later(at time: UInt64) -> ProgramSupervisor.Next {
     wait?.cancel()
@@ -127,42 +164,26 @@ package final class JobRun {
     return true
   }
 
-  private func nextJob(_ now: UInt64) throws(ProgramProblem) -> Job? {
-    if let index = again.firstIndex(where: { $0.at <= now }) { return again.remove(at: index).job }
-    while !isAtEnd {
-      switch try source.next() {
-      case .end: isAtEnd = true
-      case .waiting(let descriptor):
-        watchInput(descriptor)
-        return nil
-      case .row(let row):
-        number += 1
-        let job = Job(number, row, try identity(row))
-        if isToBeDone(job) { return job }
-        progress.skipped += 1
-        queue.add(nil, number: job.number)
-      }
-    }
-    if let next = again.map(\.at).min() { _ = later(at: next) }
-    return nil
+  private enum NextJob {
+    case job(Job), skipped, none
   }
 
-  private func identity(_ row: InputRow) throws(ProgramProblem) -> JobIdentity {
-    guard log != nil else { return JobIdentity(0) }
-    // Not by its number: that of a job changes with the inputs before it.
-    var identity = JobIdentity(try template.command(row, number: 0, slot: nil), folder: folder)
-    let times = seen[identity, default: 0]
-    seen[identity] = times + 1
-    for _ in 0..<times { identity = identity.next() }
-    return identity
-  }
-
-  private func isToBeDone(_ job: Job) -> Bool {
-    guard let log else { return true }
-    return switch logMode {
-    case .new: true
-    case .resume: !log.past.succeeded.contains(job.identity)
-    case .retryFailed: log.past.failed.contains(job.identity)
+  private func nextJob(_ now: UInt64) throws(ProgramProblem) -> NextJob {
+    if let index = again.firstIndex(where: { $0.at <= now }) { return .job(again.remove(at: index).job) }
+    // A reader that is slow, or a job that holds up those behind it.
+    guard !isAtEnd, queue.count < Self.mostWaiting, again.count < Self.mostWaiting else { return .none }
+    switch try source.next() {
+    case .end:
+      isAtEnd = true
+      return .none
+    case .waiting(let descriptor):
+      watchInput(descriptor)
+      return .none
+    case .job(let job): return .job(job)
+    case .skipped(let number):
+      progress.skipped += 1
+      queue.add(nil, number: number)
+      return .skipped
     }
   }
 
@@ -183,11 +204,14 @@ package final class JobRun {
 
   /// Nil if it is over already, since it can't be started.
   private func start(_ job: Job, _ slot: Int) throws(ProgramProblem) -> ProgramSupervisor.Next? {
-    let command = try template.command(job.row, number: job.number, slot: slot)
+    let command = try source.template.command(job.row, number: job.number, slot: slot)
+    guard command.first?.bytes.isEmpty == false else {
+      throw .usage("the command of job \(job.number) is empty")
+    }
     job.tries += 1
     if job.tries == 1 { progress.started += 1 }
     let order: ProgramOrder
-    do throws(StartFailure) { order = try self.order(job, command) } catch {
+    do throws(StartFailure) { order = try self.order(job, slot, command) } catch {
       failToStart(job, command, slot, error)
       return nil
     }
@@ -204,14 +228,16 @@ package final class JobRun {
     over(job, command, ending)
   }
 
-  private func order(_ job: Job, _ command: [ByteString]) throws(StartFailure) -> ProgramOrder {
-    var order = ProgramOrder(try makeRequest(command))
+  private func order(_ job: Job, _ slot: Int, _ command: [ByteString]) throws(StartFailure) -> ProgramOrder {
+    var order = ProgramOrder(try makeRequest(job, slot, command))
     (order.timeLimit, order.grace, order.background) = (options.timeLimit, options.grace, options.background)
+    // What is shown in one piece is shown to the byte.
+    order.endsLines = options.output != .group
     if options.output != .raw {
       if job.output == nil {
-        do throws(ProcessError) { job.output = try JobOutput(options.output, label: job.label) } catch {
-          throw StartFailure(error)
-        }
+        do throws(ProcessError) {
+          job.output = try JobOutput(options.output, label: job.label, isOrdered: options.keepsOrder)
+        } catch { throw StartFailure(error) }
       }
       let output = job.output!
       showInTurn(job)
@@ -235,7 +261,9 @@ package final class JobRun {
       // What it prints would be lost (a full disk), and it might print without end.
       job.output?.whenLost = { [unowned program] in program.kill(.output(errno: $0)) }
     case .failure(let problem):
-      if supervisor.count > 0, [.noDescriptors, .noProcesses, .noMemory].contains(problem.code) {
+      if supervisor.count > 0 || queue.count > 0,
+        [.noDescriptors, .noProcesses, .noMemory].contains(problem.code)
+      {
         job.tries -= 1
         if job.tries == 0 { progress.started -= 1 }
         again.insert((job, 0), at: 0)
@@ -263,9 +291,9 @@ package final class JobRun {
     }
     do throws(ProgramProblem) { try log?.note(job, command, ending) } catch { fail(error) }
     if !ending.isSuccess, !progress.isHalted, problem == nil, job.tries <= options.retries {
+      whenTriedAgain(job, ending)
       job.output?.clear()
-      let shift = UInt64(min(job.tries - 1, 20))
-      again.append((job, apus_now() + min(options.retryDelay << shift, 3600 * 1_000_000_000)))
+      again.append((job, apus_now() + retryDelay(job)))
       return
     }
     if ending.isSuccess {
@@ -274,11 +302,19 @@ package final class JobRun {
       progress.failed += 1
       if progress.firstFailure == nil { progress.firstFailure = (job.label, ending) }
     }
-    whenOver(job, ending)
     haltIfDue()
-    // Last: what has been shown makes room for more.
+    // What has been shown makes room for more, so the halt comes before.
     queue.add(job.output, number: job.number)
     if let turn = queue.turn, let next = running[turn] { showInTurn(next) }
+    whenOver(job, ending)
+  }
+
+  /// Twice as long with each try, up to an hour.
+  private func retryDelay(_ job: Job) -> UInt64 {
+    let (delay, overflow) = options.retryDelay.multipliedReportingOverflow(
+      by: 1 << UInt64(min(job.tries - 1, 40)))
+    let most = max(options.retryDelay, 3600 * 1_000_000_000)
+    return overflow ? most : min(delay, most)
   }
 
   private func haltIfDue() {
@@ -288,6 +324,7 @@ package final class JobRun {
       halt.count.map { count >= $0 }
       ?? (progress.over >= 3 && Double(count) >= halt.fraction! * Double(progress.over))
     guard isDue else { return }
+    progress.hasGivenUp = true
     if halt.isNow { end(.asked) } else { self.halt() }
   }
 }

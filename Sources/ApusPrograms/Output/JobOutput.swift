@@ -6,9 +6,10 @@ final class JobOutput: @unchecked Sendable {
   let output: Stream
   let errors: Stream
 
-  init(_ mode: OutputMode, label: String) throws(ProcessError) {
-    output = try Stream(.standardOutput, mode, label)
-    errors = try Stream(.standardError, mode, label)
+  /// - Parameter isOrdered: Whether it is kept until its turn, if the mode keeps nothing.
+  init(_ mode: OutputMode, label: String, isOrdered: Bool) throws(ProcessError) {
+    output = try Stream(.standardOutput, mode, label, isOrdered)
+    errors = try Stream(.standardError, mode, label, isOrdered)
   }
 
   /// Shows what was kept, as much as is taken. Whether that was all.
@@ -27,8 +28,8 @@ final class JobOutput: @unchecked Sendable {
 
   /// Forgets what a try has printed that is made again.
   func clear() {
-    output.kept?.clear()
-    errors.kept?.clear()
+    output.clear()
+    errors.clear()
   }
 
   final class Stream: LineReceiver, @unchecked Sendable {
@@ -41,23 +42,27 @@ final class JobOutput: @unchecked Sendable {
     private var loss: Int32 = 0
     fileprivate var whenLost: (Int32) -> Void = { _ in }
 
-    init(_ target: LineTarget, _ mode: OutputMode, _ label: String) throws(ProcessError) {
+    init(_ target: LineTarget, _ mode: OutputMode, _ label: String, _ isOrdered: Bool) throws(ProcessError) {
       (self.target, self.mode) = (target, mode)
-      kept = mode == .group ? try KeptOutput(memoryLimit: 64 << 10) : nil
+      kept = mode == .group || isOrdered ? try KeptOutput(memoryLimit: 16 << 10) : nil
       prefix = mode == .tag ? LinePrefix(label, target: target) : nil
     }
 
     func makeRelay(_ source: OwnedDescriptor) throws(ProcessError) -> LineRelay {
       switch mode {
       case .line, .raw: try LineRelay(source: source, target: target)
-      case .tag: try LineRelay(source: source, target: nil, pace: target) { [self] in prefix?.write($0) }
       case .group:
         try LineRelay(source: source, target: nil, pace: self, holdsLines: false) { [self] in keep($0) }
+      case .tag:
+        try LineRelay(source: source, target: nil, pace: self) { [self] in
+          let lines = prefix!.prefixed($0)
+          lines.withUnsafeBytes { keep($0) }
+        }
       }
     }
 
     private func keep(_ bytes: UnsafeRawBufferPointer) {
-      if isShownAtOnce, catchUp() { return target.write(bytes) }
+      if kept == nil || isShownAtOnce && catchUp() { return target.write(bytes) }
       if loss != 0 { return }
       loss = kept?.write(bytes) ?? 0
       if loss != 0 { whenLost(loss) }
@@ -69,10 +74,15 @@ final class JobOutput: @unchecked Sendable {
       return isCaughtUp
     }
 
+    func clear() {
+      kept?.clear()
+      (loss, isCaughtUp) = (0, false)
+    }
+
     func print() -> Bool { kept?.print(to: target) ?? true }
 
     // What is kept is kept at once, whoever reads us.
-    var isCongested: Bool { isShownAtOnce && target.isCongested }
+    var isCongested: Bool { (kept == nil || isShownAtOnce) && target.isCongested }
     var isBroken: Bool { target.isBroken }
   }
 }

@@ -35,6 +35,15 @@ final class OutputQueue {
     pump()
   }
 
+  /// No more jobs will be over: shows what waits for others, in order.
+  func close() {
+    for (_, output) in waiting.sorted(by: { $0.key < $1.key }) {
+      if let output { ready.append(output) }
+    }
+    waiting = [:]
+    pump()
+  }
+
   private func pump() {
     while let first = ready.first {
       guard first.print() else {

@@ -55,10 +55,14 @@ package final class KeptOutput: @unchecked Sendable {
     }
     guard printed < count, let file else { return true }
     return withUnsafeTemporaryAllocation(byteCount: 64 * 1024, alignment: 16) { chunk in
-      while !target.isCongested {
+      while printed < count, !target.isCongested {
         let count = pread(file.number, chunk.baseAddress, chunk.count, off_t(printed - memory.count))
         if count < 0 && errno == EINTR { continue }
-        if count <= 0 { return true }
+        if count <= 0 {
+          // There is more, and it can't be had.
+          target.noteLoss(count < 0 ? errno : EIO)
+          return true
+        }
         target.write(UnsafeRawBufferPointer(rebasing: chunk[..<count]))
         printed += count
       }

@@ -13,15 +13,21 @@ package final class LinePrefix: Sendable {
     self.target = target
   }
 
-  /// `[text] `.
+  /// `[text] `. Of control characters, which a terminal would obey, it shows that there are some.
   package init(_ text: String, target: LineTarget) {
-    // A prefix of several lines would look like lines of the program's.
-    prefix = Array("[\(text.split(whereSeparator: \.isNewline).joined(separator: " "))] ".utf8)
+    let shown = text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : Character($0) }
+    prefix = Array("[\(String(shown))] ".utf8)
     self.target = target
   }
 
   /// `lines` is whole lines, or a piece of one that is too long for a relay: such a piece becomes a line.
   package func write(_ lines: UnsafeRawBufferPointer) {
+    // At once, so that nobody else's line comes between.
+    prefixed(lines).withUnsafeBytes { target.write($0) }
+  }
+
+  /// The same as bytes.
+  package func prefixed(_ lines: UnsafeRawBufferPointer) -> [UInt8] {
     var text: [UInt8] = []
     text.reserveCapacity(lines.count + 8 * prefix.count)
     var rest = lines
@@ -32,7 +38,6 @@ package final class LinePrefix: Sendable {
       if end == nil { text.append(UInt8(ascii: "\n")) }
       rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(end ?? rest.count))
     }
-    // At once, so that nobody else's line comes between.
-    text.withUnsafeBytes { target.write($0) }
+    return text
   }
 }

@@ -34,6 +34,8 @@ package struct SpawnRequest: Sendable {
   package nonisolated(unsafe) var groupNote: UnsafeMutablePointer<Int32>?
   /// How much lower than ours the child's priority is: 0 to 19.
   package var nice: Int32 = 0
+  /// How many descriptors the child may have open, if less than we may. 0: as many.
+  package var descriptorLimit: UInt64 = 0
 
   package init(
     path: ByteString,

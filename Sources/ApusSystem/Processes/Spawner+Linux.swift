@@ -130,6 +130,7 @@ private func startProgram(_ request: SpawnRequest) -> Result<ChildProcess, Proce
         default_signals: request.defaultSignals,
         group_note: request.groupNote,
         nice: request.nice,
+        descriptor_limit: request.descriptorLimit,
         failed_step: step
       )
       return apus_spawn(&raw, &pid, &pidfd)

@@ -34,6 +34,7 @@ package final class ProgramSupervisor {
     guard !isFilling else { return }
     isFilling = true
     defer { isFilling = false }
+    var failures = 0
     while count < width {
       let slot = programs.firstIndex { $0 == nil } ?? programs.count
       guard case .program(let order, let whenStarted, let whenOver) = draw(slot) else { return }
@@ -49,6 +50,12 @@ package final class ProgramSupervisor {
         whenStarted(.success(program))
       } catch {
         whenStarted(.failure(error))
+        // Not for ever: the reactor has other news.
+        failures += 1
+        if failures == 64 {
+          _ = reactor.after(0) { [unowned self] in fill() }
+          return
+        }
       }
     }
   }

@@ -35,6 +35,8 @@ package final class SupervisedProgram {
   /// Those that it has left, while they are waited for.
   private var members: [(descriptor: OwnedDescriptor, watch: Reactor.Watch)] = []
   private var look: ReactorTimer?
+  /// How long to wait before the group is looked at again: nanoseconds.
+  private var patience: UInt64 = 50_000_000
   private let whenOver: (SupervisedProgram) -> Void
 
   package var usage: ProcessUsage { child.usage ?? ProcessUsage(apus_exit()) }
@@ -136,6 +138,13 @@ package final class SupervisedProgram {
 
   package func signal(_ number: Int32) { child.signalGroup(number) }
 
+  /// Time that does not count: all were stopped.
+  package func postpone(by nanoseconds: UInt64) {
+    guard stage == .running, let limit = timer else { return }
+    limit.cancel()
+    timer = reactor.at(limit.time &+ nanoseconds) { [unowned self] in end(.timeLimit) }
+  }
+
   private func giveUp() {
     isLeft = true
     finish()
@@ -144,9 +153,7 @@ package final class SupervisedProgram {
   // MARK: Its end
 
   private func lookAgain() {
-    look = reactor.after(20_000_000) { [unowned self] in
-      if status == nil { checkDeath() } else { checkGroup() }
-    }
+    look = reactor.after(20_000_000) { [unowned self] in checkDeath() }
   }
 
   private func checkDeath() {
@@ -163,6 +170,7 @@ package final class SupervisedProgram {
   }
 
   private func checkGroup() {
+    look?.cancel()
     for member in members { reactor.stop(member.watch) }
     members = []
     guard child.hasGroupLeft else { return finish() }
@@ -178,7 +186,9 @@ package final class SupervisedProgram {
       }
       members.append((descriptor, watch))
     }
-    if members.isEmpty { lookAgain() }
+    // Some may leave the group, of which nobody tells, and some may just have been made.
+    look = reactor.after(members.isEmpty ? 20_000_000 : patience) { [unowned self] in checkGroup() }
+    patience = min(2 * patience, 1_000_000_000)
   }
 
   private func finish() {

@@ -23,12 +23,14 @@ final class WatchedRelay {
     }
   }
 
-  /// How long to wait for a target that is congested: nanoseconds.
-  private static let patience: UInt64 = 2_000_000
-
-  private func lookAgain(_ watch: Reactor.Watch) {
-    rest = reactor.after(Self.patience) { [unowned self] in
-      if relay.isCongested { lookAgain(watch) } else { reactor.resume(watch) }
+  /// Waits for a target that is congested, so many nanoseconds at first.
+  private func lookAgain(_ watch: Reactor.Watch, after patience: UInt64 = 2_000_000) {
+    rest = reactor.after(patience) { [unowned self] in
+      if relay.isCongested {
+        lookAgain(watch, after: min(2 * patience, 50_000_000))
+      } else {
+        reactor.resume(watch)
+      }
     }
   }
 

@@ -20,6 +20,8 @@ package final class ReactorTimer {
 /// Timers, the earliest first: a binary heap.
 struct TimerQueue {
   private var heap: [ReactorTimer] = []
+  /// With so many, those that were cancelled are taken out.
+  private var compactAt = 64
 
   /// When the next one is due.
   var next: UInt64? {
@@ -30,6 +32,11 @@ struct TimerQueue {
   }
 
   mutating func add(_ timer: ReactorTimer) {
+    if heap.count >= compactAt {
+      heap.removeAll(where: \.isCancelled)
+      heap.sort { $0.time < $1.time }
+      compactAt = max(64, 2 * heap.count)
+    }
     heap.append(timer)
     var place = heap.count - 1
     while place > 0, heap[place].time < heap[(place - 1) / 2].time {

@@ -2,6 +2,7 @@
 #ifndef APUS_GUARDIAN_H
 #define APUS_GUARDIAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -13,12 +14,18 @@
 /// a byte each, and when the copy is gone it kills whatever that has left. The copy must see to the same when the guardian is
 /// gone: then the descriptor is at its end.
 ///
+/// - `has_own_group`: whether the copy leaves the guardian's process group. Then signals of the terminal, and those to the
+///   group, come by the guardian alone; but the copy can't read the terminal.
+///
 /// Returns the descriptor (close-on-exec, non-blocking), or minus an errno if this process stays alone.
-int apus_guard(uint64_t signals, pid_t *guardian);
+int apus_guard(uint64_t signals, bool has_own_group);
 
 /// Kills all children of this process, and what they leave, which becomes its child: until nobody is left, or for
 /// `milliseconds`. Returns how many are left. For a process to which orphans go, and that needs no child's status any more.
 int apus_end_children(int milliseconds);
+
+/// Reaps those children that have ended and are none of `known`: orphans that have become ours.
+void apus_reap_orphans(const pid_t *known, size_t count);
 
 /// Has orphans among the descendants of this process become its children.
 void apus_adopt_orphans(void);

@@ -61,6 +61,8 @@ struct apus_spawn_request {
   int32_t *group_note;
   /// How much nicer than this process the child is.
   int nice;
+  /// How many descriptors the child may have open, if less than this process may; 0: as many.
+  uint64_t descriptor_limit;
   /// May be null; otherwise it receives an APUS_SPAWN_STEP when the spawn fails.
   int *failed_step;
 };
