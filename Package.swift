@@ -47,6 +47,7 @@ let package = Package(
       name: "ApusRankPool",
       dependencies: ["ApusProcesses", "ApusMessages", "ApusEngine", "ApusWire", "ApusSystem", "CApus"],
       exclude: ["README.md"], swiftSettings: settings),
+    .target(name: "ApusDisplays", dependencies: ["ApusSystem", "CApus"], swiftSettings: settings),
     .target(
       name: "ApusPrograms", dependencies: ["ApusSystem", "CApus"], swiftSettings: settings),
     // The engine for Python's package (`Python/`), behind a C interface.
@@ -61,7 +62,7 @@ let package = Package(
     .executableTarget(
       name: "ApusCommand",
       dependencies: [
-        "ApusMessages", "ApusPrograms", "ApusSystem", "CApus",
+        "ApusDisplays", "ApusMessages", "ApusPrograms", "ApusSystem", "CApus",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/ApusCommand", swiftSettings: settings),

@@ -1,48 +1,42 @@
 import ApusSystem
-import Glibc
 
 /// A short run of another program, and what it printed.
 struct CapturedProgram {
   let output: String
-  /// Nil if it had to be killed.
+  /// Nil if it had to be ended.
   let status: ExitStatus?
 
-  /// Both streams of the program come together; it has nothing to read.
+  /// What comes after that is dropped.
+  private static let longestOutput = 1 << 20
+
+  /// Both streams of the program come together; it has nothing to read. What it leaves behind is ended.
   ///
   /// - Throws: `ProcessError` if it can't be started.
   static func run(
     _ path: String, _ arguments: [String], environment: [ByteString] = SpawnRequest.ownEnvironment,
-    seconds: Int = 10
+    seconds: UInt64 = 10
   ) throws(ProcessError) -> CapturedProgram {
-    let (reading, writing) = try OwnedDescriptor.pipe()
     let nothing = try OwnedDescriptor.nothing()
-    let child = try withExtendedLifetime(nothing) { () throws(ProcessError) in
-      try Spawner.spawn(
-        SpawnRequest(
-          path: path, arguments: [path] + arguments, environment: environment,
-          descriptors: [(nothing.number, 0), (writing.number, 1), (writing.number, 2)]))
-    }
-    writing.close()
-    let end = ContinuousClock.now + .seconds(seconds)
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 16384)
-    while ContinuousClock.now < end {
-      var waiting = pollfd(fd: reading.number, events: Int16(POLLIN), revents: 0)
-      guard poll(&waiting, 1, 100) > 0 else {
-        if child.reap() != nil { break }  // a descendant may hold the pipe
-        continue
+    var order = ProgramOrder(
+      SpawnRequest(
+        path: path, arguments: [path] + arguments, environment: environment,
+        descriptors: [(nothing.number, 0)]))
+    let bytes = Locked([UInt8]())
+    let relay = { (source: OwnedDescriptor) throws(ProcessError) in
+      try LineRelay(source: source, target: nil) { lines in
+        bytes.withLock { if $0.count < longestOutput { $0 += lines } }
       }
-      let count = read(reading.number, &chunk, chunk.count)
-      if count < 0 && errno == EINTR { continue }
-      if count <= 0 || bytes.count > 1 << 20 { break }
-      bytes += chunk[..<count]
     }
-    while ContinuousClock.now < end, child.reap() == nil { usleep(1000) }
-    let status = child.status
-    if status == nil {
-      child.signalGroup(SIGKILL)
-      _ = child.wait()
+    (order.output, order.errors) = (relay, relay)
+    (order.timeLimit, order.grace, order.background) = (seconds * 1_000_000_000, 0, .ends)
+    let reactor = try Reactor()
+    var isOver = false
+    let program = try withExtendedLifetime(nothing) { () throws(ProcessError) in
+      try SupervisedProgram.start(order, on: reactor, staysInThread: false) { _ in isOver = true }
     }
-    return CapturedProgram(output: String(decoding: bytes, as: UTF8.self), status: status)
+    while !isOver { reactor.turn() }
+    return CapturedProgram(
+      output: bytes.withLock { String(decoding: $0, as: UTF8.self) },
+      status: program.reason == nil ? program.status : nil)
   }
 }

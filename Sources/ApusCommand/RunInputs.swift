@@ -55,7 +55,7 @@ struct RunInputs: ParsableArguments {
     if let groupSize, groupSize < 1 { throw ValidationError("-n takes a number from 1 on") }
     if let copies {
       guard copies >= 1 else { throw ValidationError("--copies takes a number from 1 on") }
-      if !files.isEmpty || readsInput || isNullSeparated || groupSize != nil {
+      if !files.isEmpty || readsStandardInput {
         throw ValidationError("--copies is for a command without inputs")
       }
     }

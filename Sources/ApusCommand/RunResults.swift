@@ -1,5 +1,7 @@
+import ApusDisplays
 import ApusPrograms
 import ArgumentParser
+import Glibc
 
 /// What is shown and kept of a run.
 struct RunResults: ParsableArguments {
@@ -29,6 +31,19 @@ struct RunResults: ParsableArguments {
   )
   var retryFailed = false
 
+  @Option(
+    help: ArgumentHelp(
+      "How far the run is, on standard error: a bar, plain lines, json, or none. auto: a bar on a terminal, and else a line "
+        + "every half minute. APUS_PROGRESS says what is meant by auto.",
+      valueName: "auto|bar|plain|json|none"),
+    transform: { word in
+      guard let mode = ProgressDisplay.Mode(rawValue: word) else {
+        throw ValidationError("--progress takes auto, bar, plain, json or none, not '\(word)'")
+      }
+      return mode
+    })
+  var progress = ProgressDisplay.Mode.auto
+
   @Flag(name: .customLong("dry-run"), help: "Print the commands, and run none.")
   var isDryRun = false
 
@@ -52,6 +67,14 @@ struct RunResults: ParsableArguments {
     if keepsOrder, output == .line || output == .raw {
       throw ValidationError("--keep-order is for --output group or tag")
     }
+  }
+
+  /// - Parameter isWatched: Whether we see what jobs print, and print around the bar.
+  func progressMode(isWatched: Bool) -> ProgressDisplay.Mode {
+    if progress != .auto { return progress }
+    let named =
+      getenv("APUS_PROGRESS").flatMap { ProgressDisplay.Mode(rawValue: String(cString: $0)) } ?? .auto
+    return named == .auto && !isWatched ? .none : named
   }
 
   var logMode: JobLog.Mode { resume ? .resume : retryFailed ? .retryFailed : .new }

@@ -1,3 +1,4 @@
+import ApusDisplays
 import ApusMessages
 import ApusPrograms
 import ApusSystem
@@ -63,10 +64,13 @@ final class RunSession {
     jobs.whenOver = { [unowned self] in tell($0, $1) }
     jobs.whenTriedAgain = { [unowned self] in tellRetry($0, $1) }
     reapOrphans(jobs)
+    let display = ProgressDisplay(
+      run.results.progressMode(isWatched: options.output != .raw), total: inputs.count)
     jobs.start()
     while jobs.turn() {
       if LineTarget.standardOutput.isBroken { jobs.end(.asked) }
     }
+    display.finish()
     withExtendedLifetime(signals) { finish(jobs, log) }
   }
 

@@ -25,6 +25,8 @@ final class RunSignals {
       let isIgnored = unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1  // SIG_IGN
       if !isIgnored { taken |= 1 << UInt64(number - 1) }
     }
+    // Out of the foreground, with `stty tostop`, printing would stop us.
+    signal(SIGTTOU, SIG_IGN)
     let commands = apus_guard(taken, !readsTerminal)
     guardian = commands >= 0 ? OwnedDescriptor(commands) : nil
     let signals = apus_signal_descriptor(taken)

@@ -119,6 +119,32 @@ typealias ExitStatus = ApusSystem.ExitStatus
     }
   }
 
+  @Test func progress() async throws {
+    let plain = try await apus("--progress", "plain", "-j1", "sh", "-c", "exit {}", ":::", "0", "1", "0")
+    #expect(plain.errors.contains("apus: 3 of 3 are over (100 %), 1 failed, 0 running"))
+    let json = try await apus("--progress", "json", "-j1", "true", ":::", "a", "b")
+    let last = try #require(json.errors.split(separator: "\n").last)
+    #expect(
+      last.hasPrefix("{\"seconds\":") && last.contains("\"done\":2,\"failed\":0")
+        && last.contains("\"total\":2"))
+    // Where nobody looks, a short run says nothing.
+    #expect(try await apus("true", ":::", "a").errors == "")
+  }
+
+  @Test func aBarOnATerminal() async throws {
+    let live = try LiveLaunch(
+      ["-j1", "sh", "-c", "sleep 0.3; echo line {}; exit {}", ":::", "0", "1", "0"], command: "run",
+      input: .terminal)
+    #expect(await live.status() == .exited(1))
+    #expect(await live.prints("1 of 3 jobs failed"))
+    let text = live.output
+    #expect(text.contains("0%  0/3") && text.contains("33%  1/3") && text.contains("66%  2/3"))
+    // It is taken away before a line, and at the end.
+    #expect(text.contains("\r\u{1b}[Kline 0"))
+    let end = try #require(text.ranges(of: "\r\u{1b}[K").last)
+    #expect(!text[end.upperBound...].contains("%"))
+  }
+
   @Test func verbose() async throws {
     #expect(try await apus("-v", "echo", ":::", "a b").errors == "echo 'a b'\n")
   }
@@ -312,7 +338,8 @@ typealias ExitStatus = ApusSystem.ExitStatus
         "2",
       ],
       command: "run", input: .terminal)
-    #expect(await eventually { live.output.split(whereSeparator: \.isNewline).count == 2 })
+    // Besides them there is the bar.
+    #expect(await eventually { live.output.ranges(of: "ready").count == 2 })
     live.type("\u{3}")
     #expect(await live.status() == .signalled(SIGINT, coreDumped: false))
     #expect(await live.prints("ended by signal 2 (SIGINT: interrupt)"))

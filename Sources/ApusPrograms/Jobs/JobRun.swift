@@ -31,6 +31,8 @@ package final class JobRun {
   /// Called before a job that has failed is tried again.
   package var whenTriedAgain: (Job, JobEnding) -> Void = { _, _ in }
 
+  private let events: EventStream
+  private let eventSource = Event.Source("run")
   private let options: RunOptions
   private let source: JobSource
   private let makeRequest:
@@ -49,10 +51,12 @@ package final class JobRun {
 
   /// - Parameter staysInThread: Whether the calling thread lives as long as the process.
   package init(
-    _ source: JobSource, _ options: RunOptions, log: JobLog?, on reactor: Reactor, staysInThread: Bool,
+    _ source: JobSource, _ options: RunOptions, log: JobLog?, events: EventStream = .shared,
+    on reactor: Reactor,
+    staysInThread: Bool,
     request: @escaping (_ job: Job, _ slot: Int, _ command: [ByteString]) throws(StartFailure) -> SpawnRequest
   ) {
-    (self.source, self.options, self.log) = (source, options, log)
+    (self.source, self.options, self.log, self.events) = (source, options, log, events)
     (self.reactor, makeRequest) = (reactor, request)
     supervisor = ProgramSupervisor(width: options.width, on: reactor, staysInThread: staysInThread)
     queue = OutputQueue(keepsOrder: options.keepsOrder, on: reactor) { [unowned self] in
@@ -258,6 +262,7 @@ package final class JobRun {
     switch result {
     case .success(let program):
       running[job.number] = job
+      tell(.taskStarted, job, slot, process: program.child.pid, text: job.label)
       // What it prints would be lost (a full disk), and it might print without end.
       job.output?.whenLost = { [unowned program] in program.kill(.output(errno: $0)) }
     case .failure(let problem):
@@ -287,10 +292,12 @@ package final class JobRun {
     // One that was ended with the run has not failed: it is done when the run goes on.
     if ending.reason == .asked {
       progress.cutOff += 1
+      tell(.taskCancelled, job, ending.slot, text: ending.description)
       return queue.add(job.output, number: job.number)
     }
     do throws(ProgramProblem) { try log?.note(job, command, ending) } catch { fail(error) }
     if !ending.isSuccess, !progress.isHalted, problem == nil, job.tries <= options.retries {
+      tell(.taskRetried, job, ending.slot, status: ending.status, text: ending.description)
       whenTriedAgain(job, ending)
       job.output?.clear()
       again.append((job, apus_now() + retryDelay(job)))
@@ -298,8 +305,10 @@ package final class JobRun {
     }
     if ending.isSuccess {
       progress.succeeded += 1
+      tell(.taskFinished, job, ending.slot)
     } else {
       progress.failed += 1
+      tell(.taskFailed, job, ending.slot, status: ending.status, text: ending.description)
       if progress.firstFailure == nil { progress.firstFailure = (job.label, ending) }
     }
     haltIfDue()
@@ -307,6 +316,17 @@ package final class JobRun {
     queue.add(job.output, number: job.number)
     if let turn = queue.turn, let next = running[turn] { showInTurn(next) }
     whenOver(job, ending)
+  }
+
+  private func tell(
+    _ kind: Event.Kind, _ job: Job, _ slot: Int, process: Int32? = nil, status: ExitStatus? = nil,
+    text: String? = nil
+  ) {
+    events.publish(
+      Event(
+        kind, from: eventSource, worker: slot, process: process, status: status, task: job.number - 1,
+        count: 1,
+        text: text))
   }
 
   /// Twice as long with each try, up to an hour.

@@ -32,14 +32,9 @@ package struct RunOptions: Sendable {
   package var delay: UInt64 = 0
   package var halt: Halt?
   package var background = ProgramOrder.Background.waits
-  package var nice: Int32 = 0
   /// Jobs are started only while so many bytes of memory are free, and while the load is lower.
   package var freeMemory: UInt64?
   package var load: Double?
-  /// Whether the command is a line for the shell.
-  package var usesShell = false
-  /// Whether jobs have our standard input.
-  package var sharesInput = false
 
   package init() {}
 }

@@ -27,6 +27,7 @@ package final class LineTarget: LineReceiver {
   /// The same, if it is this target's own.
   private let owned: OwnedDescriptor?
   private let isSocket: Bool
+  private let isTerminal: Bool
   private let state = Locked(State())
   private let keptCount = Atomic<Int>(0)
   private let lossError = Atomic<Int32>(0)
@@ -42,6 +43,7 @@ package final class LineTarget: LineReceiver {
     (self.descriptor, self.owned) = (descriptor, owned)
     var information = stat()
     isSocket = fstat(descriptor, &information) == 0 && information.st_mode & S_IFMT == S_IFSOCK
+    isTerminal = information.st_mode & S_IFMT == S_IFCHR && isatty(descriptor) == 1
   }
 
   package var isCongested: Bool { keptCount.load(ordering: .relaxed) > Self.congestion }
@@ -75,10 +77,19 @@ package final class LineTarget: LineReceiver {
   package func write(
     _ bytes: UnsafeRawBufferPointer, from writer: UInt64? = nil, isContinued: Bool = false
   ) {
+    guard isTerminal else { return write(bytes, from: writer, isContinued: isContinued, after: "") }
+    StatusLine.aside { write(bytes, from: writer, isContinued: isContinued, after: $0) }
+  }
+
+  /// - Parameter before: What is to be printed before, and is no part of any line.
+  private func write(
+    _ bytes: UnsafeRawBufferPointer, from writer: UInt64?, isContinued: Bool, after before: StaticString
+  ) {
     guard let last = bytes.last else { return }
     let newline = UInt8(ascii: "\n")
     state.withLock { state in
       if state.isBroken { return }
+      put(UnsafeRawBufferPointer(start: before.utf8Start, count: before.utf8CodeUnitCount), &state)
       if state.writer != writer {
         // Its line was cut, and so ended, by another.
         if isContinued, bytes.count == 1, last == newline { return }
@@ -87,6 +98,12 @@ package final class LineTarget: LineReceiver {
       (state.writer, state.isInsideLine) = (writer, last != newline)
       put(bytes, &state)
     }
+  }
+
+  /// Writes what is no line, for `StatusLine`.
+  func writeAsItIs(_ text: String) {
+    var text = text
+    text.withUTF8 { bytes in state.withLock { put(UnsafeRawBufferPointer(bytes), &$0) } }
   }
 
   /// Not an address: the next writer may have that of one that has left a line open.

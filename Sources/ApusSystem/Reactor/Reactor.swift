@@ -5,7 +5,7 @@ import CApus
 ///     let watch = try reactor.whenReadable(descriptor) { … }
 ///     while !isOver { reactor.turn() }
 ///
-/// One thread at a time uses it, except for `wake`. What it calls may start and stop watches, and must not block.
+/// One thread at a time uses it, but for its `bell`. What it calls may start and stop watches, and must not block.
 package final class Reactor {
   /// What one waits for, until it is stopped.
   package struct Watch: Sendable, Hashable {
@@ -23,7 +23,8 @@ package final class Reactor {
   }
 
   private let poller: Poller
-  private let bell: Bell
+  /// Has `turn` return when it is rung: from any thread.
+  package let bell: Bell
   private var entries: [Entry] = []
   private var free: [Int] = []
   private var timers = TimerQueue()
@@ -137,10 +138,4 @@ package final class Reactor {
     let end = apus_now()
     while let timer = timers.takeDue(end) { timer.fire() }
   }
-
-  /// Has `turn` return. From any thread.
-  package func wake() { bell.ring() }
-
-  /// What rings it, for other threads: it outlives the reactor.
-  package var waker: Bell { bell }
 }
