@@ -10,8 +10,6 @@ final class RunSignals {
   private let own: OwnedDescriptor?
   private let guardian: OwnedDescriptor?
   private var last: (signal: Int32, time: UInt64) = (0, 0)
-  /// Whether a guardian sees to what this process leaves.
-  var isGuarded: Bool { guardian != nil }
 
   /// Forks; this is the copy, and what was becomes its guardian. Those that are ignored (`nohup`, a job in the background of a
   /// script) stay ignored.

@@ -43,7 +43,7 @@ static sigset_t set_of(uint64_t signals) {
   return set;
 }
 
-void apus_adopt_orphans(void) { prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+static void adopt_orphans(void) { prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
 /// Children that this process had before it became a guardian (`server & exec apus run …`): not ours to end.
 static pid_t spared[256];
@@ -209,7 +209,7 @@ int apus_guard(uint64_t signals, bool has_own_group) {
   sigset_t blocked = set;
   sigaddset(&blocked, SIGPIPE);
   sigprocmask(SIG_BLOCK, &blocked, &before);
-  apus_adopt_orphans();
+  adopt_orphans();
   visit_listed_children(spare);
   pid_t runner = fork();
   if (runner > 0) {
@@ -221,7 +221,7 @@ int apus_guard(uint64_t signals, bool has_own_group) {
   close(ends[1]);
   if (runner == 0) {
     spared_count = 0;
-    apus_adopt_orphans();
+    adopt_orphans();
     if (has_own_group) setpgid(0, 0);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     return apus_move_high(ends[0]);

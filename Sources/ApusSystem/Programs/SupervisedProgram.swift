@@ -16,13 +16,9 @@ package final class SupervisedProgram {
   package let child: ChildProcess
   /// By the monotonic clock.
   package let started: UInt64
-  /// When the child itself ended.
-  package private(set) var ended: UInt64?
   package private(set) var status: ExitStatus?
   package private(set) var reason: Reason?
   package private(set) var stage = Stage.running
-  /// Whether not even SIGKILL has ended it, or all that it has started.
-  package private(set) var isLeft = false
   package let output: LineRelay?
   package let errors: LineRelay?
 
@@ -132,7 +128,8 @@ package final class SupervisedProgram {
     kills += 1
     // A process in the middle of a system call that can't be interrupted takes its time.
     timer = reactor.after(1_000_000_000) { [unowned self] in
-      if kills < 10 { killGroup() } else { giveUp() }
+      // Not even SIGKILL ends what is left: nobody waits for it any more.
+      if kills < 10 { killGroup() } else { finish() }
     }
   }
 
@@ -143,11 +140,6 @@ package final class SupervisedProgram {
     guard stage == .running, let limit = timer else { return }
     limit.cancel()
     timer = reactor.at(limit.time &+ nanoseconds) { [unowned self] in end(.timeLimit) }
-  }
-
-  private func giveUp() {
-    isLeft = true
-    finish()
   }
 
   // MARK: Its end
@@ -165,7 +157,7 @@ package final class SupervisedProgram {
       // An old kernel, or a false alarm.
       return lookAgain()
     }
-    (self.status, ended) = (status, apus_now())
+    self.status = status
     checkGroup()
   }
 

@@ -27,9 +27,6 @@ int apus_end_children(int milliseconds);
 /// Reaps those children that have ended and are none of `known`: orphans that have become ours.
 void apus_reap_orphans(const pid_t *known, size_t count);
 
-/// Has orphans among the descendants of this process become its children.
-void apus_adopt_orphans(void);
-
 /// Blocks these signals in the calling thread. Returns a descriptor that is readable when one is there, or minus an errno.
 int apus_signal_descriptor(uint64_t signals);
 
