@@ -12,6 +12,7 @@ import Testing
   @Test func whatIsReadableIsTold() throws {
     let reactor = try Reactor()
     let (reading, writing) = try OwnedDescriptor.pipe()
+    defer { withExtendedLifetime((reading, writing)) {} }
     var told = 0
     let watch = try reactor.whenReadable(reading.number) { told += 1 }
     write("a", to: writing)
@@ -36,6 +37,7 @@ import Testing
   @Test func roomToWriteIsTold() throws {
     let reactor = try Reactor()
     let (reading, writing) = try OwnedDescriptor.pipe()
+    defer { withExtendedLifetime((reading, writing)) {} }
     try writing.setNonBlocking()
     var told = 0
     _ = try reactor.whenWritable(writing.number) { told += 1 }
@@ -46,13 +48,13 @@ import Testing
     _ = reactor.after(1_000_000) {}
     reactor.turn()
     #expect(told == 1)
-    withExtendedLifetime(reading) {}
   }
 
   /// One that is called may stop another that is ready as well, and begin one in its place.
   @Test func aWatchThatIsStoppedByAnotherIsNotCalled() throws {
     let reactor = try Reactor()
     let pipes = try (0..<2).map { _ in try OwnedDescriptor.pipe() }
+    defer { withExtendedLifetime(pipes) {} }
     for pipe in pipes { write("a", to: pipe.writing) }
     var watches: [Reactor.Watch] = []
     var (told, later) = (0, 0)
