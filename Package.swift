@@ -161,7 +161,7 @@ let package = Package(
   ]
 )
 
-// With sanitizers Scripts/test runs some of the tests, and builds what they need alone.
+// Optimised, or with sanitizers, Scripts/test runs some of the tests, and builds what they need alone.
 if let wanted = Context.environment["APUS_ONLY"]?.split(separator: " ").map(String.init) {
   var needed: Set<String> = []
   func need(_ name: String) {
@@ -173,6 +173,8 @@ if let wanted = Context.environment["APUS_ONLY"]?.split(separator: " ").map(Stri
   }
   wanted.forEach(need)
   package.targets.removeAll { !needed.contains($0.name) }
-  package.products = []
-  package.dependencies = []
+  package.products.removeAll {
+    !needed.isSuperset(of: ($0 as? Product.Executable)?.targets ?? ["a library"])
+  }
+  package.dependencies.removeLast(needed.contains("ApusCommand") ? 1 : 2)
 }
