@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "Apus", targets: ["Apus"]),
     .library(name: "ApusProcesses", targets: ["ApusProcesses"]),
     .library(name: "ApusMessages", targets: ["ApusMessages"]),
+    .library(name: "ApusDisplays", targets: ["ApusDisplays"]),
     .library(name: "ApusPython", type: .dynamic, targets: ["ApusPython"]),
     .executable(name: "apus", targets: ["ApusCommand"]),
     .executable(name: "Fibonacci", targets: ["Fibonacci"]),
@@ -138,6 +139,8 @@ let package = Package(
     .testTarget(
       name: "ApusProgramsTests", dependencies: ["ApusPrograms", "ApusSystem", "ApusCommand", "TestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "ApusDisplaysTests", dependencies: ["ApusDisplays", "ApusSystem"], swiftSettings: settings),
     .executableTarget(
       name: "PoolScenarios",
       dependencies: ["Apus", "ApusProcesses", "ApusEngine", "ApusSystem", "Interposed"],

@@ -51,6 +51,20 @@ struct RunLimits: ParsableArguments {
   var freeMemory: String?
 
   @Option(
+    name: .customLong("memory-limit"),
+    help: ArgumentHelp(
+      "Kill a job that, with what it has started, holds more memory: 500M, 2G. Looked at 50 times a second.",
+      valueName: "size"))
+  var memoryLimit: String?
+
+  @Flag(
+    name: .customLong("retry-alone"),
+    help:
+      "Try a job that went past --memory-limit once more when no other runs, with the limits of all together."
+  )
+  var retryAlone = false
+
+  @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Start another job only while the machine's load is lower. One always runs.", valueName: "load"))
@@ -84,6 +98,8 @@ struct RunLimits: ParsableArguments {
     guard 0...1_000_000 ~= retries else { throw ValidationError("--retries takes a number from 0 on") }
     guard 0...19 ~= nice else { throw ValidationError("--nice takes a number from 0 to 19") }
     _ = try freeBytes()
+    if try limitBytes() == 0 { throw ValidationError("--memory-limit takes a size greater than 0") }
+    if retryAlone, memoryLimit == nil { throw ValidationError("--retry-alone is for a --memory-limit") }
     _ = try parsedHalt()
   }
 
@@ -101,8 +117,12 @@ struct RunLimits: ParsableArguments {
     return number
   }
 
-  func freeBytes() throws -> UInt64? {
-    guard let text = freeMemory else { return nil }
+  func freeBytes() throws -> UInt64? { try bytes(freeMemory, "--memory-free") }
+
+  func limitBytes() throws -> UInt64? { try bytes(memoryLimit, "--memory-limit") }
+
+  private func bytes(_ text: String?, _ option: String) throws -> UInt64? {
+    guard let text else { return nil }
     let units: [Character: UInt64] = ["k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40]
     var digits = text[...]
     if digits.lowercased().hasSuffix("b") { digits.removeLast() }
@@ -110,7 +130,7 @@ struct RunLimits: ParsableArguments {
     if unit != nil { digits.removeLast() }
     guard let number = Double(digits), number >= 0,
       let bytes = UInt64(exactly: (number * Double(unit ?? 1)).rounded())
-    else { throw ValidationError("--memory-free takes a size, such as 500M or 2G, not '\(text)'") }
+    else { throw ValidationError("\(option) takes a size, such as 500M or 2G, not '\(text)'") }
     return bytes
   }
 

@@ -33,6 +33,12 @@ struct RunResults: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Keep what each job prints, and what became of it, in a folder: in 1/stdout, 1/stderr, 1/job.json, and so on by numbers.",
+      valueName: "folder"))
+  var results: String?
+
+  @Option(
+    help: ArgumentHelp(
       "How far the run is, on standard error: a bar, plain lines, json, or none. auto: a bar on a terminal, and else a line "
         + "every half minute. APUS_PROGRESS says what is meant by auto.",
       valueName: "auto|bar|plain|json|none"),
@@ -43,6 +49,20 @@ struct RunResults: ParsableArguments {
       return mode
     })
   var progress = ProgressDisplay.Mode.auto
+
+  @Flag(help: "Say at the end where the time went, on standard error.")
+  var summary = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Write a page for a browser at the end: who ran what when, how long jobs took, what failed and what that printed.",
+      valueName: "file.html"))
+  var report: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write a trace for Perfetto (ui.perfetto.dev) or Chrome's about:tracing.", valueName: "file.json"))
+  var trace: String?
 
   @Flag(name: .customLong("dry-run"), help: "Print the commands, and run none.")
   var isDryRun = false
@@ -63,6 +83,9 @@ struct RunResults: ParsableArguments {
     if resume && retryFailed { throw ValidationError("--resume and --retry-failed don't go together") }
     if log == nil, resume || retryFailed {
       throw ValidationError("--resume and --retry-failed need a --log to go on with")
+    }
+    if results != nil, output == .raw {
+      throw ValidationError("--results can't keep what jobs print with --output raw")
     }
     if keepsOrder, output == .line || output == .raw {
       throw ValidationError("--keep-order is for --output group or tag")

@@ -15,6 +15,7 @@ final class RunSession {
   private let nothing: OwnedDescriptor
   private var paths: [ByteString: ByteString] = [:]
   private var endedBy: Int32?
+  private var reportsAreLost = false
   /// How many descriptors jobs may have open.
   private var descriptorLimit: UInt64 = 0
 
@@ -53,6 +54,9 @@ final class RunSession {
     if Apus.hasClosedOutput, options.output != .raw {
       throw ProgramProblem.file("standard output is closed, so what jobs print would be lost")
     }
+    let reports = try RunReports(
+      run.results,
+      title: "apus run " + words.command.map { ShellQuoting.quote($0).description }.joined(separator: " "))
     allowDescriptors(6 * options.width + 10_000)
     // Not before: while inputs were opened, signals did what they do to any program. And before there is a second thread.
     let signals = RunSignals(readsTerminal: !isAlone && words.lists.isEmpty && isatty(0) == 1)
@@ -71,6 +75,7 @@ final class RunSession {
       if LineTarget.standardOutput.isBroken { jobs.end(.asked) }
     }
     display.finish()
+    if !reports.finish() { reportsAreLost = true }
     withExtendedLifetime(signals) { finish(jobs, log) }
   }
 
@@ -143,14 +148,20 @@ final class RunSession {
     let limits = run.limits
     func nanoseconds(_ seconds: Double) -> UInt64 { UInt64(seconds * 1e9) }
     options.width = try limits.width(copies: run.inputs.copies)
-    options.output = run.results.output ?? (isAlone ? .raw : run.inputs.copies != nil ? .tag : .group)
+    options.output =
+      run.results.output
+      ?? (isAlone ? run.results.results == nil ? .raw : .line : run.inputs.copies != nil ? .tag : .group)
     options.keepsOrder = run.results.keepsOrder
+    if let folder = run.results.results {
+      options.results = try ResultFolder(ByteString(folder), goesOn: run.results.logMode != .new)
+    }
     options.timeLimit = limits.timeout.map(nanoseconds)
     options.grace = nanoseconds(limits.gracePeriod)
     (options.retries, options.retryDelay) = (limits.retries, nanoseconds(limits.retryDelay))
     options.delay = nanoseconds(limits.delay)
     options.halt = try limits.parsedHalt()
     options.background = limits.background == .wait ? .waits : .ends
+    (options.memoryLimit, options.retriesAlone) = (try limits.limitBytes(), limits.retryAlone)
     (options.freeMemory, options.load) = (try limits.freeBytes(), limits.load)
     return options
   }
@@ -249,10 +260,11 @@ final class RunSession {
       complainOfRun("some of the output could not be written and is lost: \(String(cString: strerror(loss)))")
       exit(74)
     }
-    if isAlone { exit(progress.firstFailure?.ending.exitCode ?? 0) }
+    if isAlone { exit(progress.firstFailure?.ending.exitCode ?? (reportsAreLost ? 74 : 0)) }
     summarize(progress, log, canGoOn)
     let wantsOneSuccess = run.limits.halt?.contains("success") ?? false
-    exit(progress.failed == 0 || progress.hasGivenUp && wantsOneSuccess ? 0 : 1)
+    let isSuccess = progress.failed == 0 || progress.hasGivenUp && wantsOneSuccess
+    exit(isSuccess ? reportsAreLost ? 74 : 0 : 1)
   }
 
   private func summarize(_ progress: JobRun.Progress, _ log: JobLog?, _ canGoOn: String) {

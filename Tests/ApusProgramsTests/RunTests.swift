@@ -255,4 +255,41 @@ import Testing
     let output = try await runProgram("/bin/sh", ["sh", "-c", "'\(programFolder)/apus' run echo ::: a >&-"])
     #expect(output.status == .exited(74))
   }
+
+  /// Fills memory, and says whether anybody runs beside it.
+  private static let glutton = """
+    import os, sys, time
+    file = f'{sys.argv[1]}/{os.getpid() if sys.argv[2] == "small" else "big"}'
+    open(file, 'w')
+    if sys.argv[2] == 'big':
+        data = bytearray(150 << 20)
+        for at in range(0, len(data), 4096): data[at] = 1
+    time.sleep(0.3)
+    print(sys.argv[2], len(os.listdir(sys.argv[1])))
+    os.unlink(file)
+    """
+
+  @Test func aMemoryLimit() async throws {
+    try await withFolder { (folder) async throws in
+      let run = try await apus(
+        "-j2", "--memory-limit", "100M", "python3", "-c", Self.glutton, folder, "{}", ":::", "big", "small",
+        "small")
+      #expect(run.status == .exited(1))
+      #expect(run.errors.contains("job 1 (big): exceeded its memory limit"))
+      #expect(run.lines.count == 2)
+    }
+  }
+
+  @Test func whatNeedsMoreIsTriedAlone() async throws {
+    try await withFolder { (folder) async throws in
+      let run = try await apus(
+        "-j2", "-k", "--memory-limit", "100M", "--retry-alone", "python3", "-c", Self.glutton, folder, "{}",
+        ":::",
+        "big", "small", "small", "small")
+      #expect(run.status == .exited(0), "\(run.errors)")
+      #expect(run.output.split(separator: "\n").first == "big 1")
+      #expect(run.lines.count == 4)
+      #expect(try await apus("--retry-alone", "echo").status == .exited(64))
+    }
+  }
 }

@@ -11,6 +11,8 @@ package final class Job {
   /// How many tries have begun.
   package internal(set) var tries = 0
   var output: JobOutput?
+  /// Whether it runs when no other does, since it needs more memory than it may have beside others.
+  var runsAlone = false
 
   init(_ number: Int, _ row: InputRow, _ identity: JobIdentity) {
     (self.number, self.row, self.identity) = (number, row, identity)
@@ -59,6 +61,7 @@ package struct JobEnding: Sendable {
     if let problem { return problem.text }
     switch reason {
     case .timeLimit: return "exceeded its time limit"
+    case .memoryLimit: return "exceeded its memory limit"
     case .asked: return "was ended"
     case .output(let error):
       return

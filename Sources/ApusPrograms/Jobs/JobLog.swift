@@ -51,7 +51,7 @@ package final class JobLog {
       throw .file("the log \(path) is that of a run that goes on")
     }
     size = 0
-    let first = Self.mark + Self.json(command) + "}\n"
+    let first = Self.mark + JobFacts.json(command) + "}\n"
     var information = stat()
     fstat(number, &information)
     if information.st_size > 0 {
@@ -128,22 +128,8 @@ package final class JobLog {
 
   // MARK: Writing
 
-  /// Notes how a try of a job has ended.
-  package func note(_ job: Job, _ command: [ByteString], _ ending: JobEnding) throws(ProgramProblem) {
-    var text =
-      "{\"job\":\"\(job.identity.text)\",\"ok\":\(ending.isSuccess),\"number\":\(job.number),\"try\":\(job.tries)"
-    text += ",\"slot\":\(ending.slot + 1),\"start\":\(Self.seconds(Self.wallTime(ending.started)))"
-    text += ",\"seconds\":\(Self.seconds(ending.ended - ending.started)),\"exit\":\(ending.exitCode)"
-    if case .signalled(let signal, _)? = ending.status { text += ",\"signal\":\(signal)" }
-    if let usage = ending.usage {
-      text += ",\"user\":\(Self.seconds(usage.userTime)),\"system\":\(Self.seconds(usage.systemTime))"
-      // A child begins with what its parent had, as the kernel counts.
-      if usage.peakMemory > ownPeak { text += ",\"memory\":\(usage.peakMemory)" }
-    }
-    if !ending.isSuccess { text += ",\"why\":\(Self.json(ByteString(ending.description)))" }
-    text += ",\"inputs\":\(Self.json(job.row.fields)),\"command\":\(Self.json(command))}\n"
-    try write(text)
-  }
+  /// Notes how a try of a job has ended: the line that `JobFacts` makes of it.
+  package func note(_ line: String) throws(ProgramProblem) { try write(line) }
 
   /// All of it or nothing.
   private func write(_ text: String) throws(ProgramProblem) {
@@ -165,62 +151,6 @@ package final class JobLog {
     size += off_t(text.utf8.count)
   }
 
-  private var ownPeak: UInt64 {
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return UInt64(usage.ru_maxrss) << 10
-  }
-
-  private static func wallTime(_ monotonic: UInt64) -> UInt64 {
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec) - (apus_now() - monotonic)
-  }
-
-  private static func seconds(_ nanoseconds: UInt64) -> String {
-    let fraction = String(nanoseconds % 1_000_000_000 / 1000)
-    return "\(nanoseconds / 1_000_000_000).\(String(repeating: "0", count: 6 - fraction.count))\(fraction)"
-  }
-
-  private static func json(_ words: [ByteString]) -> String {
-    "[" + words.map { json($0) }.joined(separator: ",") + "]"
-  }
-
-  static func json(_ text: ByteString) -> String {
-    var result = "\""
-    var bytes = text.bytes[...]
-    while !bytes.isEmpty {
-      // As far as it is UTF-8, and then a byte that is not.
-      let valid = validPrefix(bytes)
-      for scalar in String(decoding: bytes[..<valid], as: UTF8.self).unicodeScalars {
-        switch scalar {
-        case "\"", "\\": result += "\\\(scalar)"
-        case "\n": result += "\\n"
-        case "\t": result += "\\t"
-        case "\u{0}"..<" ": result += "\\u00" + hex(UInt8(scalar.value))
-        default: result.unicodeScalars.append(scalar)
-        }
-      }
-      bytes = bytes[valid...]
-      if let byte = bytes.popFirst() { result += "\\udc" + hex(byte) }
-    }
-    return result + "\""
-  }
-
-  private static func hex(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }
-
-  private static func validPrefix(_ bytes: ArraySlice<UInt8>) -> Int {
-    if String(validating: bytes, as: UTF8.self) != nil { return bytes.endIndex }
-    var index = bytes.startIndex
-    while index < bytes.endIndex {
-      let length = bytes[index] < 0x80 ? 1 : bytes[index] < 0xe0 ? 2 : bytes[index] < 0xf0 ? 3 : 4
-      guard index + length <= bytes.endIndex,
-        String(validating: bytes[index..<(index + length)], as: UTF8.self) != nil
-      else { break }
-      index += length
-    }
-    return index
-  }
 }
 
 /// The whole lines of a file, and where the last one that was read ends.

@@ -46,6 +46,8 @@ package final class JobRun {
   private var inputWatch: Reactor.Watch?
   private var wait: ReactorTimer?
   private var mayStartAt: UInt64 = 0
+  /// Whether a job runs that none may run beside.
+  private var isOneAlone = false
   /// Another try of what could not be started for want of something waits until a job has ended.
   private var waitsForEnd = false
 
@@ -123,7 +125,10 @@ package final class JobRun {
   // MARK: Drawing
 
   private func draw(_ slot: Int) -> ProgramSupervisor.Next {
-    guard !progress.isHalted, problem == nil, !waitsForEnd else { return .later }
+    guard !progress.isHalted, problem == nil, !waitsForEnd, !isOneAlone
+    else {
+      return .later
+    }
     let now = apus_now()
     guard now >= mayStartAt else { return later(at: mayStartAt) }
     guard hasRoom() else { return later(at: now + 200_000_000) }
@@ -138,7 +143,8 @@ package final class JobRun {
           guard now >= mayStartAt else { return later(at: mayStartAt) }
         case .skipped: break
         case .none:
-          if let next = again.map(\.at).min() { return later(at: next) }
+          let next = again.filter { !$0.job.runsAlone || supervisor.count == 0 }.map(\.at).min()
+          if let next { return later(at: next) }
           return .later
         }
       }
@@ -173,7 +179,18 @@ package final class JobRun {
   }
 
   private func nextJob(_ now: UInt64) throws(ProgramProblem) -> NextJob {
-    if let index = again.firstIndex(where: { $0.at <= now }) { return .job(again.remove(at: index).job) }
+    if let job = takeAgain(alone: false, now) { return .job(job) }
+    let next = try nextInput()
+    if case .none = next, supervisor.count == 0, let job = takeAgain(alone: true, now) { return .job(job) }
+    return next
+  }
+
+  private func takeAgain(alone: Bool, _ now: UInt64) -> Job? {
+    let index = again.firstIndex { $0.at <= now && $0.job.runsAlone == alone }
+    return index.map { again.remove(at: $0).job }
+  }
+
+  private func nextInput() throws(ProgramProblem) -> NextJob {
     // A reader that is slow, or a job that holds up those behind it.
     guard !isAtEnd, queue.count < Self.mostWaiting, again.count < Self.mostWaiting else { return .none }
     switch try source.next() {
@@ -235,12 +252,19 @@ package final class JobRun {
   private func order(_ job: Job, _ slot: Int, _ command: [ByteString]) throws(StartFailure) -> ProgramOrder {
     var order = ProgramOrder(try makeRequest(job, slot, command))
     (order.timeLimit, order.grace, order.background) = (options.timeLimit, options.grace, options.background)
+    order.memoryLimit = options.memoryLimit.map { limit in
+      job.runsAlone ? UInt64(min(Double(limit) * Double(supervisor.width), 1e18)) : limit
+    }
     // What is shown in one piece is shown to the byte.
     order.endsLines = options.output != .group
     if options.output != .raw {
       if job.output == nil {
         do throws(ProcessError) {
-          job.output = try JobOutput(options.output, label: job.label, isOrdered: options.keepsOrder)
+          let results = try options.results.map { (folder) throws(ProcessError) in
+            try folder.results(of: job.number)
+          }
+          job.output = try JobOutput(
+            options.output, label: job.label, isOrdered: options.keepsOrder, results: results)
         } catch { throw StartFailure(error) }
       }
       let output = job.output!
@@ -253,7 +277,7 @@ package final class JobRun {
 
   /// A job whose turn it is need not be kept; but what a try prints that is made again is not shown.
   private func showInTurn(_ job: Job) {
-    if options.retries == 0, queue.turn == job.number { job.output?.showAtOnce() }
+    if options.retries == 0, !options.retriesAlone, queue.turn == job.number { job.output?.showAtOnce() }
   }
 
   private func started(
@@ -262,6 +286,7 @@ package final class JobRun {
     switch result {
     case .success(let program):
       running[job.number] = job
+      isOneAlone = job.runsAlone
       tell(.taskStarted, job, slot, process: program.child.pid, text: job.label)
       // What it prints would be lost (a full disk), and it might print without end.
       job.output?.whenLost = { [unowned program] in program.kill(.output(errno: $0)) }
@@ -281,11 +306,18 @@ package final class JobRun {
 
   private func ended(_ job: Job, _ command: [ByteString], _ slot: Int, _ program: SupervisedProgram) {
     running[job.number] = nil
-    waitsForEnd = false
+    (waitsForEnd, isOneAlone) = (false, false)
     var ending = JobEnding()
     (ending.status, ending.reason, ending.usage) = (program.status, program.reason, program.usage)
     (ending.started, ending.ended, ending.slot) = (program.started, apus_now(), slot)
+    if !ending.isSuccess { tell(.taskOutput, job, slot, text: Self.tail(program)) }
     over(job, command, ending)
+  }
+
+  /// The end of what it printed, as far as we saw it.
+  private static func tail(_ program: SupervisedProgram) -> String {
+    [program.output?.tail, program.errors?.tail].compactMap { $0 }.filter { !$0.isEmpty }.joined(
+      separator: "\n")
   }
 
   private func over(_ job: Job, _ command: [ByteString], _ ending: JobEnding) {
@@ -295,8 +327,9 @@ package final class JobRun {
       tell(.taskCancelled, job, ending.slot, text: ending.description)
       return queue.add(job.output, number: job.number)
     }
-    do throws(ProgramProblem) { try log?.note(job, command, ending) } catch { fail(error) }
-    if !ending.isSuccess, !progress.isHalted, problem == nil, job.tries <= options.retries {
+    let isTriedAgain = isToBeTriedAgain(job, ending)
+    note(job, command, ending, isLast: !isTriedAgain)
+    if isTriedAgain {
       tell(.taskRetried, job, ending.slot, status: ending.status, text: ending.description)
       whenTriedAgain(job, ending)
       job.output?.clear()
@@ -318,15 +351,39 @@ package final class JobRun {
     whenOver(job, ending)
   }
 
+  private func isToBeTriedAgain(_ job: Job, _ ending: JobEnding) -> Bool {
+    guard !ending.isSuccess, !progress.isHalted, problem == nil else { return false }
+    if ending.reason == .memoryLimit, options.retriesAlone {
+      if job.runsAlone { return false }
+      job.runsAlone = true
+      return true
+    }
+    // The try that it has because of its memory is one more.
+    return job.tries <= options.retries + (job.runsAlone ? 1 : 0)
+  }
+
+  private func note(_ job: Job, _ command: [ByteString], _ ending: JobEnding, isLast: Bool) {
+    guard log != nil || options.results != nil else { return }
+    let line = JobFacts.line(job, command, ending)
+    do throws(ProgramProblem) {
+      if isLast, let results = job.output?.results {
+        // Before the log says that it is done.
+        do throws(ProcessError) { try results.commit(line) } catch {
+          throw .file("the results of job \(job.number) can't be kept: \(error)")
+        }
+      }
+      try log?.note(line)
+    } catch { fail(error) }
+  }
+
   private func tell(
     _ kind: Event.Kind, _ job: Job, _ slot: Int, process: Int32? = nil, status: ExitStatus? = nil,
-    text: String? = nil
+    text: @autoclosure () -> String? = nil
   ) {
     events.publish(
       Event(
         kind, from: eventSource, worker: slot, process: process, status: status, task: job.number - 1,
-        count: 1,
-        text: text))
+        count: 1, text: text()))
   }
 
   /// Twice as long with each try, up to an hour.

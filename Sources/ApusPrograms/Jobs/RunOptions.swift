@@ -22,9 +22,15 @@ package struct RunOptions: Sendable {
   package var output = OutputMode.group
   /// Whether grouped output comes in the order of the inputs.
   package var keepsOrder = false
+  /// Where what each job printed is kept.
+  package var results: ResultFolder?
   /// Nanoseconds, as all that follow.
   package var timeLimit: UInt64?
   package var grace: UInt64 = 2_000_000_000
+  /// Bytes that a job and what it has started may hold.
+  package var memoryLimit: UInt64?
+  /// Whether one that went past it is tried once more, when no other runs, with as much as all have together.
+  package var retriesAlone = false
   /// How often a job that fails is tried again, and how long after: twice as long each time.
   package var retries = 0
   package var retryDelay: UInt64 = 100_000_000

@@ -5,11 +5,15 @@ final class JobOutput: @unchecked Sendable {
   // Sound: the reactor's thread alone uses it, also through the relays' observers.
   let output: Stream
   let errors: Stream
+  let results: JobResults?
 
-  /// - Parameter isOrdered: Whether it is kept until its turn, if the mode keeps nothing.
-  init(_ mode: OutputMode, label: String, isOrdered: Bool) throws(ProcessError) {
-    output = try Stream(.standardOutput, mode, label, isOrdered)
-    errors = try Stream(.standardError, mode, label, isOrdered)
+  /// - Parameters:
+  ///   - isOrdered: Whether it is kept until its turn, if the mode keeps nothing.
+  ///   - results: Files that get it as well.
+  init(_ mode: OutputMode, label: String, isOrdered: Bool, results: JobResults?) throws(ProcessError) {
+    self.results = results
+    output = try Stream(.standardOutput, mode, label, isOrdered, results?.output)
+    errors = try Stream(.standardError, mode, label, isOrdered, results?.errors)
   }
 
   /// Shows what was kept, as much as is taken. Whether that was all.
@@ -38,23 +42,30 @@ final class JobOutput: @unchecked Sendable {
     fileprivate let kept: KeptOutput?
     private let prefix: LinePrefix?
     fileprivate var isShownAtOnce = false
+    private let copy: WholeFile?
     private var isCaughtUp = false
     private var loss: Int32 = 0
     fileprivate var whenLost: (Int32) -> Void = { _ in }
 
-    init(_ target: LineTarget, _ mode: OutputMode, _ label: String, _ isOrdered: Bool) throws(ProcessError) {
-      (self.target, self.mode) = (target, mode)
+    init(
+      _ target: LineTarget, _ mode: OutputMode, _ label: String, _ isOrdered: Bool, _ copy: WholeFile?
+    ) throws(ProcessError) {
+      (self.target, self.mode, self.copy) = (target, mode, copy)
       kept = mode == .group || isOrdered ? try KeptOutput(memoryLimit: 16 << 10) : nil
       prefix = mode == .tag ? LinePrefix(label, target: target) : nil
     }
 
     func makeRelay(_ source: OwnedDescriptor) throws(ProcessError) -> LineRelay {
       switch mode {
-      case .line, .raw: try LineRelay(source: source, target: target)
+      case .line, .raw: try LineRelay(source: source, target: target, observer: saver)
       case .group:
-        try LineRelay(source: source, target: nil, pace: self, holdsLines: false) { [self] in keep($0) }
+        try LineRelay(source: source, target: nil, pace: self, holdsLines: false) { [self] in
+          save($0)
+          keep($0)
+        }
       case .tag:
         try LineRelay(source: source, target: nil, pace: self) { [self] in
+          save($0)
           let lines = prefix!.prefixed($0)
           lines.withUnsafeBytes { keep($0) }
         }
@@ -68,6 +79,19 @@ final class JobOutput: @unchecked Sendable {
       if loss != 0 { whenLost(loss) }
     }
 
+    private var saver: (@Sendable (UnsafeRawBufferPointer) -> Void)? {
+      if copy == nil { return nil }
+      return { [self] bytes in save(bytes) }
+    }
+
+    private func save(_ bytes: UnsafeRawBufferPointer) {
+      guard let copy, loss == 0 else { return }
+      do throws(ProcessError) { try copy.write(bytes) } catch {
+        loss = error.errno
+        whenLost(loss)
+      }
+    }
+
     /// Whether nothing that was kept is still to be shown.
     private func catchUp() -> Bool {
       if !isCaughtUp { isCaughtUp = kept?.print(to: target) ?? true }
@@ -76,6 +100,7 @@ final class JobOutput: @unchecked Sendable {
 
     func clear() {
       kept?.clear()
+      copy?.clear()
       (loss, isCaughtUp) = (0, false)
     }
 

@@ -32,6 +32,9 @@ extension Event {
     /// A task is tried again after its worker ended: `call`, `task`, `worker`, `process`.
     public static let taskRetried = Kind(rawValue: "taskRetried")
 
+    /// The end of what a task printed that is about to be told to have failed: `task`, `worker`, `text`.
+    public static let taskOutput = Kind(rawValue: "taskOutput")
+
     /// Something that a person should know: `text`.
     public static let warning = Kind(rawValue: "warning")
     /// A slow reader of `EventStream.events(buffering:)` missed `count` events here.

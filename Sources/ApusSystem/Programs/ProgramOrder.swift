@@ -19,6 +19,8 @@ package struct ProgramOrder {
   package var endsLines = true
   /// How long it may take, in nanoseconds.
   package var timeLimit: UInt64?
+  /// How much memory it and what it has started may hold, in bytes.
+  package var memoryLimit: UInt64?
   /// How long it has after SIGTERM, before SIGKILL.
   package var grace: UInt64 = 2_000_000_000
   package var background = Background.waits

@@ -9,7 +9,7 @@ import Glibc
 /// Used on its reactor's thread.
 package final class SupervisedProgram {
   /// Why it was ended before it ended by itself.
-  package enum Reason: Sendable, Hashable { case timeLimit, asked, output(errno: Int32) }
+  package enum Reason: Sendable, Hashable { case timeLimit, memoryLimit, asked, output(errno: Int32) }
 
   package enum Stage: Sendable, Hashable { case running, ending, killing, over }
 
@@ -31,6 +31,7 @@ package final class SupervisedProgram {
   /// Those that it has left, while they are waited for.
   private var members: [(descriptor: OwnedDescriptor, watch: Reactor.Watch)] = []
   private var look: ReactorTimer?
+  private var memoryLook: ReactorTimer?
   /// How long to wait before the group is looked at again: nanoseconds.
   private var patience: UInt64 = 50_000_000
   private let whenOver: (SupervisedProgram) -> Void
@@ -85,6 +86,7 @@ package final class SupervisedProgram {
     } else {
       lookAgain()
     }
+    if let limit = order.memoryLimit { watchMemory(limit) }
     if let limit = order.timeLimit { timer = reactor.after(limit) { [unowned self] in end(.timeLimit) } }
   }
 
@@ -94,6 +96,17 @@ package final class SupervisedProgram {
     if let death { reactor.stop(death) }
     child.signalGroup(SIGKILL)
     _ = child.wait()
+  }
+
+  /// It can go past its limit by what it fills between two looks.
+  private func watchMemory(_ limit: UInt64) {
+    memoryLook = reactor.after(20_000_000) { [unowned self] in
+      guard status == nil else { return }
+      if let held = ProcessMemory.held(by: child.pid, limit: limit), held > limit {
+        return kill(.memoryLimit)
+      }
+      watchMemory(limit)
+    }
   }
 
   // MARK: Ending it
@@ -188,6 +201,7 @@ package final class SupervisedProgram {
     stage = .over
     timer?.cancel()
     look?.cancel()
+    memoryLook?.cancel()
     if let death { reactor.stop(death) }
     for relay in relays { relay.finish(endsLine: order.endsLines) }
     child.leaveGroup()

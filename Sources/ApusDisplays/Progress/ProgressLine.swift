@@ -70,14 +70,14 @@ enum ProgressLine {
   private static func rounded(_ number: Double) -> Double { (number * 10).rounded() / 10 }
 
   /// `0:14`, `1:02:03`.
-  private static func clock(_ seconds: Double) -> String {
+  static func clock(_ seconds: Double) -> String {
     let all = Int(min(seconds.rounded(.up), 1e9))
     func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
     return all < 3600
       ? "\(all / 60):\(two(all % 60))" : "\(all / 3600):\(two(all / 60 % 60)):\(two(all % 60))"
   }
 
-  private static func printable(_ text: String) -> String {
+  static func printable(_ text: String) -> String {
     String(
       String.UnicodeScalarView(
         text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }
