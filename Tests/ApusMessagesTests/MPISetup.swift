@@ -65,10 +65,13 @@ extension MPISetup {
 }
 
 extension MPISetup {
-  /// Plays a scenario of MessageScenarios.
-  func play(_ scenario: String, ranks: Int) async throws {
+  /// Plays scenarios of MessageScenarios, all in one job: these libraries take long to start one.
+  func play(_ scenarios: String..., ranks: Int) async throws { try await play(scenarios, ranks: ranks) }
+
+  func play(_ scenarios: [String], ranks: Int) async throws {
     let job = try await run(
-      ranks: ranks, command: [programFolder + "/MessageScenarios", scenario])
+      ranks: ranks, command: [programFolder + "/MessageScenarios"] + scenarios,
+      seconds: hung + 10 * scenarios.count)
     #expect(job.status == .exited(0), "\(ranks) ranks: \(job.output)")
     for rank in 0..<ranks { #expect(job.output.contains("rank \(rank) is through"), "\(job.output)") }
   }

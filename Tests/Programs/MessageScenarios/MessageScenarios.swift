@@ -1,4 +1,5 @@
-// A program for tests: `MessageScenarios NAME` plays one scenario on each rank. What does not hold ends the rank.
+// A program for tests: `MessageScenarios NAME...` plays scenarios on each rank, one after the other. What does not hold
+// ends the rank.
 import Apus
 @preconcurrency import Glibc  // for `stdout`, a variable to C
 
@@ -85,15 +86,25 @@ enum MessageScenarios {
 
   static func main() async throws {
     setvbuf(stdout, nil, _IOLBF, 0)
-    guard let scenario = all[CommandLine.arguments.dropFirst().first ?? ""] else {
+    // A number is how many rounds one of them has.
+    let names = CommandLine.arguments.dropFirst().filter { Int($0) == nil }
+    let scenarios = names.compactMap { all[$0] }
+    guard !names.isEmpty, scenarios.count == names.count else {
       print("scenarios:", all.keys.sorted().joined(separator: ", "))
       exit(2)
     }
     let world = try Communicator.world()
-    try await scenario(world)
-    // In one piece: launchers mix what ranks write, and `print` may write its first letter by itself.
+    for (name, scenario) in zip(names, scenarios) {
+      try await scenario(world)
+      if names.count > 1 { say("rank \(world.rank) has played \(name)") }
+    }
+    say("rank \(world.rank) is through")
+  }
+
+  /// In one piece: launchers mix what ranks write, and `print` may write its first letter by itself.
+  private static func say(_ text: String) {
     fflush(stdout)
-    let line = "rank \(world.rank) is through\n"
+    let line = text + "\n"
     write(STDOUT_FILENO, line, line.utf8.count)
   }
 }

@@ -63,11 +63,3 @@ public final class WorkRecorder: Sendable {
     return nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime)
   }
 }
-
-/// A report or a trace could not be written.
-public struct ReportFailure: Error, Sendable, CustomStringConvertible {
-  /// What could not be done, and why.
-  public let description: String
-
-  init(_ error: ProcessError) { description = error.description }
-}

@@ -1,0 +1,9 @@
+import ApusSystem
+
+/// A report or a trace could not be written.
+public struct ReportFailure: Error, Sendable, CustomStringConvertible {
+  /// What could not be done, and why.
+  public let description: String
+
+  init(_ error: ProcessError) { description = error.description }
+}
