@@ -68,7 +68,8 @@ let package = Package(
       ],
       path: "Sources/ApusCommand", swiftSettings: settings),
     .executableTarget(
-      name: "Articles", dependencies: ["Apus"], path: "Examples/Articles", swiftSettings: settings),
+      name: "Articles", dependencies: ["Apus", "ApusDisplays"], path: "Examples/Articles",
+      swiftSettings: settings),
     .executableTarget(
       name: "CrashSurvival", dependencies: ["Apus"], path: "Examples/CrashSurvival", swiftSettings: settings),
     .executableTarget(

@@ -14,6 +14,7 @@ struct Articles {
     try await comeFromTaskGroup()
     try await comeFromMultiprocessing()
     try await comeFromMPI()
+    try await showTheWork()
     print("every article's code does what it says")
   }
 }

@@ -12,9 +12,9 @@ final class RunReports {
   /// - Throws: `ProgramProblem` if a file can't be written.
   init(_ results: RunResults, title: String) throws(ProgramProblem) {
     self.results = results
-    do throws(ProcessError) {
-      page = try results.report.map { (path) throws(ProcessError) in try WholeFile(ByteString(path)) }
-      trace = try results.trace.map { (path) throws(ProcessError) in
+    do throws(FileError) {
+      page = try results.report.map { (path) throws(FileError) in try WholeFile(ByteString(path)) }
+      trace = try results.trace.map { (path) throws(FileError) in
         TraceFile(try WholeFile(ByteString(path)))
       }
     } catch { throw .file("\(error)") }
@@ -26,7 +26,7 @@ final class RunReports {
     recorder?.finish()
     var isWhole = true
     if let page, let recorder {
-      do throws(ProcessError) { try recorder.writeReport(to: page) } catch {
+      do throws(FileError) { try recorder.writeReport(to: page) } catch {
         complainOfRun("there is no report: \(error)")
         isWhole = false
       }

@@ -5,5 +5,5 @@ public struct ReportFailure: Error, Sendable, CustomStringConvertible {
   /// What could not be done, and why.
   public let description: String
 
-  init(_ error: ProcessError) { description = error.description }
+  init(_ error: FileError) { description = error.description }
 }

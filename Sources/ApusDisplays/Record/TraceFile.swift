@@ -16,7 +16,7 @@ public final class TraceFile: Sendable {
     var file: WholeFile
     let begin = apus_now()
     var isEmpty = true
-    var problem: ProcessError?
+    var problem: FileError?
     var maker = SpanMaker()
     /// How many rows have been named.
     var named = 0
@@ -32,7 +32,7 @@ public final class TraceFile: Sendable {
   ///   - events: Whose events are written.
   /// - Throws: `ReportFailure` if there can't be such a file.
   public convenience init(_ path: String, of events: EventStream = .shared) throws(ReportFailure) {
-    do throws(ProcessError) { self.init(try WholeFile(ByteString(path)), of: events) } catch {
+    do throws(FileError) { self.init(try WholeFile(ByteString(path)), of: events) } catch {
       throw ReportFailure(error)
     }
   }
@@ -80,13 +80,13 @@ extension TraceFile.State {
 
   private mutating func write(_ text: String) {
     guard problem == nil else { return }
-    do throws(ProcessError) { try file.write((isEmpty ? "[\n" : ",\n") + text) } catch { problem = error }
+    do throws(FileError) { try file.write((isEmpty ? "[\n" : ",\n") + text) } catch { problem = error }
     isEmpty = false
   }
 
-  fileprivate mutating func finish() -> ProcessError? {
+  fileprivate mutating func finish() -> FileError? {
     if let problem { return problem }
-    do throws(ProcessError) {
+    do throws(FileError) {
       try file.write(isEmpty ? "[]\n" : "\n]\n")
       try file.commit()
       return nil

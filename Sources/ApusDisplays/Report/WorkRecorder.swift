@@ -18,6 +18,7 @@ public final class WorkRecorder: Sendable {
   private let record: Locked<WorkRecord>
   private let subscription: EventStream.Subscription
   private let startTime = time(nil)
+  private let earlierProcessorTime = childrenProcessorTime
 
   /// - Parameters:
   ///   - title: What the work is called in the report.
@@ -34,27 +35,29 @@ public final class WorkRecorder: Sendable {
 
   /// Where the time went, in a few lines.
   public var summary: String {
-    WorkSummary.text(record.withLock { $0 }, processorTime: Self.processorTime)
+    WorkSummary.text(record.withLock { $0 }, processorTime: processorTime)
   }
 
   /// Writes a page for a browser, one file with all that it needs, in place of what there was.
   ///
   /// - Throws: `ReportFailure` if it can't be written; what there was is as it was then.
   public func writeReport(to path: String) throws(ReportFailure) {
-    do throws(ProcessError) { try writeReport(to: WholeFile(ByteString(path))) } catch {
+    do throws(FileError) { try writeReport(to: WholeFile(ByteString(path))) } catch {
       throw ReportFailure(error)
     }
   }
 
-  package func writeReport(to file: WholeFile) throws(ProcessError) {
+  package func writeReport(to file: WholeFile) throws(FileError) {
     let data = ReportData.json(
-      record.withLock { $0 }, title: title, startTime: startTime, processorTime: Self.processorTime)
+      record.withLock { $0 }, title: title, startTime: startTime, processorTime: processorTime)
     try file.write(ReportPage.html(data))
     try file.commit()
   }
 
-  /// Nanoseconds, of this process's children that have ended.
-  private static var processorTime: UInt64 {
+  /// Nanoseconds, of children of this process that have ended since the beginning.
+  private var processorTime: UInt64 { Self.childrenProcessorTime - earlierProcessorTime }
+
+  private static var childrenProcessorTime: UInt64 {
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_CHILDREN.rawValue), &usage)
     func nanoseconds(_ time: timeval) -> UInt64 {

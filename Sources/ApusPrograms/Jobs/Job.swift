@@ -11,6 +11,8 @@ package final class Job {
   /// How many tries have begun.
   package internal(set) var tries = 0
   var output: JobOutput?
+  /// Where what it prints is kept as well.
+  var results: JobResults?
   /// Whether it runs when no other does, since it needs more memory than it may have beside others.
   var runsAlone = false
 

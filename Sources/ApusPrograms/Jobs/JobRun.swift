@@ -23,26 +23,26 @@ package final class JobRun {
 
   package let reactor: Reactor
   package let supervisor: ProgramSupervisor
-  package private(set) var progress = Progress()
+  package internal(set) var progress = Progress()
   /// Why it can't go on.
-  package private(set) var problem: ProgramProblem?
+  package internal(set) var problem: ProgramProblem?
   /// Called with each job that is over, on the reactor's thread.
   package var whenOver: (Job, JobEnding) -> Void = { _, _ in }
   /// Called before a job that has failed is tried again.
   package var whenTriedAgain: (Job, JobEnding) -> Void = { _, _ in }
 
-  private let events: EventStream
-  private let eventSource = Event.Source("run")
-  private let options: RunOptions
+  let events: EventStream
+  let eventSource = Event.Source("run")
+  let options: RunOptions
   private let source: JobSource
   private let makeRequest:
     (_ job: Job, _ slot: Int, _ command: [ByteString]) throws(StartFailure) -> SpawnRequest
-  private let log: JobLog?
-  private var queue: OutputQueue!
+  let log: JobLog?
+  var queue: OutputQueue!
   private var isAtEnd = false
   /// Jobs to be tried again, and when.
-  private var again: [(job: Job, at: UInt64)] = []
-  private var running: [Int: Job] = [:]
+  var again: [(job: Job, at: UInt64)] = []
+  var running: [Int: Job] = [:]
   private var inputWatch: Reactor.Watch?
   private var wait: ReactorTimer?
   private var mayStartAt: UInt64 = 0
@@ -117,7 +117,7 @@ package final class JobRun {
     for program in supervisor.running { program.kill(.asked) }
   }
 
-  private func fail(_ problem: ProgramProblem) {
+  func fail(_ problem: ProgramProblem) {
     if self.problem == nil { self.problem = problem }
     end(.asked)
   }
@@ -229,6 +229,11 @@ package final class JobRun {
     guard command.first?.bytes.isEmpty == false else {
       throw .usage("the command of job \(job.number) is empty")
     }
+    if job.results == nil, let folder = options.results {
+      do throws(FileError) { job.results = try folder.results(of: job.number) } catch {
+        throw .file("results can't be kept: \(error)")
+      }
+    }
     job.tries += 1
     if job.tries == 1 { progress.started += 1 }
     let order: ProgramOrder
@@ -260,11 +265,8 @@ package final class JobRun {
     if options.output != .raw {
       if job.output == nil {
         do throws(ProcessError) {
-          let results = try options.results.map { (folder) throws(ProcessError) in
-            try folder.results(of: job.number)
-          }
           job.output = try JobOutput(
-            options.output, label: job.label, isOrdered: options.keepsOrder, results: results)
+            options.output, label: job.label, isOrdered: options.keepsOrder, results: job.results)
         } catch { throw StartFailure(error) }
       }
       let output = job.output!
@@ -276,7 +278,7 @@ package final class JobRun {
   }
 
   /// A job whose turn it is need not be kept; but what a try prints that is made again is not shown.
-  private func showInTurn(_ job: Job) {
+  func showInTurn(_ job: Job) {
     if options.retries == 0, !options.retriesAlone, queue.turn == job.number { job.output?.showAtOnce() }
   }
 
@@ -318,90 +320,5 @@ package final class JobRun {
   private static func tail(_ program: SupervisedProgram) -> String {
     [program.output?.tail, program.errors?.tail].compactMap { $0 }.filter { !$0.isEmpty }.joined(
       separator: "\n")
-  }
-
-  private func over(_ job: Job, _ command: [ByteString], _ ending: JobEnding) {
-    // One that was ended with the run has not failed: it is done when the run goes on.
-    if ending.reason == .asked {
-      progress.cutOff += 1
-      tell(.taskCancelled, job, ending.slot, text: ending.description)
-      return queue.add(job.output, number: job.number)
-    }
-    let isTriedAgain = isToBeTriedAgain(job, ending)
-    note(job, command, ending, isLast: !isTriedAgain)
-    if isTriedAgain {
-      tell(.taskRetried, job, ending.slot, status: ending.status, text: ending.description)
-      whenTriedAgain(job, ending)
-      job.output?.clear()
-      again.append((job, apus_now() + retryDelay(job)))
-      return
-    }
-    if ending.isSuccess {
-      progress.succeeded += 1
-      tell(.taskFinished, job, ending.slot)
-    } else {
-      progress.failed += 1
-      tell(.taskFailed, job, ending.slot, status: ending.status, text: ending.description)
-      if progress.firstFailure == nil { progress.firstFailure = (job.label, ending) }
-    }
-    haltIfDue()
-    // What has been shown makes room for more, so the halt comes before.
-    queue.add(job.output, number: job.number)
-    if let turn = queue.turn, let next = running[turn] { showInTurn(next) }
-    whenOver(job, ending)
-  }
-
-  private func isToBeTriedAgain(_ job: Job, _ ending: JobEnding) -> Bool {
-    guard !ending.isSuccess, !progress.isHalted, problem == nil else { return false }
-    if ending.reason == .memoryLimit, options.retriesAlone {
-      if job.runsAlone { return false }
-      job.runsAlone = true
-      return true
-    }
-    // The try that it has because of its memory is one more.
-    return job.tries <= options.retries + (job.runsAlone ? 1 : 0)
-  }
-
-  private func note(_ job: Job, _ command: [ByteString], _ ending: JobEnding, isLast: Bool) {
-    guard log != nil || options.results != nil else { return }
-    let line = JobFacts.line(job, command, ending)
-    do throws(ProgramProblem) {
-      if isLast, let results = job.output?.results {
-        // Before the log says that it is done.
-        do throws(ProcessError) { try results.commit(line) } catch {
-          throw .file("the results of job \(job.number) can't be kept: \(error)")
-        }
-      }
-      try log?.note(line)
-    } catch { fail(error) }
-  }
-
-  private func tell(
-    _ kind: Event.Kind, _ job: Job, _ slot: Int, process: Int32? = nil, status: ExitStatus? = nil,
-    text: @autoclosure () -> String? = nil
-  ) {
-    events.publish(
-      Event(
-        kind, from: eventSource, worker: slot, process: process, status: status, task: job.number - 1,
-        count: 1, text: text()))
-  }
-
-  /// Twice as long with each try, up to an hour.
-  private func retryDelay(_ job: Job) -> UInt64 {
-    let (delay, overflow) = options.retryDelay.multipliedReportingOverflow(
-      by: 1 << UInt64(min(job.tries - 1, 40)))
-    let most = max(options.retryDelay, 3600 * 1_000_000_000)
-    return overflow ? most : min(delay, most)
-  }
-
-  private func haltIfDue() {
-    guard let halt = options.halt, !progress.isHalted else { return }
-    let count = halt.cause == .failures ? progress.failed : progress.succeeded
-    let isDue =
-      halt.count.map { count >= $0 }
-      ?? (progress.over >= 3 && Double(count) >= halt.fraction! * Double(progress.over))
-    guard isDue else { return }
-    progress.hasGivenUp = true
-    if halt.isNow { end(.asked) } else { self.halt() }
   }
 }

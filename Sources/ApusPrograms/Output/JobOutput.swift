@@ -5,13 +5,10 @@ final class JobOutput: @unchecked Sendable {
   // Sound: the reactor's thread alone uses it, also through the relays' observers.
   let output: Stream
   let errors: Stream
-  let results: JobResults?
-
   /// - Parameters:
   ///   - isOrdered: Whether it is kept until its turn, if the mode keeps nothing.
   ///   - results: Files that get it as well.
   init(_ mode: OutputMode, label: String, isOrdered: Bool, results: JobResults?) throws(ProcessError) {
-    self.results = results
     output = try Stream(.standardOutput, mode, label, isOrdered, results?.output)
     errors = try Stream(.standardError, mode, label, isOrdered, results?.errors)
   }
@@ -86,7 +83,7 @@ final class JobOutput: @unchecked Sendable {
 
     private func save(_ bytes: UnsafeRawBufferPointer) {
       guard let copy, loss == 0 else { return }
-      do throws(ProcessError) { try copy.write(bytes) } catch {
+      do throws(FileError) { try copy.write(bytes) } catch {
         loss = error.errno
         whenLost(loss)
       }

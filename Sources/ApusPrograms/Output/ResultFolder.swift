@@ -24,10 +24,10 @@ package final class ResultFolder: Sendable {
   }
 
   /// Where a job's results go.
-  func results(of number: Int) throws(ProcessError) -> JobResults {
+  func results(of number: Int) throws(FileError) -> JobResults {
     let folder = ByteString("\(path)/\(number)")
     if folder.withCString({ mkdir($0, 0o777) }) != 0, errno != EEXIST {
-      throw ProcessError(errno: errno, doing: "making \(folder)")
+      throw FileError(folder, errno)
     }
     return try JobResults(folder)
   }
@@ -39,14 +39,14 @@ final class JobResults: Sendable {
   let errors: WholeFile
   private let facts: WholeFile
 
-  init(_ folder: ByteString) throws(ProcessError) {
+  init(_ folder: ByteString) throws(FileError) {
     output = try WholeFile(folder + "/stdout")
     errors = try WholeFile(folder + "/stderr")
     facts = try WholeFile(folder + "/job.json")
   }
 
   /// The job is over.
-  func commit(_ line: String) throws(ProcessError) {
+  func commit(_ line: String) throws(FileError) {
     try output.commit()
     try errors.commit()
     // Last: whoever finds it finds the others.

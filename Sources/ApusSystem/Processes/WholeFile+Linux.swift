@@ -10,8 +10,8 @@ package final class WholeFile: @unchecked Sendable {
   private var temporary: ByteString?
   private var pending: [UInt8] = []
 
-  /// - Throws: `ProcessError` if there can't be such a file: known now, and not after hours of work.
-  package init(_ path: ByteString) throws(ProcessError) {
+  /// - Throws: `FileError` if there can't be such a file: known now, and not after hours of work.
+  package init(_ path: ByteString) throws(FileError) {
     self.path = path
     let slash = path.bytes.lastIndex(of: UInt8(ascii: "/"))
     let folder = slash.map { ByteString(path.bytes[...$0]) } ?? "."
@@ -19,9 +19,7 @@ package final class WholeFile: @unchecked Sendable {
     if path.withCString({ stat($0, &information) }) == 0 {
       let isFile = information.st_mode & S_IFMT == S_IFREG
       guard isFile, path.withCString({ access($0, W_OK) }) == 0 else {
-        throw ProcessError(
-          errno: isFile ? errno : information.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL,
-          doing: "writing \(path)")
+        throw FileError(path, isFile ? errno : information.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
       }
     }
     // O_TMPFILE, with O_DIRECTORY in it: Swift does not see the macro.
@@ -29,7 +27,7 @@ package final class WholeFile: @unchecked Sendable {
     if number < 0 {
       let name = ByteString("\(path).\(getpid()).tmp")
       number = name.withCString { open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
-      if number < 0 { throw ProcessError(errno: errno, doing: "writing \(path)") }
+      if number < 0 { throw FileError(path, errno) }
       temporary = name
     }
     file = OwnedDescriptor(number)
@@ -37,12 +35,12 @@ package final class WholeFile: @unchecked Sendable {
 
   deinit { discard() }
 
-  package func write(_ text: String) throws(ProcessError) {
+  package func write(_ text: String) throws(FileError) {
     pending += text.utf8
     if pending.count >= Self.most { try flush() }
   }
 
-  package func write(_ bytes: UnsafeRawBufferPointer) throws(ProcessError) {
+  package func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
     pending += bytes
     if pending.count >= Self.most { try flush() }
   }
@@ -56,7 +54,7 @@ package final class WholeFile: @unchecked Sendable {
     lseek(file.number, 0, SEEK_SET)
   }
 
-  private func flush() throws(ProcessError) {
+  private func flush() throws(FileError) {
     let error: Int32 = pending.withUnsafeBytes { bytes in
       var rest = UnsafeRawBufferPointer(rebasing: bytes[...])
       while !rest.isEmpty {
@@ -68,22 +66,22 @@ package final class WholeFile: @unchecked Sendable {
       return 0
     }
     pending.removeAll(keepingCapacity: true)
-    if error != 0 { throw ProcessError(errno: error, doing: "writing \(path)") }
+    if error != 0 { throw FileError(path, error) }
   }
 
   /// Puts it in its place, and what was there before is gone.
-  package func commit() throws(ProcessError) {
+  package func commit() throws(FileError) {
     try flush()
     if temporary == nil {
       let name = ByteString("\(path).\(getpid()).tmp")
       let linked = name.withCString { name in
         linkat(AT_FDCWD, "/proc/self/fd/\(file.number)", AT_FDCWD, name, AT_SYMLINK_FOLLOW)
       }
-      if linked != 0 { throw ProcessError(errno: errno, doing: "writing \(path)") }
+      if linked != 0 { throw FileError(path, errno) }
       temporary = name
     }
     let renamed = temporary!.withCString { old in path.withCString { rename(old, $0) } }
-    if renamed != 0 { throw ProcessError(errno: errno, doing: "writing \(path)") }
+    if renamed != 0 { throw FileError(path, errno) }
     temporary = nil
   }
 
@@ -91,5 +89,19 @@ package final class WholeFile: @unchecked Sendable {
   package func discard() {
     if let temporary { _ = temporary.withCString { unlink($0) } }
     temporary = nil
+  }
+}
+
+/// A file or folder can't be written.
+package struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
+  package let path: ByteString
+  package let errno: Int32
+
+  package init(_ path: ByteString, _ errno: Int32) { (self.path, self.errno) = (path, errno) }
+
+  package var description: String {
+    // No sentence of the system's fits a pipe, a device or a socket.
+    let reason = errno == EINVAL ? "it is no plain file" : String(cString: strerror(errno))
+    return "\(path) can't be written: \(reason)"
   }
 }
