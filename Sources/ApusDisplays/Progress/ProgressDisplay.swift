@@ -32,7 +32,10 @@ public final class ProgressDisplay: Sendable {
   private let stop = NativeSemaphore()
   private let hasStopped = NativeSemaphore()
 
+  /// Begins to listen, and to show.
+  ///
   /// - Parameters:
+  ///   - mode: How it is shown.
   ///   - events: Whose events are counted.
   ///   - total: How many tasks there will be; nil: as many as events tell of.
   public init(_ mode: Mode = .auto, of events: EventStream = .shared, total: Int? = nil) {

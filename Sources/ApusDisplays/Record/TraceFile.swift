@@ -27,6 +27,8 @@ public final class TraceFile: Sendable {
   private let state: Locked<State>
   private let subscription: EventStream.Subscription
 
+  /// Begins to listen, and to write.
+  ///
   /// - Parameters:
   ///   - path: Where it is written, in place of what there was.
   ///   - events: Whose events are written.

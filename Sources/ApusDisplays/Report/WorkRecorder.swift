@@ -20,6 +20,8 @@ public final class WorkRecorder: Sendable {
   private let startTime = time(nil)
   private let earlierProcessorTime = childrenProcessorTime
 
+  /// Begins to listen.
+  ///
   /// - Parameters:
   ///   - title: What the work is called in the report.
   ///   - events: Whose events are noted.
